@@ -1,0 +1,1 @@
+"""Real servers for tests: a Temporal development server and a throwaway PostgreSQL."""

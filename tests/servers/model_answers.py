@@ -1,0 +1,49 @@
+"""What a test tells the model server to answer, whatever the wire protocol."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import JsonValue
+
+
+@dataclass(frozen=True)
+class PlannedCall:
+    """One tool call of an answer, by our own name; `raw` is sent as the argument text as it is, JSON or not."""
+
+    name: str
+    arguments: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    raw: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One answer.
+
+    `status` ≥400 answers with the vendor's error body and `headers`. `body` is sent instead of the vendor's JSON. `hang` answers only
+    when the server is told to `release`. For streams: `cut_after` breaks the connection after so many events, `end_after` ends the
+    stream there politely, `error_after` sends the vendor's error event there with `error_kind`.
+    """
+
+    text: str = ""
+    calls: tuple[PlannedCall, ...] = ()
+    stop: Literal["answered", "refused", "length"] = "answered"
+    input_tokens: int = 11
+    output_tokens: int = 7
+    status: int = 200
+    message: str = "the test asked for this error"
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    body: bytes | None = None
+    hang: bool = False
+    cut_after: int | None = None
+    end_after: int | None = None
+    error_after: int | None = None
+    error_kind: str = "overloaded_error"
+
+
+@dataclass(frozen=True)
+class SeenRequest:
+    """One request as it came; header names are in lower case."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, object]

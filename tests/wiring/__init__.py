@@ -1,0 +1,1 @@
+"""Tests of the wiring room: how the parts are assembled and started."""

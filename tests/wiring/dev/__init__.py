@@ -1,0 +1,1 @@
+"""Tests of the development supervisor, mostly with small stand-in children."""

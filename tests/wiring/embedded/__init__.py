@@ -1,0 +1,1 @@
+"""Tests of the embedded Temporal server and PostgreSQL, against the real ones."""
