@@ -1,0 +1,1 @@
+"""Tests of the examples: their data, their outside services, and the jobs they run."""
