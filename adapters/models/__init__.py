@@ -1,0 +1,1 @@
+"""Language models behind the port `domain.provider.LlmProvider`: Anthropic, OpenAI, OpenAI-compatible servers, and scripts."""

@@ -1,0 +1,190 @@
+"""Any server that speaks OpenAI's chat completions (vLLM, Ollama, llama.cpp, hosted ones) behind the model port, by base URL."""
+
+import json
+from dataclasses import dataclass, field
+from typing import NotRequired, TypedDict
+
+from openai import AsyncOpenAI
+from openai.types.chat import (
+    ChatCompletion,
+    ChatCompletionAssistantMessageParam,
+    ChatCompletionChunk,
+    ChatCompletionFunctionToolParam,
+    ChatCompletionMessageFunctionToolCallParam,
+    ChatCompletionMessageParam,
+    ChatCompletionSystemMessageParam,
+    ChatCompletionToolMessageParam,
+    ChatCompletionUserMessageParam,
+)
+from openai.types.shared_params import ResponseFormatJSONSchema
+
+from adapters.models.openai_errors import translated
+from adapters.models.output_schemas import instructions_with_schema, is_enforceable
+from adapters.models.token_estimate import estimated_input_tokens, estimated_output_tokens
+from adapters.models.tool_arguments import echoed_arguments, tool_call
+from adapters.models.tool_names import ToolNames, vendor_tool_name
+from adapters.models.vendor_errors import VendorErrors
+from domain.provider import CompletionReply, CompletionRequest, Message, OnDelta, StopReason
+
+_NO_KEY = "none"
+"""Sent where the server wants no key: the SDK insists on one."""
+
+_STOPS = {
+    "stop": StopReason.ANSWERED,
+    "tool_calls": StopReason.TOOL_CALLS,
+    "function_call": StopReason.TOOL_CALLS,
+    "length": StopReason.LENGTH,
+    "content_filter": StopReason.REFUSED,
+}
+
+
+class CompatibleProvider:
+    """Calls models of one server; the part of `request.model` before the first `/` is dropped.
+
+    `name` is what people call the server. A server that reports no usage gets an estimate, four characters to a token.
+    """
+
+    def __init__(self, *, name: str, base_url: str, api_key: str | None = None) -> None:
+        self._client = AsyncOpenAI(api_key=api_key or _NO_KEY, base_url=base_url, max_retries=0)
+        self._errors = VendorErrors(f"The model server '{name}'", api_key)
+
+    async def complete(self, request: CompletionRequest, on_delta: OnDelta | None = None, *, timeout_s: float) -> CompletionReply:
+        """Return the model's reply, as `LlmProvider.complete` promises; it streams when `on_delta` is given."""
+        call = _call(request)
+        draft = _Draft()
+        async with self._errors.deadline(timeout_s):
+            with translated(self._errors):
+                if on_delta is None:
+                    completion = await self._client.chat.completions.create(**call, timeout=timeout_s)
+                    with self._errors.reading():
+                        draft.take(completion)
+                else:
+                    await self._stream(call, draft, on_delta, timeout_s)
+        with self._errors.reading():
+            return draft.reply(request)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def _stream(self, call: "_Call", draft: "_Draft", on_delta: OnDelta, timeout_s: float) -> None:
+        async with await self._client.chat.completions.create(
+            **call, stream=True, stream_options={"include_usage": True}, timeout=timeout_s
+        ) as chunks:
+            async for chunk in chunks:
+                with self._errors.reading():
+                    text = draft.add(chunk)
+                if text:
+                    await on_delta(text)
+        if draft.finish is None:
+            raise self._errors.cut_off()
+
+
+class _Call(TypedDict):
+    model: str
+    messages: list[ChatCompletionMessageParam]
+    max_tokens: int
+    tools: NotRequired[list[ChatCompletionFunctionToolParam]]
+    response_format: NotRequired[ResponseFormatJSONSchema]
+
+
+@dataclass
+class _Draft:
+    """An answer while it arrives. `calls` maps the place of a call to its id, name and argument text."""
+
+    text: str = ""
+    refusal: str = ""
+    calls: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    finish: str | None = None
+    usage: tuple[int, int] | None = None
+
+    def take(self, completion: ChatCompletion) -> None:
+        """Read an answer that came whole."""
+        choice = completion.choices[0]
+        self.text, self.refusal, self.finish = choice.message.content or "", choice.message.refusal or "", choice.finish_reason
+        for place, call in enumerate(choice.message.tool_calls or []):
+            if call.type == "function":
+                self.calls[place] = [call.id, call.function.name, call.function.arguments]
+        if completion.usage:
+            self.usage = (completion.usage.prompt_tokens, completion.usage.completion_tokens)
+
+    def add(self, chunk: ChatCompletionChunk) -> str:
+        """Read one chunk of a stream; return the text it adds. The last chunk has usage and no choice."""
+        if chunk.usage:
+            self.usage = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+        if not chunk.choices:
+            return ""
+        delta = chunk.choices[0].delta
+        self.finish = chunk.choices[0].finish_reason or self.finish
+        self.refusal += delta.refusal or ""
+        for part in delta.tool_calls or []:
+            call = self.calls.setdefault(part.index, ["", "", ""])
+            call[0] = part.id or call[0]
+            if part.function:
+                call[1] += part.function.name or ""
+                call[2] += part.function.arguments or ""
+        self.text += delta.content or ""
+        return delta.content or ""
+
+    def reply(self, request: CompletionRequest) -> CompletionReply:
+        """Return the reply; servers that leave out the id of a call get one that is unique in the conversation.
+
+        Raises:
+            KeyError: the server named a finish reason that is not of the protocol.
+        """
+        names = ToolNames.of(request)
+        turn = len(request.messages)
+        calls = [
+            tool_call(vendor_id=id_ or f"call_{turn}_{place}", name=names.from_vendor(name), raw=raw)
+            for place, (id_, name, raw) in self.calls.items()
+        ]
+        stop = StopReason.REFUSED if self.refusal else _STOPS[self.finish or ""]
+        input_tokens, output_tokens = self.usage or (estimated_input_tokens(request), estimated_output_tokens(self.text, calls))
+        return CompletionReply(
+            text=self.text + self.refusal,
+            tool_calls=calls,
+            stop=StopReason.TOOL_CALLS if calls and stop is StopReason.ANSWERED else stop,
+            model=request.model,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+        )
+
+
+def _call(request: CompletionRequest) -> _Call:
+    schema = request.output_schema if request.output_schema is not None and is_enforceable(request.output_schema) else None
+    instructions = instructions_with_schema(request, enforced=schema is not None)
+    system = [ChatCompletionSystemMessageParam(role="system", content=instructions)] if instructions else []
+    call = _Call(
+        model=request.model.partition("/")[2],
+        messages=[*system, *map(_message, request.messages)],
+        max_tokens=request.max_output_tokens,
+    )
+    if request.tools:
+        call["tools"] = [
+            {
+                "type": "function",
+                "function": {"name": vendor_tool_name(tool.name), "description": tool.description, "parameters": dict(tool.parameters)},
+            }
+            for tool in request.tools
+        ]
+    if schema is not None:
+        call["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
+    return call
+
+
+def _message(message: Message) -> ChatCompletionMessageParam:
+    if message.role == "tool":
+        return ChatCompletionToolMessageParam(role="tool", tool_call_id=message.vendor_id or "", content=message.text)
+    if message.role == "user":
+        return ChatCompletionUserMessageParam(role="user", content=message.text)
+    said = ChatCompletionAssistantMessageParam(role="assistant", content=message.text)
+    if message.tool_calls:
+        said["tool_calls"] = [
+            ChatCompletionMessageFunctionToolCallParam(
+                id=call.vendor_id,
+                type="function",
+                function={"name": vendor_tool_name(call.name), "arguments": json.dumps(echoed_arguments(call))},
+            )
+            for call in message.tool_calls
+        ]
+    return said

@@ -1,0 +1,108 @@
+"""The factory `provider/model`: one provider that sends each request to the vendor its model names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.models.anthropic_provider import ANTHROPIC_BASE_URL, AnthropicProvider
+from adapters.models.compatible_provider import CompatibleProvider
+from adapters.models.openai_provider import OPENAI_BASE_URL, OpenAIProvider
+from adapters.models.scripted import ScriptedProvider
+from domain.errors import UnknownModel
+from domain.provider import CompletionReply, CompletionRequest, LlmProvider, OnDelta
+
+_SETTINGS = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "compatible": "STANDFAST_COMPATIBLE_BASE_URL",
+    "scripted": "STANDFAST_SCRIPTS",
+}
+"""What a person sets to get each provider; wiring reads these settings."""
+
+
+@dataclass(frozen=True)
+class CompatibleServer:
+    """A server that speaks OpenAI's chat completions. `base_url` ends where `/chat/completions` begins."""
+
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+
+
+class ModelRouter:
+    """The `LlmProvider` that wiring uses; the text before the first `/` of a model names the provider.
+
+    `compatible` maps an alias (`compatible`, or a name of one's own) to its server; `scripts` maps the name in `scripted/<name>` to a
+    file. An alias may not take the name of another provider.
+
+    Raises:
+        InvalidDefinition: a script has mistakes.
+        UnknownModel: an alias is `anthropic`, `openai` or `scripted`, or has a `/`.
+    """
+
+    def __init__(
+        self,
+        *,
+        anthropic_api_key: str | None = None,
+        anthropic_base_url: str = ANTHROPIC_BASE_URL,
+        openai_api_key: str | None = None,
+        openai_base_url: str = OPENAI_BASE_URL,
+        compatible: Mapping[str, CompatibleServer] | None = None,
+        scripts: Mapping[str, Path] | None = None,
+    ) -> None:
+        self._vendors: dict[str, AnthropicProvider | OpenAIProvider | CompatibleProvider] = {}
+        for alias, server in (compatible or {}).items():
+            if "/" in alias or alias in ("anthropic", "openai", "scripted"):
+                raise UnknownModel(f"'{alias}' cannot name an OpenAI-compatible server; choose another name, without '/'")
+            self._vendors[alias] = CompatibleProvider(name=alias, base_url=server.base_url, api_key=server.api_key)
+        if anthropic_api_key:
+            self._vendors["anthropic"] = AnthropicProvider(api_key=anthropic_api_key, base_url=anthropic_base_url)
+        if openai_api_key:
+            self._vendors["openai"] = OpenAIProvider(api_key=openai_api_key, base_url=openai_base_url)
+        self._scripted = ScriptedProvider(scripts or {})
+        self._script_names = sorted(scripts or {})
+
+    def configured(self) -> list[str]:
+        """Return what a model may begin with, sorted: `anthropic/…`, and every script by its whole name."""
+        return sorted(f"{name}/…" for name in self._vendors) + [f"scripted/{name}" for name in self._script_names]
+
+    def check(self, model: str) -> None:
+        """Check that a call of `model` would reach a provider; whether the vendor has the model only a call can tell.
+
+        Raises:
+            UnknownModel: the provider is unknown or not configured; the sentence says what is, and which setting to set.
+        """
+        self._provider(model)
+
+    async def complete(self, request: CompletionRequest, on_delta: OnDelta | None = None, *, timeout_s: float) -> CompletionReply:
+        """Return the reply of the provider that `request.model` names, as `LlmProvider.complete` promises.
+
+        Raises:
+            UnknownModel: the provider is unknown or not configured.
+        """
+        return await self._provider(request.model).complete(request, on_delta, timeout_s=timeout_s)
+
+    async def aclose(self) -> None:
+        """Close the connections of every vendor."""
+        for vendor in self._vendors.values():
+            await vendor.aclose()
+
+    def _provider(self, model: str) -> LlmProvider:
+        provider, slash, name = model.partition("/")
+        if provider == "scripted" and name in self._script_names:
+            return self._scripted
+        if slash and name and provider in self._vendors:
+            return self._vendors[provider]
+        raise UnknownModel(
+            f"the model '{model}' {self._trouble(provider, name)}; configured here: {', '.join(self.configured()) or 'none'}"
+        )
+
+    def _trouble(self, provider: str, name: str) -> str:
+        if not name:
+            return "is not of the form provider/model"
+        if provider in self._vendors:
+            return "cannot be used"
+        if provider == "scripted":
+            return f"names no script; name its file in {_SETTINGS[provider]}"
+        if provider in _SETTINGS:
+            return f"needs its provider to be set up; set {_SETTINGS[provider]}"
+        return f"names an unknown provider; there are anthropic, openai, compatible and scripted (set {', '.join(_SETTINGS.values())})"

@@ -1,0 +1,192 @@
+"""The agent step: model, tools, model … until it answers, refuses, is cut off, or its turns are used up. Pure.
+
+Messages stay in the message store: the workflow carries the conversation's head and references only (JOURNAL §7). An agent's
+call id is `turn.index`, never the model's own id. Calls of one turn run in parallel. A call that may not run (unknown tool,
+arguments that break the schema, a tool that changes the world without an approval) is told to the model as refused, never as done.
+"""
+
+from typing import cast
+
+from pydantic import JsonValue
+
+from domain.errors import ModelCutOff, ModelRefused, OutputInvalid, StepTimedOut, TurnsExhausted
+from domain.ledger import Kind
+from domain.program import AgentStep, PinnedTool
+from domain.provider import StopReason
+from domain.recorder import Recorder
+from domain.state import AgentCall, AgentState, ArgumentsFrom, CallTool, Command, CompletePrompt, Done, Failed, Failure, Outcome, StepStatus
+from domain.step_entry import complete_step, fail_step
+
+PROMPT_FIELDS = ["stop", "head", "calls", "problems", "scripted"]
+"""What the workflow reads of a model call's outcome, beside the projected answer."""
+
+REPAIR = "Your answer does not fit the output schema:\n{problems}\nAnswer again with JSON that fits, and nothing else."
+
+
+class AgentLoop:
+    """One agent step within one turn of the stepper."""
+
+    def __init__(self, step: AgentStep, recorder: Recorder) -> None:
+        self.step = step
+        self.recorder = recorder
+        self.agent = recorder.state.agents.setdefault(step.path, AgentState())
+
+    def begin(self) -> None:
+        """Ask the model for the first time. Raises: ExpressionFailed."""
+        given = self.recorder.render(self.step.input)
+        self._ask([{"kind": "user", "value": given}])
+
+    def settle(self, command: Command, outcome: Outcome) -> None:
+        """Take the outcome of a model or tool call of this step."""
+        if self.recorder.state.steps[self.step.path].status is not StepStatus.ENTERED:
+            return
+        if isinstance(outcome, Done):
+            self.recorder.state.usage = self.recorder.state.usage + outcome.receipt.usage
+        if isinstance(command, CompletePrompt):
+            self._answered(outcome)
+        elif isinstance(command, CallTool):
+            self._called(command, outcome)
+
+    def _answered(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Failed):
+            self._fail(outcome.failure)
+            return
+        if not isinstance(outcome, Done):
+            return
+        fields = outcome.receipt.fields
+        head = cast("dict[str, JsonValue]", fields["head"])
+        self.agent.head_count, self.agent.head_digest = cast("int", head["count"]), str(head["digest"])
+        self.agent.reply_ref = outcome.receipt.ref
+        stop = StopReason(str(fields["stop"]))
+        if stop is StopReason.REFUSED:
+            self._fail(Failure(code=ModelRefused.code, detail="the model declined to answer"))
+        elif stop is StopReason.LENGTH:
+            self._fail(Failure(code=ModelCutOff.code, detail=f"the answer was cut off at {self.step.max_output_tokens} tokens: raise max_output_tokens"))
+        elif stop is StopReason.TOOL_CALLS:
+            self._call_tools(cast("list[dict[str, JsonValue]]", fields["calls"]))
+        else:
+            self._answer(outcome)
+
+    def _answer(self, outcome: Done) -> None:
+        problems = cast("list[str]", outcome.receipt.fields.get("problems") or [])
+        if not problems:
+            prefix = "answer"
+            kept = {k[len(prefix) :].lstrip("."): v for k, v in outcome.receipt.fields.items() if k == prefix or k.startswith(prefix + ".")}
+            complete_step(self.recorder, self.step, fields=kept, ref=outcome.receipt.ref, digest=outcome.receipt.digest)
+        elif self.agent.repaired:
+            self._fail(Failure(code=OutputInvalid.code, detail=f"after a repair turn the answer still breaks its schema: {'; '.join(problems)[:1000]}"))
+        else:
+            self.agent.repaired = True
+            self._ask([{"kind": "reply", "ref": self.agent.reply_ref}, {"kind": "user", "value": REPAIR.format(problems="\n".join(problems))}])
+
+    def _call_tools(self, calls: list[dict[str, JsonValue]]) -> None:
+        self.agent.calls = []
+        for place, asked in enumerate(calls):
+            name = str(asked["name"])
+            call = AgentCall(index=place, vendor_id=str(asked["vendor_id"]), tool=name)
+            self.agent.calls.append(call)
+            refused = self._refusal(name, asked)
+            if refused is not None:
+                call.error, call.open = refused, False
+                self.recorder.fact(Kind.TOOL_REFUSED, step=self.step.path, call=f"{self.agent.turn}.{place}", data={"tool": name[:100]})
+            else:
+                self.recorder.command(self._tool_command(self.recorder.program.tools[name], asked, place))
+        self._turn_over()
+
+    def _refusal(self, name: str, asked: dict[str, JsonValue]) -> str | None:
+        if name not in self.step.tools:
+            return f"there is no tool {name!r} here; the tools are {', '.join(self.step.tools) or 'none'}"
+        if asked.get("problem"):
+            return f"the call was refused: {asked['problem']}"
+        if self.recorder.program.tools[name].effect_class.changes_world:
+            return f"the call was denied: {name} changes the world, and an agent may not call it without an approval"
+        return None
+
+    def _tool_command(self, tool: PinnedTool, asked: dict[str, JsonValue], place: int) -> CallTool:
+        large = asked.get("arguments") is None
+        call = f"{self.agent.turn}.{place}"
+        return CallTool(
+            id=self.recorder.command_id(self.step.path, call),
+            step=self.step.path,
+            visit=self.recorder.state.steps[self.step.path].visit,
+            call=call,
+            tool=tool.name,
+            version=tool.version,
+            arguments=cast("dict[str, JsonValue]", asked.get("arguments") or {}),
+            arguments_from=ArgumentsFrom(ref=self.agent.reply_ref or "", index=place) if large else None,
+            effect_class=tool.effect_class,
+            retry_class=tool.retry_class,
+            timeout_s=tool.timeout_s,
+            heartbeat_s=tool.heartbeat_s,
+            max_attempts=tool.max_attempts,
+            retry=self.step.retry,
+            deadline=self.recorder.state.steps[self.step.path].deadline,
+            declaration=tool.declaration,
+            summary=f"{self.step.path}: {tool.name} (turn {self.agent.turn})",
+        )
+
+    def _called(self, command: CallTool, outcome: Outcome) -> None:
+        call = next(c for c in self.agent.calls if command.call == f"{self.agent.turn}.{c.index}")
+        call.open = False
+        if isinstance(outcome, Done):
+            call.result = outcome.receipt.ref
+        elif isinstance(outcome, Failed):
+            if outcome.failure.code in FATAL:
+                self._fail(outcome.failure)
+                return
+            call.error = f"{outcome.failure.code}: {outcome.failure.detail}"
+        self._turn_over()
+
+    def _turn_over(self) -> None:
+        if any(call.open for call in self.agent.calls):
+            return
+        append: list[JsonValue] = [{"kind": "reply", "ref": self.agent.reply_ref}]
+        append.extend({"kind": "tool", "vendor_id": c.vendor_id, "ref": c.result, "error": c.error} for c in self.agent.calls)
+        self._ask(append)
+
+    def _ask(self, append: list[JsonValue]) -> None:
+        if self.agent.turn >= self.step.max_turns:
+            self._fail(Failure(code=TurnsExhausted.code, detail=f"no answer after {self.step.max_turns} turns: raise max_turns or mend the prompt"))
+            return
+        deadline = self.recorder.state.steps[self.step.path].deadline
+        if deadline is not None and deadline <= self.recorder.tick.now:
+            self._fail(Failure(code=StepTimedOut.code, detail="the agent's time is over"))
+            return
+        if self.recorder.state.cancelled:
+            return
+        self.agent.turn += 1
+        self.recorder.command(self._prompt(append, deadline))
+
+    def _prompt(self, append: list[JsonValue], deadline: str | None) -> CompletePrompt:
+        model = self.recorder.render(self.step.model)
+        tools = [self.recorder.program.tools[name] for name in self.step.tools]
+        request: dict[str, JsonValue] = {
+            "model": str(model),
+            "instructions": str(self.recorder.render(self.step.instructions)),
+            "instructions_sha256": self.step.instructions_sha256,
+            "tools": [{"name": t.name, "version": t.version, "description": t.description, "parameters": t.input_schema} for t in tools],
+            "output_schema": self.step.output_schema,
+            "max_output_tokens": self.step.max_output_tokens,
+            "head": {"count": self.agent.head_count, "digest": self.agent.head_digest},
+            "append": append,
+        }
+        answers = ["answer" + (f".{path}" if path else "") for path in self.recorder.program.projections.get(self.step.path, [])]
+        call = f"{self.agent.turn}.model"
+        return CompletePrompt(
+            id=self.recorder.command_id(self.step.path, call),
+            step=self.step.path,
+            visit=self.recorder.state.steps[self.step.path].visit,
+            call=call,
+            request=request,
+            project=PROMPT_FIELDS + answers,
+            retry=self.step.retry,
+            deadline=deadline,
+            summary=f"{self.step.path}: {model} (turn {self.agent.turn} of {self.step.max_turns})",
+        )
+
+    def _fail(self, failure: Failure) -> None:
+        fail_step(self.recorder, self.step, failure)
+
+
+FATAL = frozenset({"effect-divergent", "fact-diverged", "fact-gap", "stale-epoch", "run-cancelled", "reference-missing", "step-timed-out"})
+"""Failures of an agent's tool call that the model cannot do anything about."""

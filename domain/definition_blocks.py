@@ -1,0 +1,204 @@
+"""The grammar of the blocks inside a step: calls, agents, approvals, conditions, retries. Pure.
+
+Separate from `domain/definition_steps.py`, which reads the lists of steps around them.
+"""
+
+from typing import Literal, cast
+
+from pydantic import JsonValue
+
+from domain.definition_keywords import (
+    AGENT_KEYS,
+    APPROVE_KEYS,
+    COMPENSATE_KEYS,
+    RETRY_KEYS,
+    REVIEWER_KEYS,
+)
+from domain.definition_parts import DocPath, ParsedDefinition, Spot, ToolUse, Use
+from domain.definition_reader import DocumentReader, Node
+from domain.errors import ExpressionFailed
+from domain.expressions import whole
+from domain.program import AgentStep, ApproveStep, CallStep, Compensation, RetryRule
+from domain.versions import is_range
+
+
+class BlockReader(DocumentReader):
+    """Reads what stands under a keyword, and notes templates and tools in `parsed`."""
+
+    def __init__(self, parsed: ParsedDefinition) -> None:
+        super().__init__()
+        self.mistakes = parsed.mistakes
+        self.parsed = parsed
+
+    def spot(self, path: DocPath, owner: str, use: Use, template: JsonValue) -> None:
+        """Note where a template stands."""
+        self.parsed.spots.append(Spot(path=path, owner=owner, use=use, template=template))
+
+    def tool(self, reference: str, path: DocPath) -> str:
+        """Return the name of a tool reference `name` or `name@range`, and note its use."""
+        name, _, version_range = reference.partition("@")
+        if version_range and not is_range(version_range):
+            self.note(path, f"`{version_range}` is no range of versions", f"{name}@^1")
+            version_range = ""
+        self.parsed.tools.append(ToolUse(path=path, name=name, range=version_range))
+        return name
+
+    def condition(self, value: JsonValue, path: DocPath, owner: str) -> str | None:
+        """Return the bare expression of a condition, which is one whole `${ }`."""
+        if isinstance(value, str):
+            try:
+                source = whole(value)
+            except ExpressionFailed as error:
+                self.note(path, error.detail)
+                return None
+            if source is not None:
+                self.spot(path, owner, "condition", value)
+                return source
+        shown = str(value).lower() if isinstance(value, bool) else str(value)
+        self.note(path, "a condition is one whole expression", f'"${{ {shown} }}"' if "${" not in shown else '"${ … }"')
+        return None
+
+    def retry(self, value: JsonValue, path: DocPath) -> RetryRule:
+        """Return the rule of a `retry:`."""
+        node = self.mapping(value, path, "retry: {max_attempts: 3, delay: 1s, backoff: 2, max_delay: 30s}") or {}
+        self.keys(node, path, RETRY_KEYS, place="retry")
+        return RetryRule(
+            max_attempts=self.integer(node, "max_attempts", path, default=5, between=(1, 10)),
+            delay_s=self.duration(node, "delay", path) or 1.0,
+            backoff=self.number(node, "backoff", path, default=2.0, low=1),
+            max_delay_s=self.duration(node, "max_delay", path) or 30.0,
+        )
+
+    def call(self, body: Node, path: DocPath, step_path: str, common: dict[str, object], *, in_saga: bool) -> CallStep:
+        """Return a `call:` step; `common` is what every step may say."""
+        compensate = None
+        if "compensate" in body:
+            if not in_saga:
+                self.note((*path, "compensate"), "`compensate` belongs to a step inside a `saga`", on_key=True)
+            compensate = self._compensation(body["compensate"], (*path, "compensate"), step_path)
+        reference = self.text(body, "call", path, example="call: tool.name")
+        tool = self.tool(reference, (*path, "call")) if reference else ""
+        arguments = self._arguments(body, path, step_path, "template")
+        return CallStep.model_validate({**common, "tool": tool, "arguments": arguments, "compensate": compensate})
+
+    def _arguments(self, body: Node, path: DocPath, step_path: str, use: Use) -> JsonValue:
+        value = body.get("with", {})
+        if isinstance(value, dict) or (isinstance(value, str) and value.startswith("${")):
+            self.spot((*path, "with"), step_path, use, value)
+            return value
+        self.note((*path, "with"), "`with` is a mapping of argument names to values", "with: {amount: 5}")
+        return {}
+
+    def _compensation(self, value: JsonValue, path: DocPath, step_path: str) -> Compensation | None:
+        node = self.mapping(value, path, "compensate: {call: tool.name, with: {…}}")
+        if node is None:
+            return None
+        self.keys(node, path, COMPENSATE_KEYS, place="compensate")
+        reference = self.text(node, "call", path, example="call: tool.name")
+        choice = self.choice(node, "if_unknown", path, ("ask", "compensate"))
+        return Compensation(
+            tool=self.tool(reference, (*path, "call")) if reference else "",
+            arguments=self._arguments(node, path, step_path, "compensation"),
+            if_unknown=cast("Literal['compensate', 'ask']", choice),
+        )
+
+    def agent(self, value: JsonValue, path: DocPath, step_path: str, common: dict[str, object]) -> AgentStep | None:
+        """Return an `agent:` step, or None if it is no mapping."""
+        node = self.mapping(value, path, "agent: {model: provider/name, instructions: prompt-name}")
+        if node is None:
+            return None
+        self.keys(node, path, AGENT_KEYS, place="agent")
+        model = self.text(node, "model", path, example="model: provider/name")
+        self.spot((*path, "model"), step_path, "model", model)
+        text = self._instructions(node, path, step_path)
+        self.spot((*path, "input"), step_path, "template", node.get("input"))
+        return AgentStep.model_validate(
+            {
+                **common,
+                "model": model,
+                "instructions": text,
+                "input": node.get("input"),
+                "tools": self._tool_names(node.get("tools", []), (*path, "tools")),
+                "max_turns": self.integer(node, "max_turns", path, default=8, between=(1, 64)),
+                "max_output_tokens": self.integer(node, "max_output_tokens", path, default=4096, between=(1, 1_000_000)),
+                "output_schema": self._output_schema(node.get("output"), (*path, "output")) if "output" in node else None,
+            }
+        )
+
+    def _instructions(self, node: Node, path: DocPath, step_path: str) -> str:
+        at = (*path, "instructions")
+        value = node.get("instructions")
+        if not isinstance(value, dict):
+            example = "instructions: prompt-name, with prompts/prompt-name.md, or instructions: {text: …}"
+            message = "`instructions` is missing" if value is None else "`instructions` names a prompt, or is {text: …}"
+            self.note(at if "instructions" in node else path, message, example)
+            return ""
+        self.keys(value, at, ("text", "name", "version"), place="instructions")
+        text = self.text(value, "text", at, example="instructions: {text: You review claims.}")
+        self.spot((*at, "text"), step_path, "template", text)
+        return text
+
+    def _tool_names(self, value: JsonValue, path: DocPath) -> list[str]:
+        if not isinstance(value, list):
+            self.note(path, "`tools` is a list of tool names", "tools: [tool.name]")
+            return []
+        names: list[str] = []
+        for index, item in enumerate(value):
+            if not isinstance(item, str):
+                self.note((*path, index), "a tool is named by text", "tools: [tool.name]")
+                continue
+            name = self.tool(item, (*path, index))
+            if name in names:
+                self.note((*path, index), f"`{name}` is listed twice")
+            names.append(name)
+        return names
+
+    def _output_schema(self, value: JsonValue, path: DocPath) -> Node | None:
+        node = self.mapping(value, path, "output: {schema: {type: object, …}}")
+        if node is None:
+            return None
+        self.keys(node, path, ("schema",), place="agent output")
+        return self.schema(node, path)
+
+    def approve(self, value: JsonValue, path: DocPath, step_path: str, common: dict[str, object]) -> ApproveStep | None:
+        """Return an `approve:` step, or None if it is no mapping."""
+        node = self.mapping(value, path, "approve: {title: …, reviewers: {role: …}}")
+        if node is None:
+            return None
+        self.keys(node, path, APPROVE_KEYS, place="approve")
+        title = self.text(node, "title", path, example='title: "Pay ${ … }?"')
+        self.spot((*path, "title"), step_path, "template", title)
+        timeout_s = self.duration(node, "timeout", path)
+        if timeout_s is not None and common["timeout_s"] is not None:
+            self.note((*path, "timeout"), "this step says `timeout` twice; keep the one inside `approve`", on_key=True)
+        if "on_timeout" in node and "timeout" not in node and common["timeout_s"] is None:
+            self.note((*path, "on_timeout"), "`on_timeout` needs a `timeout`", "timeout: 24h", on_key=True)
+        role, exclude = self._reviewers(node.get("reviewers"), (*path, "reviewers"))
+        return ApproveStep.model_validate(
+            {
+                **common,
+                "timeout_s": timeout_s or common["timeout_s"],
+                "title": title,
+                "binds": self._binds(node.get("binds", []), (*path, "binds")),
+                "reviewer_role": role,
+                "exclude_requester": exclude,
+                "on_timeout": self.choice(node, "on_timeout", path, ("reject", "approve", "fail")),
+            }
+        )
+
+    def _reviewers(self, value: JsonValue, path: DocPath) -> tuple[str, bool]:
+        node = self.mapping(value, path if value is not None else path[:-1], "reviewers: {role: claims-approver}")
+        if node is None:
+            return "", True
+        self.keys(node, path, REVIEWER_KEYS, place="reviewers")
+        quorum = self.integer(node, "quorum", path, default=1, between=(1, 100))
+        if quorum > 1:
+            self.note((*path, "quorum"), "a `quorum` above 1 comes in a later version", "quorum: 1")
+        role = self.text(node, "role", path, example="role: claims-approver")
+        return role, self.boolean(node, "exclude_requester", path, default=True)
+
+    def _binds(self, value: JsonValue, path: DocPath) -> list[str]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.note(path, "`binds` is a list of paths of call steps", "binds: [settle.pay]")
+            return []
+        return [str(item) for item in value]

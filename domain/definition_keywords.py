@@ -1,0 +1,79 @@
+"""The words of the definition format: keywords, their keys, what comes later, names and durations. Pure."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Final
+
+KEYWORDS: Final = ("agent", "call", "approve", "saga", "set", "switch", "do")
+"""Step keywords; a step has exactly one."""
+STEP_KEYS: Final = ("if", "timeout", "retry", "summary", "output")
+"""What every step may say beside its keyword."""
+CALL_KEYS: Final = ("with", "compensate")
+"""What only a `call:` step may say."""
+TOP_KEYS: Final = ("standfast", "name", "version", "description", "input", "config", "do", "output")
+"""Keys of a definition."""
+AGENT_KEYS: Final = ("model", "instructions", "input", "tools", "max_turns", "max_output_tokens", "output")
+"""Keys of `agent:`."""
+APPROVE_KEYS: Final = ("title", "binds", "reviewers", "timeout", "on_timeout")
+"""Keys of `approve:`."""
+REVIEWER_KEYS: Final = ("role", "quorum", "exclude_requester")
+"""Keys of `approve.reviewers`."""
+RETRY_KEYS: Final = ("max_attempts", "delay", "backoff", "max_delay")
+"""Keys of `retry:`."""
+COMPENSATE_KEYS: Final = ("call", "with", "if_unknown")
+"""Keys of `compensate:`."""
+
+LATER: Final[dict[str, frozenset[str]]] = {
+    "definition": frozenset({"budget", "on_error", "execution", "policies", "timeout", "retry", "contract", "schedule"}),
+    "step": frozenset(
+        {
+            *("for", "while", "fork", "try", "catch", "wait", "listen", "emit", "raise", "run", "graph", "lock", "milestone"),
+            *("cancel", "exit", "budget", "on_error", "execution", "max_in_flight", "max_iterations", "contract"),
+        }
+    ),
+    "agent": frozenset({"budget", "memory", "stream", "temperature", "fallback"}),
+    "approve": frozenset({"remind", "escalate", "delegate", "channels", "amend", "veto"}),
+    "reviewers": frozenset({"any_of", "all_of", "veto", "principals", "four_eyes"}),
+    "on_timeout": frozenset({"escalate"}),
+}
+"""What the design names and this version does not do, by the place where it would stand."""
+
+NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+"""Names of definitions and prompts."""
+STEP_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+"""Names of steps and switch cases."""
+RESERVED: Final = frozenset(
+    {
+        *("status", "output", "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if"),
+        *("import", "let", "loop", "package", "namespace", "return", "var", "void", "while"),
+    }
+)
+"""No names of steps: what every step has, and words that CEL cannot select (cel-spec, langdef.md, RESERVED)."""
+NAME_CHARS_MAX: Final = 63
+"""Longest name of a definition or step."""
+
+_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_UNITS_S: Final = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
+DURATION_S_MAX: Final = 366 * 86_400.0
+"""Longest duration, about a year."""
+
+
+def duration_s(text: str) -> float | None:
+    """Return the seconds of `1h30m`, `250ms` …, or None if it is no duration above 0 and up to 366 days."""
+    found = _DURATION.fullmatch(text)
+    if not found:
+        return None
+    seconds = sum(int(number) * unit for number, unit in zip(found.groups(), _UNITS_S, strict=True) if number)
+    return seconds if 0 < seconds <= DURATION_S_MAX else None
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Return `` or the sentence that names what `word` may have been meant to be."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    if close:
+        return " or ".join(f"`{name}`" for name in close)
+    if not names:
+        return ""
+    return "one of " + ", ".join(f"`{name}`" for name in names[:12]) + (" …" if len(names) > 12 else "")

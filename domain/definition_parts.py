@@ -1,0 +1,70 @@
+"""What reading a definition gives: mistakes with their place in the document, expression spots, and the parsed definition. Pure.
+
+Places are paths of keys and indexes in the plain document; the adapter that read the text turns them into lines and columns.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import JsonValue
+
+from domain.program import Step
+
+DocPath = tuple[str | int, ...]
+Use = Literal["condition", "template", "output_as", "compensation", "model", "result"]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake. `on_key` points at the key instead of its value.
+
+    Inside a string, `hole` is the index of the `${ }` and `inner` the line and column within its expression, from 1.
+    """
+
+    path: DocPath
+    message: str
+    instead: str = ""
+    on_key: bool = False
+    hole: int | None = None
+    inner: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A template somewhere in the definition; `owner` is the path of its step, `` for the definition's own `output`."""
+
+    path: DocPath
+    owner: str
+    use: Use
+    template: JsonValue
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """A tool named somewhere, with the range of versions it may have (`` = any)."""
+
+    path: DocPath
+    name: str
+    range: str
+
+
+@dataclass
+class ParsedDefinition:
+    """A definition as its grammar says.
+
+    `order` lists step paths in the order they stand, `places` says where each stands, `cases` in which case of its switch.
+    """
+
+    name: str = ""
+    version: str = ""
+    input_schema: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    config_schema: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    config_defaults: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    steps: list[Step] = field(default_factory=list[Step])
+    output: JsonValue = None
+    order: list[str] = field(default_factory=list[str])
+    places: dict[str, DocPath] = field(default_factory=dict[str, DocPath])
+    cases: dict[str, str] = field(default_factory=dict[str, str])
+    spots: list[Spot] = field(default_factory=list[Spot])
+    tools: list[ToolUse] = field(default_factory=list[ToolUse])
+    mistakes: list[Mistake] = field(default_factory=list[Mistake])

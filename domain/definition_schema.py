@@ -1,0 +1,139 @@
+"""The JSON Schema of the definition format, for editors; `docs/definition.schema.json` is this, written down. Pure.
+
+It completes keys and catches slips while typing. What it cannot say (types in expressions, tools, references) the reader checks.
+"""
+
+from typing import cast
+
+from pydantic import JsonValue
+
+from domain.definition_keywords import NAME_CHARS_MAX
+
+Schema = dict[str, JsonValue]
+
+_EXPRESSION: Schema = {"type": "string", "pattern": r"^\$\{[\s\S]*\}$", "description": "One whole CEL expression, `${ … }`."}
+_DURATION: Schema = {
+    "type": "string",
+    "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$",
+    "minLength": 2,
+    "description": "Such as 1h30m.",
+}
+_TEXT: Schema = {"type": "string", "minLength": 1}
+_ARGUMENTS: Schema = {"type": ["object", "string"], "description": "Arguments by name; values may hold `${ }`."}
+_TOOL: Schema = {
+    "type": "string",
+    "pattern": r"^[a-z][a-z0-9_.]*(@.+)?$",
+    "description": "A tool's name, with a range of versions: bank.pay@^1.",
+}
+
+
+def definition_schema() -> Schema:
+    """Return the JSON Schema (2020-12) of a definition file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Standfast definition, format 1",
+        **_object(
+            {
+                "standfast": {"const": 1},
+                "name": {"type": "string", "pattern": "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "maxLength": NAME_CHARS_MAX},
+                "version": {"type": "string", "description": "A full semantic version; a registered one never changes."},
+                "description": _TEXT,
+                "input": _object({"schema": _ref("jsonSchema")}, required=["schema"]),
+                "config": _object({"schema": _ref("jsonSchema"), "defaults": {"type": "object"}}, required=["schema"]),
+                "do": _ref("steps"),
+                "output": {"description": "The run's result; may hold `${ }`."},
+            },
+            required=["standfast", "name", "version", "do"],
+        ),
+        "$defs": {
+            "jsonSchema": {"type": "object", "description": "A JSON Schema, or {$ref: file.json} of the bundle."},
+            "steps": {"type": "array", "minItems": 1, "items": _named("step")},
+            "step": _step(),
+            "agent": _agent(),
+            "approve": _approve(),
+            "case": _object({"when": _EXPRESSION, "do": _ref("steps")}, required=["do"]),
+            "compensate": _object(
+                {"call": _TOOL, "with": _ARGUMENTS, "if_unknown": {"enum": ["ask", "compensate"], "default": "ask"}}, required=["call"]
+            ),
+        },
+    }
+
+
+def _object(properties: Schema, *, required: list[str] | None = None) -> Schema:
+    schema: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    return {**schema, "required": cast("JsonValue", required)} if required else schema
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _named(name: str) -> Schema:
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "patternProperties": {"^[a-z][a-z0-9_]*$": _ref(name)},
+        "additionalProperties": False,
+    }
+
+
+def _step() -> Schema:
+    keywords: Schema = {
+        "agent": _ref("agent"),
+        "call": _TOOL,
+        "approve": _ref("approve"),
+        "saga": _ref("steps"),
+        "set": {"description": "A value; may hold `${ }`."},
+        "switch": {"type": "array", "minItems": 1, "items": _named("case")},
+        "do": _ref("steps"),
+    }
+    common: Schema = {
+        "if": _EXPRESSION,
+        "timeout": _DURATION,
+        "retry": _object(
+            {
+                "max_attempts": {"type": "integer", "minimum": 1, "maximum": 10, "default": 5},
+                "delay": _DURATION,
+                "backoff": {"type": "number", "minimum": 1, "default": 2},
+                "max_delay": _DURATION,
+            }
+        ),
+        "summary": _TEXT,
+        "output": _object({"as": {"description": "The step's output, made from `self.output`."}}),
+        "with": _ARGUMENTS,
+        "compensate": _ref("compensate"),
+    }
+    exactly_one: list[JsonValue] = [{"required": [keyword]} for keyword in keywords]
+    return {**_object({**keywords, **common}), "oneOf": exactly_one, "dependentRequired": {"with": ["call"], "compensate": ["call"]}}
+
+
+def _agent() -> Schema:
+    return _object(
+        {
+            "model": {"type": "string", "description": "provider/name, or ${ config.model }."},
+            "instructions": {"anyOf": [_TEXT, _object({"text": _TEXT}, required=["text"])]},
+            "input": {"description": "What the model is given; may hold `${ }`."},
+            "tools": {"type": "array", "items": _TOOL, "uniqueItems": True},
+            "max_turns": {"type": "integer", "minimum": 1, "maximum": 64, "default": 8},
+            "max_output_tokens": {"type": "integer", "minimum": 1, "default": 4096},
+            "output": _object({"schema": _ref("jsonSchema")}, required=["schema"]),
+        },
+        required=["model", "instructions"],
+    )
+
+
+def _approve() -> Schema:
+    reviewers = _object(
+        {"role": _TEXT, "quorum": {"const": 1}, "exclude_requester": {"type": "boolean", "default": True}}, required=["role"]
+    )
+    return _object(
+        {
+            "title": _TEXT,
+            "binds": {"type": "array", "items": _TEXT, "description": "Paths of later call steps whose arguments are approved."},
+            "reviewers": reviewers,
+            "timeout": _DURATION,
+            "on_timeout": {"enum": ["reject", "approve", "fail"], "default": "reject"},
+        },
+        required=["title", "reviewers"],
+    )

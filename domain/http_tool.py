@@ -1,0 +1,207 @@
+"""Tools that are one declared REST call: the declaration, and how arguments become a request. Pure.
+
+The host is part of the declaration and arguments can never change it: an argument stands either for one path segment (or a part
+of one) or for one query value, and is percent-encoded there. Headers take secrets by reference (`secret:NAME`), never arguments.
+"""
+
+import re
+from typing import Literal, cast
+from urllib.parse import quote, urlsplit
+
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from domain.effects import EffectClass, RetryClass
+from domain.errors import ToolFailed
+from domain.model import Value
+from domain.tools import ToolSpec
+
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+SECRET = re.compile(r"secret:([A-Za-z_][A-Za-z0-9_]*)")
+HEADER_NAME = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+"""RFC 9110 §5.6.2, token."""
+OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type", "accept-encoding", "upgrade"})
+"""Headers that the call itself sets; a declaration that could change them could smuggle a second request."""
+RESPONSE_BYTES_MAX = 1024 * 1024
+"""Default bound of an answer, decompressed."""
+
+
+class HttpToolDeclaration(Value):
+    """One `http` tool as written in YAML.
+
+    `url` is `https://host/path/{argument}?q={argument}`. `body` is JSON in which the text `{argument}` stands for that argument
+    with its own type; without it, POST, PUT and PATCH send the arguments that the URL does not use. A header value may hold
+    `secret:NAME`. `idempotency_header` carries the effect's outside key; it is set by default when the call changes the world.
+    """
+
+    kind: Literal["http"] = "http"
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
+    version: str = "1.0.0"
+    description: str
+    method: Method
+    url: str
+    headers: dict[str, str] = {}
+    body: dict[str, JsonValue] | None = None
+    input_schema: dict[str, JsonValue] = Field(alias="input")
+    output_schema: dict[str, JsonValue] = Field(default={}, alias="output")
+    effect_class: EffectClass
+    retry_class: RetryClass = RetryClass.IDEMPOTENT
+    timeout_s: float = Field(default=30.0, gt=0)
+    heartbeat_s: float | None = Field(default=None, gt=0)
+    max_attempts: int = Field(default=5, ge=1)
+    idempotency_header: str | None = None
+    ok_statuses: tuple[int, ...] = (200, 201, 202, 204)
+    response_bytes_max: int = Field(default=RESPONSE_BYTES_MAX, gt=0)
+    bindable: tuple[str, ...] = ()
+
+    @field_validator("url")
+    @classmethod
+    def _url_has_a_fixed_host(cls, url: str) -> str:
+        """Refuse a URL whose host could vary, that carries a password, or that has a fragment."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            raise ValueError(f"the URL must begin with https:// (or http://), not with {url[:20]!r}")
+        if not parts.hostname or "{" in parts.netloc:
+            raise ValueError("the URL needs a fixed host: no {argument} may stand in the host or the port")
+        if "@" in parts.netloc:
+            raise ValueError("write credentials as a header with secret:NAME, not into the URL")
+        if parts.fragment or "#" in url:
+            raise ValueError("a fragment (#…) is never sent: remove it")
+        if "{" in PLACEHOLDER.sub("", url) or "}" in PLACEHOLDER.sub("", url):
+            raise ValueError("a brace in the URL opens no {argument}: names are letters, digits and underscores")
+        if re.search(r"[\x00-\x20\x7f\\]", url):
+            raise ValueError("the URL holds a space, a control character or a backslash: percent-encode it")
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _headers_are_plain(cls, headers: dict[str, str]) -> dict[str, str]:
+        """Refuse header names and values that could change the request's shape."""
+        for name, value in headers.items():
+            if not HEADER_NAME.match(name):
+                raise ValueError(f"{name!r} is no header name")
+            if name.lower() in OWN_HEADERS:
+                raise ValueError(f"the header {name} is set by the call itself: remove it")
+            if re.search(r"[\x00-\x1f\x7f]", value) or not value.isascii():
+                raise ValueError(f"the value of the header {name} holds control characters or letters beyond ASCII")
+            if PLACEHOLDER.search(value):
+                raise ValueError(f"the header {name} takes no {{argument}}: only text and secret:NAME")
+        return headers
+
+    @model_validator(mode="after")
+    def _arguments_are_declared(self) -> "HttpToolDeclaration":
+        """Refuse a placeholder that the input schema does not require."""
+        required = self.input_schema.get("required", [])
+        known = set(cast("list[str]", required)) if isinstance(required, list) else set[str]()
+        properties = self.input_schema.get("properties", {})
+        declared = set(properties) if isinstance(properties, dict) else set[str]()
+        for name in sorted(set(PLACEHOLDER.findall(self.url))):
+            if name not in known:
+                raise ValueError(f"the URL uses {{{name}}}: name it under `required` and `properties` of the input schema")
+        for name in sorted(_body_names(self.body)):
+            if name not in declared:
+                raise ValueError(f"the body uses {{{name}}}, which the input schema does not declare")
+        if self.body is not None and self.method in ("GET", "HEAD"):
+            raise ValueError(f"{self.method} sends no body: move its values into the URL")
+        return self
+
+    @property
+    def host(self) -> str:
+        """The only host this tool speaks to, lower case."""
+        return (urlsplit(self.url).hostname or "").lower()
+
+    @property
+    def key_header(self) -> str | None:
+        """The header that carries the outside key, if any."""
+        if self.idempotency_header is not None:
+            return self.idempotency_header or None
+        return "Idempotency-Key" if self.effect_class.changes_world else None
+
+    def spec(self) -> ToolSpec:
+        """Return what the platform sees of this tool."""
+        return ToolSpec(
+            name=self.name,
+            version=self.version,
+            description=self.description,
+            input_schema=self.input_schema,
+            output_schema=self.output_schema,
+            effect_class=self.effect_class,
+            retry_class=self.retry_class,
+            timeout_s=self.timeout_s,
+            heartbeat_s=self.heartbeat_s,
+            max_attempts=self.max_attempts,
+            bindable=self.bindable,
+        )
+
+
+class RenderedRequest(Value):
+    """A request ready to send, but for its secrets."""
+
+    method: Method
+    url: str
+    body: JsonValue = None
+
+
+def _body_names(node: JsonValue) -> set[str]:
+    """Return the arguments that a body template stands for."""
+    if isinstance(node, dict):
+        return set[str]().union(*(_body_names(child) for child in node.values()))
+    if isinstance(node, list):
+        return set[str]().union(*(_body_names(child) for child in node))
+    match = PLACEHOLDER.fullmatch(node) if isinstance(node, str) else None
+    return {match.group(1)} if match else set()
+
+
+def _url_text(name: str, value: JsonValue) -> str:
+    """Return a scalar as it stands in a URL, percent-encoded in full.
+
+    Raises:
+        ToolFailed: an object, an array, null or an empty text.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return quote(str(value), safe="")
+    if not isinstance(value, str) or not value:
+        raise ToolFailed(f"the argument {name} stands in the URL: it must be a number or a text that is not empty", where=f"/{name}")
+    return quote(value, safe="")
+
+
+def _filled(node: JsonValue, arguments: dict[str, JsonValue]) -> JsonValue:
+    """Return the body with each `{argument}` replaced; an object member whose optional argument is absent is left out."""
+    if isinstance(node, dict):
+        return {key: _filled(child, arguments) for key, child in node.items() if _body_is_given(child, arguments)}
+    if isinstance(node, list):
+        return [_filled(child, arguments) for child in node if _body_is_given(child, arguments)]
+    match = PLACEHOLDER.fullmatch(node) if isinstance(node, str) else None
+    return arguments[match.group(1)] if match else node
+
+
+def _body_is_given(node: JsonValue, arguments: dict[str, JsonValue]) -> bool:
+    """Whether `node` is anything but a placeholder of an absent argument."""
+    match = PLACEHOLDER.fullmatch(node) if isinstance(node, str) else None
+    return match is None or match.group(1) in arguments
+
+
+def render(declaration: HttpToolDeclaration, arguments: dict[str, JsonValue]) -> RenderedRequest:
+    """Return the request for these arguments.
+
+    Raises:
+        ToolFailed: an argument is missing, cannot stand in a URL, or makes a path segment `.` or `..`.
+    """
+    used = set(PLACEHOLDER.findall(declaration.url))
+    missing = sorted(used - arguments.keys())
+    if missing:
+        raise ToolFailed(f"the call of {declaration.name} lacks the argument {missing[0]}", where=f"/{missing[0]}")
+    texts = {name: _url_text(name, arguments[name]) for name in used}
+    url = PLACEHOLDER.sub(lambda match: texts[match.group(1)], declaration.url)
+    if any(segment in (".", "..") for segment in urlsplit(url).path.split("/")):
+        raise ToolFailed(f"the arguments of {declaration.name} make a path segment of dots, which would name another path")
+    if declaration.body is not None:
+        body = _filled(cast("JsonValue", declaration.body), arguments)
+    elif declaration.method in ("POST", "PUT", "PATCH"):
+        body = {name: value for name, value in arguments.items() if name not in used}
+    else:
+        body = None
+    return RenderedRequest(method=declaration.method, url=url, body=body)

@@ -1,0 +1,154 @@
+"""A definition as the stepper reads it: typed steps, pinned tools, config snapshot, and the projections of each output. Pure.
+
+A `Program` is plain JSON. It is compiled from a registered definition when a run starts and never changes within the run:
+nothing resolves mid-run (JOURNAL §10). Strings may hold `${ }` expressions (`domain/expressions.py`).
+
+Step paths are dotted names. In expressions `steps.<path>` is `{status, output}` plus the steps inside, so `status` and `output`
+are no step names. A saga's, do's or switch's output is the map of its steps' outputs.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from domain.effects import EffectClass, RetryClass
+from domain.model import Wire
+
+
+class RetryRule(Wire):
+    """How often a step's activity is tried; delays in seconds, multiplied by `backoff` and bounded by `max_delay_s`."""
+
+    max_attempts: int = Field(default=5, ge=1, le=10)
+    delay_s: float = Field(default=1.0, gt=0)
+    backoff: float = Field(default=2.0, ge=1)
+    max_delay_s: float = Field(default=30.0, gt=0)
+
+
+class PinnedTool(Wire):
+    """A tool as it was when the run started: the parts of its spec that workflow code needs."""
+
+    name: str
+    version: str
+    description: str
+    input_schema: dict[str, JsonValue]
+    effect_class: EffectClass
+    retry_class: RetryClass
+    timeout_s: float
+    heartbeat_s: float | None = None
+    max_attempts: int = 5
+    declaration: dict[str, JsonValue] | None = Field(default=None, description="the declaration of a bundle's http tool; it travels with each call")
+
+
+class StepCommon(Wire):
+    """What every step may say. `when` is the CEL of `if`; `timeout_s` bounds the whole step."""
+
+    path: str
+    when: str | None = None
+    timeout_s: float | None = None
+    retry: RetryRule | None = None
+    summary: str | None = None
+    output_as: JsonValue = None
+
+
+class Compensation(Wire):
+    """The undo of a saga step: a call whose arguments may read the step's own output (`has(…)` when it may be missing)."""
+
+    tool: str
+    arguments: JsonValue
+    if_unknown: Literal["compensate", "ask"] = "ask"
+
+
+class CallStep(StepCommon):
+    """One tool call."""
+
+    kind: Literal["call"] = "call"
+    tool: str
+    arguments: JsonValue = {}
+    compensate: Compensation | None = None
+
+
+class AgentStep(StepCommon):
+    """A loop of model and tools. `instructions` is the inlined prompt text (with `${ }`), `tools` are names."""
+
+    kind: Literal["agent"] = "agent"
+    model: str
+    instructions: str
+    instructions_sha256: str = ""
+    input: JsonValue = None
+    tools: list[str] = []
+    max_turns: int = Field(default=8, ge=1, le=64)
+    max_output_tokens: int = Field(default=4096, ge=1)
+    output_schema: dict[str, JsonValue] | None = None
+    compensate: None = None
+
+
+class ApproveStep(StepCommon):
+    """A question to people. `binds` are the paths of call steps whose arguments are approved; `unbound` are their arguments fed later."""
+
+    kind: Literal["approve"] = "approve"
+    title: str
+    binds: list[str] = []
+    reviewer_role: str
+    exclude_requester: bool = True
+    on_timeout: Literal["reject", "approve", "fail"] = "reject"
+    unbound: list[str] = []
+    compensate: None = None
+
+
+class SetStep(StepCommon):
+    """A value computed by expressions; costs no activity."""
+
+    kind: Literal["set"] = "set"
+    value: JsonValue = None
+    compensate: None = None
+
+
+class DoStep(StepCommon):
+    """Steps in sequence."""
+
+    kind: Literal["do"] = "do"
+    steps: list["Step"]
+    compensate: None = None
+
+
+class SwitchCase(Wire):
+    """One branch; `when` is None for the default."""
+
+    name: str
+    when: str | None
+    steps: list["Step"]
+
+
+class SwitchStep(StepCommon):
+    """The first branch whose condition holds; none is no failure."""
+
+    kind: Literal["switch"] = "switch"
+    cases: list[SwitchCase]
+    compensate: None = None
+
+
+class SagaStep(StepCommon):
+    """Steps that are undone in reverse when one fails or the run is cancelled."""
+
+    kind: Literal["saga"] = "saga"
+    steps: list["Step"]
+    compensate: None = None
+
+
+Step = Annotated[CallStep | AgentStep | ApproveStep | SetStep | DoStep | SwitchStep | SagaStep, Field(discriminator="kind")]
+
+
+class Program(Wire):
+    """A compiled definition. `projections` maps a step path to the dotted output fields that expressions read ('' = whole)."""
+
+    v: int = 1
+    name: str
+    version: str
+    sha256: str
+    expression_engine: str
+    steps: list[Step]
+    output: JsonValue = None
+    config: dict[str, JsonValue] = {}
+    tools: dict[str, PinnedTool] = {}
+    projections: dict[str, list[str]] = {}
+    input_projection: list[str] = []

@@ -1,0 +1,124 @@
+"""Runs: status, the projection that activities write, and what the gateway shows. Pure."""
+
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from domain.effects import Carrier
+from domain.envelope import Usage
+from domain.model import Value, Wire
+
+
+class RunStatus(StrEnum):
+    """The only list of run states; `docs/states.md` draws it."""
+
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    COMPENSATING = "compensating"
+    IN_DOUBT = "in_doubt"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    DEAD = "dead"
+    EXPIRED = "expired"
+    TERMINATED = "terminated"
+
+    @property
+    def closed(self) -> bool:
+        """Whether the run has ended."""
+        return self in CLOSED
+
+
+CLOSED = frozenset(
+    {
+        RunStatus.SUCCEEDED,
+        RunStatus.FAILED,
+        RunStatus.CANCELLED,
+        RunStatus.TIMED_OUT,
+        RunStatus.DEAD,
+        RunStatus.EXPIRED,
+        RunStatus.TERMINATED,
+    }
+)
+
+
+class ApprovalProjection(Wire):
+    """The inbox row of an open approval. Times are RFC 3339 UTC; `calls` is what will run, argument for argument."""
+
+    approval: str
+    step: str
+    visit: int
+    title: str
+    digest: str
+    nonce: str
+    calls: list[dict[str, JsonValue]]
+    unbound: list[str] = []
+    reviewer_role: str
+    exclude_requester: bool
+    requester: str
+    opened_at: str
+    deadline: str | None
+
+
+class ApprovalClosure(Wire):
+    """How an approval ended: `decision` is approve, reject, timed_out, withdrawn."""
+
+    approval: str
+    decision: str
+    decision_id: str | None = None
+    decided_by: str | None = None
+    comment: str | None = None
+    decided_at: str
+
+
+class TaskProjection(Wire):
+    """A human task's row. `kind` is in_doubt, divergent or failed_compensation."""
+
+    task: str
+    kind: str
+    step: str
+    visit: int
+    call: str
+    title: str
+    detail: str
+    opened_at: str
+
+
+class TaskClosure(Wire):
+    """How a task ended."""
+
+    task: str
+    resolution: str
+    completed_by: str
+    completed_at: str
+
+
+class Projection(Wire):
+    """What a flush writes beside the facts; compare-and-set on (epoch, fact_seq): an older one never wins."""
+
+    status: RunStatus | None = None
+    reason: str | None = None
+    waits_for: str | None = None
+    result: JsonValue = None
+    error: dict[str, str] | None = None
+    usage: Usage | None = None
+    open_approval: ApprovalProjection | None = None
+    close_approval: ApprovalClosure | None = None
+    open_task: TaskProjection | None = None
+    close_task: TaskClosure | None = None
+
+
+class RunLedger(Protocol):
+    """The port through which a worker writes facts and projections in one transaction."""
+
+    async def flush(self, carrier: Carrier, projection: Projection, *, fact_seq: int) -> int:
+        """Write facts, then the projection; return the fact head.
+
+        Raises:
+            FactDiverged, FactGap, StaleEpoch: as in JOURNAL §1.
+        """
+        ...

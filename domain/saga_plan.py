@@ -1,0 +1,73 @@
+"""What a saga would undo: registration before the step, what is known of it, and the plan in reverse order. Pure.
+
+A step that never started is not undone; one that surely failed neither; one in doubt by its `if_unknown` (DESIGN §8).
+"""
+
+from typing import Literal
+
+from pydantic import JsonValue
+
+from domain import expressions
+from domain.context import expression_context, with_self
+from domain.errors import StandfastError
+from domain.ledger import Kind
+from domain.program import CallStep, Program
+from domain.projection import unproject
+from domain.recorder import Recorder
+from domain.state import RenderedUndo, RunContext, State, Undo
+
+
+def register(recorder: Recorder, step: CallStep, saga: str | None, arguments: dict[str, JsonValue]) -> None:
+    """Put the step's compensation on the saga's list; called before the step's command exists."""
+    if saga is None or step.compensate is None:
+        return
+    undo = Undo(
+        step=step.path,
+        tool=step.compensate.tool,
+        arguments=step.compensate.arguments,
+        if_unknown=step.compensate.if_unknown,
+        called_with=arguments,
+    )
+    recorder.state.undo.setdefault(saga, []).append(undo)
+    recorder.fact(Kind.COMPENSATION_REGISTERED, step=step.path, data={"tool": step.compensate.tool})
+
+
+def mark_known(state: State, step: str, known: Literal["happened", "unknown", "not"]) -> None:
+    """Remember what became of a step, for the plan."""
+    for entries in state.undo.values():
+        for undo in entries:
+            if undo.step == step:
+                undo.known = known
+
+
+def hand_over(state: State, saga: str, outer: str | None) -> None:
+    """A finished inner saga gives its list to the saga around it; without one nothing can fail any more."""
+    entries = state.undo.pop(saga, [])
+    if outer is not None and entries:
+        state.undo.setdefault(outer, []).extend(entries)
+
+
+def plan_unwind(program: Program, state: State, run: RunContext, saga: str) -> list[RenderedUndo]:
+    """Return the saga's compensations to run, latest first, their arguments computed now."""
+    context = expression_context(program, state, run)
+    plan: list[RenderedUndo] = []
+    for undo in reversed(state.undo.get(saga, [])):
+        if undo.known == "not":
+            continue
+        record = state.steps[undo.step]
+        own = with_self(context, output=unproject(record.fields) if record.fields else None, arguments=undo.called_with)
+        plan.append(_rendered(undo, own))
+    return plan
+
+
+def _rendered(undo: Undo, context: dict[str, JsonValue]) -> RenderedUndo:
+    known: Literal["happened", "unknown"] = "happened" if undo.known == "happened" else "unknown"
+    arguments: JsonValue = {}
+    problem: str | None = None
+    try:
+        arguments = expressions.render(undo.arguments, context)
+    except StandfastError as error:
+        problem = error.detail
+    if not isinstance(arguments, dict):
+        arguments, problem = {}, "the compensation's arguments are no object"
+    return RenderedUndo(step=undo.step, tool=undo.tool, arguments=arguments, known=known, if_unknown=undo.if_unknown, problem=problem)

@@ -1,0 +1,255 @@
+"""The stepper's state, its commands and the outcomes that come back; plain JSON, also the continue-as-new input (DESIGN §15). Pure."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from domain.approval import OpenApproval
+from domain.effects import EffectClass, RetryClass
+from domain.envelope import Receipt, Usage
+from domain.facts import Fact
+from domain.model import Wire
+from domain.program import RetryRule
+from domain.runs import RunStatus
+
+
+class StepStatus(StrEnum):
+    """How far a step is."""
+
+    ENTERED = "entered"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Failure(Wire):
+    """Why a step failed. `unknown` says that its effect may have happened all the same."""
+
+    code: str
+    detail: str
+    step: str = ""
+    unknown: bool = False
+
+
+class StepRecord(Wire):
+    """What is known of a step: a reference and the projected fields, never the whole output. `deadline` is RFC 3339 UTC."""
+
+    visit: int = 1
+    status: StepStatus
+    ref: str | None = None
+    digest: str | None = None
+    fields: dict[str, JsonValue] = {}
+    deadline: str | None = None
+    failure: Failure | None = None
+    chosen: str | None = None
+
+
+class AgentCall(Wire):
+    """One tool call of the running turn; `result` is the reference of its output, `error` what the model is told instead."""
+
+    index: int
+    vendor_id: str
+    tool: str
+    result: str | None = None
+    error: str | None = None
+    open: bool = True
+
+
+class AgentState(Wire):
+    """An agent step's conversation: how many messages, the digest over them, and the calls of the running turn."""
+
+    turn: int = 0
+    head_count: int = 0
+    head_digest: str = ""
+    reply_ref: str | None = None
+    calls: list[AgentCall] = []
+    repaired: bool = False
+
+
+class Undo(Wire):
+    """A registered compensation. `known` says what is known of its step: it happened, may have, or surely did not."""
+
+    step: str
+    tool: str
+    arguments: JsonValue
+    if_unknown: Literal["compensate", "ask"]
+    known: Literal["pending", "happened", "unknown", "not"] = "pending"
+    called_with: dict[str, JsonValue] | None = None
+
+
+class RenderedUndo(Wire):
+    """A compensation ready to run; `problem` says why its arguments could not be computed."""
+
+    step: str
+    tool: str
+    arguments: dict[str, JsonValue] = {}
+    known: Literal["happened", "unknown"]
+    if_unknown: Literal["compensate", "ask"]
+    problem: str | None = None
+
+
+class ArgumentsFrom(Wire):
+    """Where a model's large arguments lie: the call at `index` of the reply stored under `ref`."""
+
+    ref: str
+    index: int
+
+
+class CallTool(Wire):
+    """Ask for one tool call."""
+
+    kind: Literal["call_tool"] = "call_tool"
+    id: str
+    step: str
+    visit: int
+    call: str
+    tool: str
+    version: str
+    arguments: dict[str, JsonValue]
+    arguments_from: ArgumentsFrom | None = None
+    effect_class: EffectClass
+    retry_class: RetryClass
+    timeout_s: float
+    heartbeat_s: float | None
+    max_attempts: int
+    retry: RetryRule | None = None
+    deadline: str | None = None
+    project: list[str] = []
+    approval: str | None = None
+    declaration: dict[str, JsonValue] | None = None
+    summary: str = ""
+
+
+class CompletePrompt(Wire):
+    """Ask for one model call; `request` is what the activity `standfast.complete_prompt` reads."""
+
+    kind: Literal["complete_prompt"] = "complete_prompt"
+    id: str
+    step: str
+    visit: int
+    call: str
+    request: dict[str, JsonValue]
+    project: list[str]
+    retry: RetryRule | None = None
+    deadline: str | None = None
+    summary: str = ""
+
+
+class AskApproval(Wire):
+    """Ask people."""
+
+    kind: Literal["ask_approval"] = "ask_approval"
+    id: str
+    step: str
+    visit: int
+    approval: OpenApproval
+    unbound: list[str] = []
+
+
+class Unwind(Wire):
+    """Undo a saga: `undo` in the order to run, latest first."""
+
+    kind: Literal["unwind"] = "unwind"
+    id: str
+    step: str
+    undo: list[RenderedUndo]
+
+
+class Finish(Wire):
+    """The run ends."""
+
+    kind: Literal["finish"] = "finish"
+    id: str = "finish"
+    status: RunStatus
+    output: JsonValue = None
+    error: dict[str, str] | None = None
+
+
+Command = Annotated[CallTool | CompletePrompt | AskApproval | Unwind | Finish, Field(discriminator="kind")]
+
+
+class Done(Wire):
+    """A command's activity completed."""
+
+    kind: Literal["done"] = "done"
+    command: str
+    receipt: Receipt
+
+
+class Failed(Wire):
+    """A command failed for good."""
+
+    kind: Literal["failed"] = "failed"
+    command: str
+    failure: Failure
+
+
+class Decided(Wire):
+    """An approval ended: by a person, or by its deadline (`timed_out`)."""
+
+    kind: Literal["decided"] = "decided"
+    command: str
+    verdict: Literal["approve", "reject", "timed_out"]
+    decision_id: str | None = None
+    decided_by: str | None = None
+    comment: str = ""
+
+
+class Unwound(Wire):
+    """A saga's compensations have all been run, or settled by a person."""
+
+    kind: Literal["unwound"] = "unwound"
+    command: str
+
+
+class CancelRequested(Wire):
+    """The run shall end; what is in flight is being cancelled."""
+
+    kind: Literal["cancel_requested"] = "cancel_requested"
+
+
+Outcome = Annotated[Done | Failed | Decided | Unwound | CancelRequested, Field(discriminator="kind")]
+
+
+class Tick(Wire):
+    """What the shell knows and the domain may not ask for: workflow time (RFC 3339 UTC) and 32 fresh hex characters."""
+
+    now: str
+    entropy: str
+
+
+class RunContext(Wire):
+    """Who runs: handed to the stepper once."""
+
+    tenant: str
+    run: str
+    principal: str
+    input: JsonValue
+
+
+class BoundArguments(Wire):
+    """Arguments a reviewer approved for a call step; `unbound` names those still to be evaluated."""
+
+    approval: str
+    arguments: dict[str, JsonValue]
+    unbound: list[str] = []
+
+
+class State(Wire):
+    """Everything the stepper remembers."""
+
+    v: int = 1
+    epoch: int = 1
+    steps: dict[str, StepRecord] = {}
+    agents: dict[str, AgentState] = {}
+    undo: dict[str, list[Undo]] = {}
+    bound: dict[str, BoundArguments] = {}
+    pending: dict[str, Command] = {}
+    fact_seq: int = 0
+    last_fact_digest: str = ""
+    unacked: list[Fact] = []
+    decisions: list[str] = []
+    usage: Usage = Usage()
+    cancelled: bool = False
+    finished: bool = False

@@ -1,0 +1,205 @@
+"""Entering and leaving a single step: conditions, deadlines, arguments, outputs, and the facts about them. Pure."""
+
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
+
+from domain import expressions
+from domain.approval import BoundCall, OpenApproval, approval_digest
+from domain.context import with_self
+from domain.errors import ExpressionFailed, StandfastError, StepTimedOut
+from domain.ledger import Kind
+from domain.program import ApproveStep, CallStep, SetStep, Step, SwitchStep
+from domain.projection import unproject
+from domain.recorder import Recorder
+from domain.saga_plan import register
+from domain.state import AskApproval, BoundArguments, CallTool, Failure, StepRecord, StepStatus
+
+
+def open_step(recorder: Recorder, step: Step) -> None:
+    """Record that the step is reached: entered, skipped by its `if`, or failed because that could not be evaluated."""
+    try:
+        chosen = _chosen(recorder, step)
+        skipped = step.when is not None and not recorder.holds(step.when)
+    except StandfastError as error:
+        recorder.state.steps[step.path] = StepRecord(status=StepStatus.ENTERED)
+        fail_step(recorder, step, Failure(code=error.code, detail=f"if: {error.detail}", step=step.path))
+        return
+    if skipped:
+        output: dict[str, JsonValue] = {"": {"decision": "skipped"}} if isinstance(step, ApproveStep) else {}
+        recorder.state.steps[step.path] = StepRecord(status=StepStatus.SKIPPED, fields=output)
+        recorder.fact(Kind.STEP_SKIPPED, step=step.path)
+        return
+    recorder.state.steps[step.path] = StepRecord(status=StepStatus.ENTERED, deadline=_deadline(recorder, step), chosen=chosen)
+    recorder.fact(Kind.SAGA_STARTED if step.kind == "saga" else Kind.STEP_ENTERED, step=step.path, data={"keyword": step.kind})
+
+
+def _chosen(recorder: Recorder, step: Step) -> str | None:
+    if not isinstance(step, SwitchStep) or (step.when is not None and not recorder.holds(step.when)):
+        return None
+    return next((case.name for case in step.cases if case.when is None or recorder.holds(case.when)), None)
+
+
+def _deadline(recorder: Recorder, step: Step) -> str | None:
+    """The earliest of the step's own deadline and those of the containers around it."""
+    around = [recorder.state.steps[path].deadline for path in _parents(step.path) if path in recorder.state.steps]
+    own = _later(recorder.tick.now, step.timeout_s) if step.timeout_s is not None else None
+    return min((d for d in [*around, own] if d is not None), default=None)
+
+
+def _parents(path: str) -> list[str]:
+    keys = path.split(".")
+    return [".".join(keys[:n]) for n in range(1, len(keys))]
+
+
+def _later(now: str, seconds: float) -> str:
+    return (datetime.fromisoformat(now) + timedelta(seconds=seconds)).isoformat(timespec="microseconds")
+
+
+def enter_leaf(recorder: Recorder, step: Step, *, saga: str | None) -> None:
+    """Do what a call, set or approve step does on entering.
+
+    Raises:
+        StandfastError: an expression failed, or the time is up; the step then fails.
+    """
+    deadline = recorder.state.steps[step.path].deadline
+    if deadline is not None and deadline <= recorder.tick.now:
+        raise StepTimedOut("its time was over before it began")
+    if isinstance(step, SetStep):
+        complete_step(recorder, step, fields={"": recorder.render(step.value)}, ref=None, digest=None)
+    elif isinstance(step, CallStep):
+        arguments = _arguments(recorder, step)
+        register(recorder, step, saga, arguments)
+        recorder.command(_call(recorder, step, arguments))
+    elif isinstance(step, ApproveStep):
+        recorder.command(_question(recorder, step))
+
+
+def _arguments(recorder: Recorder, step: CallStep) -> dict[str, JsonValue]:
+    """A bound call runs with the approved arguments; only those that were unbound are evaluated now."""
+    bound = recorder.state.bound.get(step.path)
+    if bound is None:
+        return _object(recorder.render(step.arguments), step.path)
+    later = {name: _template(step)[name] for name in bound.unbound}
+    return {**bound.arguments, **_object(recorder.render(later), step.path)}
+
+
+def _template(step: CallStep) -> dict[str, JsonValue]:
+    return step.arguments if isinstance(step.arguments, dict) else {}
+
+
+def _object(value: JsonValue, path: str) -> dict[str, JsonValue]:
+    if not isinstance(value, dict):
+        raise ExpressionFailed(f"`with` of {path} gives {type(value).__name__} and must give an object")
+    return value
+
+
+def _call(recorder: Recorder, step: CallStep, arguments: dict[str, JsonValue]) -> CallTool:
+    tool = recorder.program.tools[step.tool]
+    bound = recorder.state.bound.get(step.path)
+    return CallTool(
+        id=recorder.command_id(step.path, "call"),
+        step=step.path,
+        visit=recorder.state.steps[step.path].visit,
+        call="call",
+        tool=tool.name,
+        version=tool.version,
+        arguments=arguments,
+        effect_class=tool.effect_class,
+        retry_class=tool.retry_class,
+        timeout_s=tool.timeout_s,
+        heartbeat_s=tool.heartbeat_s,
+        max_attempts=tool.max_attempts,
+        retry=step.retry,
+        deadline=recorder.state.steps[step.path].deadline,
+        project=recorder.program.projections.get(step.path, []),
+        approval=bound.approval if bound else None,
+        declaration=tool.declaration,
+        summary=step.summary or f"{step.path}: {tool.name}",
+    )
+
+
+def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
+    calls = [_bound_call(recorder, step, path) for path in step.binds]
+    approval, nonce = recorder.new_id("apr", step.path), recorder.nonce(step.path)
+    visit = recorder.state.steps[step.path].visit
+    run = recorder.run
+    digest = approval_digest(tenant=run.tenant, run=run.run, approval=approval, step=step.path, visit=visit, nonce=nonce, calls=calls)
+    title = recorder.render(step.title)
+    opened = OpenApproval(
+        approval=approval,
+        step=step.path,
+        visit=visit,
+        title=title if isinstance(title, str) else str(title),
+        digest=digest,
+        nonce=nonce,
+        calls=calls,
+        reviewer_role=step.reviewer_role,
+        exclude_requester=step.exclude_requester,
+        requester=run.principal,
+        opened_at=recorder.tick.now,
+        deadline=recorder.state.steps[step.path].deadline,
+    )
+    recorder.fact(
+        Kind.APPROVAL_OPENED,
+        step=step.path,
+        data={"approval": approval, "digest": digest, "role": step.reviewer_role, "deadline": opened.deadline, "unbound": list(step.unbound)},
+    )
+    return AskApproval(id=recorder.command_id(step.path, "approval"), step=step.path, visit=visit, approval=opened, unbound=step.unbound)
+
+
+def unbound_arguments(step: ApproveStep, path: str) -> list[str]:
+    """Return the top-level argument names of the call at `path` that later steps feed (`unbound` holds `path.argument`)."""
+    return [name.removeprefix(path + ".").split(".")[0] for name in step.unbound if name.startswith(path + ".")]
+
+
+def _bound_call(recorder: Recorder, step: ApproveStep, path: str) -> BoundCall:
+    call = next(s for s in _call_steps(recorder.program.steps) if s.path == path)
+    later = unbound_arguments(step, path)
+    known: dict[str, JsonValue] = {name: part for name, part in _template(call).items() if name not in later}
+    arguments = _object(recorder.render(known), path)
+    return BoundCall(step=path, tool=call.tool, version=recorder.program.tools[call.tool].version, arguments=arguments)
+
+
+def _call_steps(steps: list[Step]) -> list[CallStep]:
+    found: list[CallStep] = []
+    for step in steps:
+        if isinstance(step, CallStep):
+            found.append(step)
+        elif step.kind in ("do", "saga"):
+            found.extend(_call_steps(step.steps))
+        elif isinstance(step, SwitchStep):
+            found.extend(call for case in step.cases for call in _call_steps(case.steps))
+    return found
+
+
+def bind_calls(recorder: Recorder, step: ApproveStep, approval: OpenApproval) -> None:
+    """After an approval: the bound calls will run with exactly these arguments."""
+    for call in approval.calls:
+        recorder.state.bound[call.step] = BoundArguments(
+            approval=approval.approval, arguments=call.arguments, unbound=unbound_arguments(step, call.step)
+        )
+
+
+def complete_step(recorder: Recorder, step: Step, *, fields: dict[str, JsonValue], ref: str | None, digest: str | None) -> None:
+    """Record success; `output.as` makes the step's output anew, and its failure fails the step."""
+    record = recorder.state.steps[step.path]
+    if step.output_as is not None:
+        try:
+            context = with_self(recorder.context(), output=unproject(fields))
+            fields = {"": expressions.render(step.output_as, context)}
+        except StandfastError as error:
+            fail_step(recorder, step, Failure(code=error.code, detail=f"output.as: {error.detail}", step=step.path))
+            return
+    record.status, record.fields, record.ref, record.digest = StepStatus.SUCCEEDED, fields, ref, digest
+    if step.kind not in ("do", "switch", "saga"):
+        recorder.fact(Kind.STEP_COMPLETED, step=step.path, data={"digest": digest})
+
+
+def fail_step(recorder: Recorder, step: Step, failure: Failure) -> None:
+    """Record failure; the cause's own step is kept while it climbs."""
+    record = recorder.state.steps[step.path]
+    if record.status is StepStatus.FAILED:
+        return
+    record.status, record.failure = StepStatus.FAILED, failure.model_copy(update={"step": failure.step or step.path})
+    recorder.fact(Kind.STEP_FAILED, step=step.path, data={"code": failure.code, "unknown": failure.unknown})

@@ -1,0 +1,232 @@
+"""The stepper: (program, state, outcome) → (state, commands), nothing else (DESIGN §3). Pure.
+
+`Stepper` walks the program from its root after each outcome: records say how far each step is, so the walk needs no stack of
+its own. Leaves ask for commands; containers look at their children. A failure climbs until a saga has undone its steps, then on.
+The agent loop is `domain/agent_loop.py`; what a single step does on entering is `domain/step_entry.py`.
+"""
+
+from enum import Enum
+
+from pydantic import JsonValue
+
+from domain.agent_loop import AgentLoop
+from domain.decide_step import decide_step
+from domain.errors import StandfastError
+from domain.ledger import Kind
+from domain.program import ApproveStep, DoStep, Program, SagaStep, Step, SwitchStep
+from domain.recorder import Recorder
+from domain.saga_plan import hand_over, mark_known, plan_unwind
+from domain.state import AskApproval, CancelRequested, Command, Decided, Done, Failed, Failure, Finish, Outcome, RunContext, State, StepStatus, Tick, Unwind
+from domain.step_entry import complete_step, enter_leaf, fail_step, open_step
+from domain.runs import RunStatus
+
+CANCELLED = "run-cancelled"
+"""Failure code of a run that was asked to end."""
+
+
+class Progress(Enum):
+    """How far a step is after a look at it."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Stepper:
+    """Drives one run's state. Not thread-safe; `state` may be read and saved between calls."""
+
+    def __init__(self, program: Program, run: RunContext, state: State) -> None:
+        self.program = program
+        self.run = run
+        self.state = state
+        self._leaves = {step.path: step for step in walk(program.steps)}
+
+    def start(self, tick: Tick) -> list[Command]:
+        """Begin the run, or go on from a carried state: returns what to do first, pending commands included."""
+        recorder = self._recorder(tick)
+        carried = list(self.state.pending.values())
+        if not self.state.steps:
+            recorder.fact(Kind.RUN_STARTED, data={"definition": self.program.name, "version": self.program.version, "sha256": self.program.sha256})
+        return carried + self._go_on(recorder)
+
+    def apply(self, outcome: Outcome, tick: Tick) -> list[Command]:
+        """Take one outcome and return the next commands; an outcome of an unknown command changes nothing."""
+        recorder = self._recorder(tick)
+        if isinstance(outcome, CancelRequested):
+            self.state.cancelled = True
+        else:
+            command = self.state.pending.pop(outcome.command, None)
+            if command is None:
+                return []
+            self._settle(command, outcome, recorder)
+        return self._go_on(recorder)
+
+    def _recorder(self, tick: Tick) -> Recorder:
+        return Recorder(self.program, self.run, self.state, tick)
+
+    def _go_on(self, recorder: Recorder) -> list[Command]:
+        if self.state.finished or (self.state.cancelled and self._in_flight()):
+            return recorder.commands
+        progress = self._sequence(self.program.steps, recorder, saga=None)
+        if progress is Progress.DONE:
+            self._finish_well(recorder)
+        elif progress is Progress.FAILED:
+            self._finish_badly(recorder)
+        return recorder.commands
+
+    def _in_flight(self) -> bool:
+        return any(not isinstance(command, Unwind) for command in self.state.pending.values())
+
+    def _asked(self, path: str) -> bool:
+        """Whether something of this very step is still in flight: it ends before anything is undone or finished."""
+        return any(command.step == path for command in self.state.pending.values() if not isinstance(command, Finish | Unwind))
+
+    def note(self, tick: Tick, kind: Kind, *, step: str | None = None, principal: str | None = None, data: dict[str, JsonValue] | None = None) -> None:
+        """Note a fact that the shell saw, such as a refused signal."""
+        self._recorder(tick).fact(kind, step=step, principal=principal, data=data)
+
+    def _settle(self, command: Command, outcome: Outcome, recorder: Recorder) -> None:
+        if isinstance(command, Unwind):
+            recorder.fact(Kind.SAGA_COMPENSATED, step=command.step, data={"undone": len(command.undo)})
+            self.state.undo[command.step] = []
+            return
+        if isinstance(command, Finish):
+            return
+        step = self._leaves[command.step]
+        if step.kind == "agent":
+            AgentLoop(step, recorder).settle(command, outcome)
+            return
+        if isinstance(outcome, Failed):
+            mark_known(self.state, command.step, "unknown" if outcome.failure.unknown else "not")
+            fail_step(recorder, step, outcome.failure)
+        elif isinstance(outcome, Done):
+            mark_known(self.state, command.step, "happened")
+            self.state.usage = self.state.usage + outcome.receipt.usage
+            complete_step(recorder, step, fields=outcome.receipt.fields, ref=outcome.receipt.ref, digest=outcome.receipt.digest)
+        elif isinstance(outcome, Decided):
+            self._decided(step, command, outcome, recorder)
+
+    def _decided(self, step: Step, command: Command, outcome: Decided, recorder: Recorder) -> None:
+        if isinstance(step, ApproveStep) and isinstance(command, AskApproval):
+            decide_step(recorder, step, command, outcome)
+
+    def _sequence(self, steps: list[Step], recorder: Recorder, *, saga: str | None) -> Progress:
+        for step in steps:
+            progress = self._look(step, recorder, saga=saga)
+            if progress is not Progress.DONE:
+                return progress
+        return Progress.DONE
+
+    def _look(self, step: Step, recorder: Recorder, *, saga: str | None) -> Progress:
+        record = self.state.steps.get(step.path)
+        if record is None:
+            if self.state.cancelled:
+                return Progress.FAILED
+            open_step(recorder, step)
+            record = self.state.steps[step.path]
+            if record.status is StepStatus.ENTERED and not isinstance(step, DoStep | SwitchStep | SagaStep):
+                self._enter_leaf(step, recorder, saga=saga)
+                record = self.state.steps[step.path]
+        if record.status in (StepStatus.SUCCEEDED, StepStatus.SKIPPED):
+            return Progress.DONE
+        if record.status is StepStatus.FAILED:
+            return Progress.RUNNING if self._asked(step.path) else Progress.FAILED
+        return self._inside(step, recorder, saga=saga)
+
+    def _enter_leaf(self, step: Step, recorder: Recorder, *, saga: str | None) -> None:
+        try:
+            if step.kind == "agent":
+                AgentLoop(step, recorder).begin()
+            else:
+                enter_leaf(recorder, step, saga=saga)
+        except StandfastError as error:
+            fail_step(recorder, step, Failure(code=error.code, detail=error.detail, step=step.path))
+
+    def _inside(self, step: Step, recorder: Recorder, *, saga: str | None) -> Progress:
+        if isinstance(step, DoStep):
+            return self._close(step, self._sequence(step.steps, recorder, saga=saga), recorder)
+        if isinstance(step, SwitchStep):
+            chosen = self.state.steps[step.path].chosen
+            branch = next((case.steps for case in step.cases if case.name == chosen), [])
+            return self._close(step, self._sequence(branch, recorder, saga=saga), recorder)
+        if isinstance(step, SagaStep):
+            return self._saga(step, recorder, outer=saga)
+        return Progress.FAILED if self.state.cancelled else Progress.RUNNING
+
+    def _saga(self, step: SagaStep, recorder: Recorder, *, outer: str | None) -> Progress:
+        if any(isinstance(command, Unwind) and command.step == step.path for command in self.state.pending.values()):
+            return Progress.RUNNING
+        progress = self._sequence(step.steps, recorder, saga=step.path)
+        if progress is Progress.DONE:
+            hand_over(self.state, step.path, outer)
+            recorder.fact(Kind.SAGA_COMPLETED, step=step.path)
+        elif progress is Progress.FAILED:
+            undo = plan_unwind(self.program, self.state, self.run, step.path)
+            if undo:
+                recorder.command(Unwind(id=recorder.command_id(step.path, "unwind"), step=step.path, undo=undo))
+                recorder.fact(Kind.SAGA_COMPENSATING, step=step.path, data={"undo": [u.step for u in undo]})
+                return Progress.RUNNING
+        return self._close(step, progress, recorder)
+
+    def _close(self, step: DoStep | SwitchStep | SagaStep, progress: Progress, recorder: Recorder) -> Progress:
+        if progress is Progress.DONE:
+            complete_step(recorder, step, fields={"": self._inner_outputs(step)}, ref=None, digest=None)
+            return Progress.DONE if self.state.steps[step.path].status is StepStatus.SUCCEEDED else Progress.FAILED
+        if progress is Progress.FAILED:
+            fail_step(recorder, step, self._failure_below(step.path))
+        return progress
+
+    def _inner_outputs(self, step: Step) -> JsonValue:
+        """A container's output: the map of its steps' outputs, as far as expressions read them."""
+        node: JsonValue = recorder_steps(self.program, self.state, self.run)
+        for key in step.path.split("."):
+            node = node.get(key, {}) if isinstance(node, dict) else {}
+        if not isinstance(node, dict):
+            return {}
+        return {name: child["output"] for name, child in node.items() if isinstance(child, dict) and "output" in child}
+
+    def _failure_below(self, path: str) -> Failure:
+        for inner, record in self.state.steps.items():
+            if record.failure is not None and (not path or inner.startswith(path + ".")):
+                return record.failure
+        return Failure(code=CANCELLED, detail="the run was asked to end", step=path)
+
+    def _finish_well(self, recorder: Recorder) -> None:
+        try:
+            output = recorder.render(self.program.output)
+        except StandfastError as error:
+            self._finish(recorder, Finish(status=RunStatus.FAILED, error={"code": error.code, "detail": error.detail, "step": "output"}))
+            return
+        self._finish(recorder, Finish(status=RunStatus.SUCCEEDED, output=output))
+
+    def _finish_badly(self, recorder: Recorder) -> None:
+        failure = self._failure_below("")
+        cancelled = self.state.cancelled
+        error = {"code": CANCELLED if cancelled else failure.code, "detail": failure.detail, "step": failure.step}
+        self._finish(recorder, Finish(status=RunStatus.CANCELLED if cancelled else RunStatus.FAILED, error=error))
+
+    def _finish(self, recorder: Recorder, finish: Finish) -> None:
+        self.state.finished = True
+        code = (finish.error or {}).get("code", "")
+        facts: dict[str, JsonValue] = {"facts": self.state.fact_seq + 1, "last_digest": self.state.last_fact_digest}
+        recorder.fact(Kind.RUN_FINISHED, data={"status": finish.status.value, "code": code, **facts})
+        recorder.command(finish)
+
+
+def recorder_steps(program: Program, state: State, run: RunContext) -> JsonValue:
+    """Return the `steps` part of the expression context."""
+    from_context = Recorder(program, run, state, Tick(now="", entropy="")).context()
+    return from_context["steps"]
+
+
+def walk(steps: list[Step]) -> list[Step]:
+    """Return all steps, containers before what is inside them."""
+    found: list[Step] = []
+    for step in steps:
+        found.append(step)
+        if isinstance(step, DoStep | SagaStep):
+            found.extend(walk(step.steps))
+        elif isinstance(step, SwitchStep):
+            for case in step.cases:
+                found.extend(walk(case.steps))
+    return found

@@ -1,0 +1,84 @@
+"""The tool port: what a tool declares, and one call of it. Pure."""
+
+from typing import Protocol
+
+from pydantic import Field, JsonValue
+
+from domain.effects import EffectClass, RetryClass
+from domain.model import Value, Wire
+
+
+class ToolSpec(Value):
+    """What a tool declares. Schemas are JSON Schema 2020-12; `timeout_s` bounds one attempt.
+
+    `bindable` names argument fields that may not be left unbound by an approval (amount, recipient, URL).
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
+    version: str
+    description: str
+    input_schema: dict[str, JsonValue]
+    output_schema: dict[str, JsonValue] = {}
+    effect_class: EffectClass
+    retry_class: RetryClass = RetryClass.IDEMPOTENT
+    timeout_s: float = 30.0
+    heartbeat_s: float | None = None
+    max_attempts: int = 5
+    sandbox: str | None = None
+    bindable: tuple[str, ...] = ()
+
+
+class ToolCall(Wire):
+    """One call. `idempotency_key` is stable over attempts; hand it outside. `deadline_s` is this attempt's own bound."""
+
+    tool: str
+    version: str
+    arguments: dict[str, JsonValue]
+    idempotency_key: str
+    correlation_id: str
+    tenant: str
+    run: str
+    deadline_s: float
+
+
+class Tool(Protocol):
+    """A callable tool; built-ins and plugins enter by the entry-point group `standfast.tools`."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What the tool declares."""
+        ...
+
+    async def call(self, call: ToolCall) -> JsonValue:
+        """Do it once and return the result; cancelling the coroutine must stop it.
+
+        Raises:
+            ToolFailed: another attempt will not help (4xx, bad arguments).
+            ToolUnavailable: it surely did not happen and another attempt may help (429, refused connection).
+            ToolTimedOut: whether it happened is unknown.
+        """
+        ...
+
+
+class DeclaredTools(Protocol):
+    """Makes tools from declarations that travel with a run: the http tools of its definition's bundle."""
+
+    def tool(self, declaration: dict[str, JsonValue]) -> Tool:
+        """Return the tool of a declaration. Raises: ToolFailed when it is none of this version's."""
+        ...
+
+
+class ToolBox(Protocol):
+    """All tools of a worker."""
+
+    def specs(self) -> list[ToolSpec]:
+        """Every tool, sorted by name, then version."""
+        ...
+
+    def find(self, name: str, version: str) -> Tool:
+        """Return the tool.
+
+        Raises:
+            ToolFailed: this worker has no such tool or version; the message lists what it has.
+        """
+        ...

@@ -1,0 +1,160 @@
+"""What the three vendor adapters do on the wire, beyond the port's contract."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+from pydantic import JsonValue
+
+from adapters.models.factory import CompatibleServer, ModelRouter
+from domain.errors import ModelFailed, ModelUnavailable, StandfastError
+from domain.provider import CompletionReply, CompletionRequest
+from tests.adapters.models.conversations import request_of
+from tests.servers.model_server import Answer, ModelServer, PlannedCall
+
+MODELS = ("anthropic/claude-test", "openai/gpt-test", "compatible/llama-test")
+CLOSED: dict[str, JsonValue] = {
+    "type": "object",
+    "properties": {"verdict": {"type": "string", "enum": ["pay", "refuse"]}},
+    "required": ["verdict"],
+    "additionalProperties": False,
+}
+OPEN: dict[str, JsonValue] = {"type": "object", "properties": {"amount": {"type": "integer", "minimum": 1}}}
+
+
+class Bench:
+    """A server and a router in front of it."""
+
+    def __init__(self, server: ModelServer) -> None:
+        self.server = server
+        self.router = ModelRouter(
+            anthropic_api_key=server.api_key,
+            anthropic_base_url=server.url,
+            openai_api_key=server.api_key,
+            openai_base_url=server.openai_url,
+            compatible={"compatible": CompatibleServer(server.openai_url, server.api_key)},
+        )
+
+    async def whole(self, request: CompletionRequest) -> CompletionReply:
+        """Call without streaming."""
+        return await self.router.complete(request, timeout_s=10)
+
+    async def streamed(self, request: CompletionRequest) -> CompletionReply:
+        """Call with streaming."""
+
+        async def ignore(_piece: str) -> None: ...
+
+        return await self.router.complete(request, ignore, timeout_s=10)
+
+    async def failure(self, model: str, answer: Answer, *, streamed: bool = False) -> StandfastError:
+        """Return the error that `answer` becomes."""
+        self.server.plan(answer)
+        with pytest.raises(StandfastError) as caught:
+            await (self.streamed if streamed else self.whole)(request_of(model))
+        return caught.value
+
+
+@pytest.fixture
+async def bench() -> AsyncGenerator[Bench]:
+    """A fresh bench."""
+    with ModelServer() as server:
+        opened = Bench(server)
+        yield opened
+        await opened.router.aclose()
+
+
+@pytest.mark.parametrize("model", MODELS)
+class TestRequest:
+    """What reaches the vendor."""
+
+    async def test_leaves_sampling_and_retries_alone(self, model: str, bench: Bench) -> None:
+        await bench.failure(model, Answer(status=500))
+        assert len(bench.server.requests) == 1
+        assert not {"temperature", "top_p", "top_k"} & bench.server.requests[0].body.keys()
+
+    async def test_has_a_schema_the_vendor_can_enforce_as_output_format(self, model: str, bench: Bench) -> None:
+        bench.server.plan(Answer(text='{"verdict": "pay"}'))
+        await bench.whole(request_of(model).model_copy(update={"output_schema": CLOSED}))
+        body = bench.server.requests[0].body
+        assert "json_schema" in str(body.get("output_config") or body.get("text") or body.get("response_format"))
+        assert "fit this JSON Schema" not in str(body)
+
+    async def test_has_any_other_schema_in_words(self, model: str, bench: Bench) -> None:
+        bench.server.plan(Answer(text='{"amount": 1}'))
+        await bench.whole(request_of(model).model_copy(update={"output_schema": OPEN}))
+        body = bench.server.requests[0].body
+        assert "fit this JSON Schema" in str(body)
+        assert not {"output_config", "text", "response_format"} & body.keys()
+
+
+@pytest.mark.parametrize("model", MODELS)
+class TestStatus:
+    """Which answers may pass, and how long to wait."""
+
+    @pytest.mark.parametrize(
+        ("headers", "seconds"),
+        [
+            ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+            ({"retry-after": "2.5"}, 2.5),
+            ({"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT"}, 0),
+            ({"retry-after-ms": "soon", "retry-after": "4"}, 4),
+            ({"retry-after": "inf"}, None),
+            ({}, None),
+        ],
+    )
+    async def test_tells_how_long_to_wait(self, model: str, headers: dict[str, str], seconds: float | None, bench: Bench) -> None:
+        assert (await bench.failure(model, Answer(status=429, headers=headers))).retry_after_s == seconds
+
+    @pytest.mark.parametrize(("status", "verdict", "error"), [(429, "false", ModelFailed), (400, "true", ModelUnavailable)])
+    async def test_is_overruled_by_the_vendor(
+        self, model: str, status: int, verdict: str, error: type[StandfastError], bench: Bench
+    ) -> None:
+        assert type(await bench.failure(model, Answer(status=status, headers={"x-should-retry": verdict}))) is error
+
+    async def test_never_repeats_the_key(self, model: str, bench: Bench) -> None:
+        echoed = f"Incorrect API key provided: {bench.server.api_key}, or Bearer abc.def, or sk-proj-12345678"
+        error = await bench.failure(model, Answer(status=401, message=echoed))
+        assert all(secret not in error.detail for secret in (bench.server.api_key, "abc.def", "12345678"))
+        assert (error.__cause__, error.__suppress_context__) == (None, True)
+
+
+@pytest.mark.parametrize("model", MODELS)
+class TestBrokenAnswer:
+    """Answers that break off, or are none."""
+
+    @pytest.mark.parametrize("answer", [Answer(text="It was late.", cut_after=3), Answer(text="It was late.", end_after=3)])
+    async def test_may_pass_when_the_stream_ends_early(self, model: str, answer: Answer, bench: Bench) -> None:
+        assert type(await bench.failure(model, answer, streamed=True)) is ModelUnavailable
+
+    @pytest.mark.parametrize(("kind", "error"), [("overloaded_error", ModelUnavailable), ("invalid_request_error", ModelFailed)])
+    async def test_is_judged_by_the_error_inside_the_stream(self, model: str, kind: str, error: type[StandfastError], bench: Bench) -> None:
+        answer = Answer(text="It was late.", error_after=2, error_kind=kind)
+        assert type(await bench.failure(model, answer, streamed=True)) is error
+
+    @pytest.mark.parametrize("body", [b"<html>a proxy</html>", b"{}", b"[]", b'{"content": 3, "choices": 3, "output": 3}'])
+    async def test_lasts_when_it_is_not_of_the_protocol(self, model: str, body: bytes, bench: Bench) -> None:
+        error = await bench.failure(model, Answer(body=body))
+        assert type(error) is ModelFailed
+        assert "not of its protocol" in error.detail
+
+    async def test_may_pass_when_nobody_listens(self, model: str) -> None:
+        with ModelServer() as server:
+            bench = Bench(server)
+        with pytest.raises(ModelUnavailable, match="could not be reached"):
+            await bench.whole(request_of(model))
+        await bench.router.aclose()
+
+
+class TestToolCalls:
+    """Argument texts no vendor forbids."""
+
+    @pytest.mark.parametrize("raw", ["[1]", '{"a": NaN}', '{"a": "\\ud800"}', '"text"', '{"a":' * 3000])
+    @pytest.mark.parametrize("model", MODELS)
+    async def test_are_malformed_unless_they_are_a_json_object(self, model: str, raw: str, bench: Bench) -> None:
+        bench.server.plan(Answer(calls=(PlannedCall("flights.lookup", raw=raw),)))
+        call = (await bench.streamed(request_of(model))).tool_calls[0]
+        assert (call.arguments, call.raw_arguments) == (None, raw[:2000])
+
+    @pytest.mark.parametrize("model", MODELS)
+    async def test_may_have_no_arguments_at_all(self, model: str, bench: Bench) -> None:
+        bench.server.plan(Answer(calls=(PlannedCall("clock.now", raw=""),)))
+        assert (await bench.streamed(request_of(model))).tool_calls[0].arguments == {}

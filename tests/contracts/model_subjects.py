@@ -1,0 +1,158 @@
+"""What the suite of the model port runs on: each adapter against the wire-protocol server, the scripted one, and the fake."""
+
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from adapters.models.anthropic_provider import AnthropicProvider
+from adapters.models.compatible_provider import CompatibleProvider
+from adapters.models.factory import ModelRouter
+from adapters.models.openai_provider import OpenAIProvider
+from adapters.models.scripted import ScriptedProvider
+from adapters.models.tool_arguments import parse_arguments
+from domain.errors import ModelFailed, ModelUnavailable, StandfastError
+from domain.provider import CompletionReply, LlmProvider, ModelToolCall, StopReason
+from tests.fake_provider import FakeProvider
+from tests.servers.model_server import Answer, ModelServer
+
+
+class Subject(Protocol):
+    """One implementation under test. `scripted` is what its replies must say of themselves."""
+
+    provider: LlmProvider
+    model: str
+    scripted: bool
+
+    def plan(self, answer: Answer) -> None:
+        """Make the next call meet `answer`."""
+        ...
+
+
+OpenSubject = Callable[[Path], AbstractAsyncContextManager[Subject]]
+
+
+class _VendorSubject:
+    scripted = False
+
+    def __init__(self, provider: LlmProvider, model: str, server: ModelServer) -> None:
+        self.provider, self.model, self._server = provider, model, server
+
+    def plan(self, answer: Answer) -> None:
+        self._server.plan(answer)
+
+
+class _FakeSubject:
+    model, scripted = "fake/model", False
+
+    def __init__(self) -> None:
+        self._fake = FakeProvider()
+        self.provider: LlmProvider = self._fake
+
+    def plan(self, answer: Answer) -> None:
+        if answer.hang:
+            self._fake.hang()
+        self._fake.plan(_planned(answer))
+
+
+class _ScriptedSubject:
+    model, scripted = "scripted/suite", True
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "suite.json"
+        self.provider: LlmProvider = FakeProvider()
+
+    def plan(self, answer: Answer) -> None:
+        self._path.write_text(json.dumps({"standfast_script": 1, "turns": [_scripted_turn(answer)]}), encoding="utf-8")
+        self.provider = ScriptedProvider({"suite": self._path})
+
+
+def _scripted_turn(answer: Answer) -> dict[str, object]:
+    if answer.status >= 400:
+        retry_after = answer.headers.get("retry-after")
+        wait = {"retry_after_s": float(retry_after)} if retry_after else {}
+        return {"fail": {"status": answer.status, "message": answer.message} | wait}
+    calls = [
+        {"tool": call.name} | ({"arguments": call.arguments} if call.raw is None else {"raw_arguments": call.raw}) for call in answer.calls
+    ]
+    stop = {} if answer.stop == "answered" else {"stop": answer.stop}
+    return {"delay_s": 600 if answer.hang else 0, "reply": {"text": answer.text, "tool_calls": calls} | stop}
+
+
+def _planned(answer: Answer) -> CompletionReply | StandfastError:
+    retry_after = answer.headers.get("retry-after")
+    if answer.status in (408, 409, 429) or answer.status >= 500:
+        return ModelUnavailable(answer.message, retry_after_s=float(retry_after) if retry_after else None)
+    if answer.status >= 400:
+        return ModelFailed(answer.message)
+    calls = [
+        ModelToolCall(
+            vendor_id=f"call_{place}",
+            name=call.name,
+            arguments=call.arguments if call.raw is None else parse_arguments(call.raw),
+            raw_arguments=(call.raw or "")[:2000],
+        )
+        for place, call in enumerate(answer.calls)
+    ]
+    stop = StopReason.TOOL_CALLS if calls and answer.stop == "answered" else StopReason(answer.stop)
+    return CompletionReply(text=answer.text, tool_calls=calls, stop=stop, model="fake/model", input_tokens=11, output_tokens=7)
+
+
+@asynccontextmanager
+async def anthropic_subject(_folder: Path) -> AsyncGenerator[Subject]:
+    """Anthropic's SDK against the server."""
+    with ModelServer() as server:
+        provider = AnthropicProvider(api_key=server.api_key, base_url=server.url)
+        yield _VendorSubject(provider, "anthropic/claude-test", server)
+        await provider.aclose()
+
+
+@asynccontextmanager
+async def openai_subject(_folder: Path) -> AsyncGenerator[Subject]:
+    """OpenAI's SDK, Responses API, against the server."""
+    with ModelServer() as server:
+        provider = OpenAIProvider(api_key=server.api_key, base_url=server.openai_url)
+        yield _VendorSubject(provider, "openai/gpt-test", server)
+        await provider.aclose()
+
+
+@asynccontextmanager
+async def compatible_subject(_folder: Path) -> AsyncGenerator[Subject]:
+    """OpenAI's SDK, chat completions, against the server."""
+    with ModelServer() as server:
+        provider = CompatibleProvider(name="compatible", base_url=server.openai_url, api_key=server.api_key)
+        yield _VendorSubject(provider, "compatible/llama-test", server)
+        await provider.aclose()
+
+
+@asynccontextmanager
+async def router_subject(_folder: Path) -> AsyncGenerator[Subject]:
+    """The factory in front of an adapter."""
+    with ModelServer() as server:
+        router = ModelRouter(anthropic_api_key=server.api_key, anthropic_base_url=server.url)
+        yield _VendorSubject(router, "anthropic/claude-test", server)
+        await router.aclose()
+
+
+@asynccontextmanager
+async def scripted_subject(folder: Path) -> AsyncGenerator[Subject]:
+    """The scripted model, its script written by the plan."""
+    yield _ScriptedSubject(folder)
+
+
+@asynccontextmanager
+async def fake_subject(_folder: Path) -> AsyncGenerator[Subject]:
+    """The fake that other tests use."""
+    yield _FakeSubject()
+
+
+SUBJECTS: dict[str, OpenSubject] = {
+    "anthropic": anthropic_subject,
+    "openai": openai_subject,
+    "compatible": compatible_subject,
+    "router": router_subject,
+    "scripted": scripted_subject,
+    "fake": fake_subject,
+}
+"""Every implementation of the port."""
