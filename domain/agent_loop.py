@@ -61,7 +61,11 @@ class AgentLoop:
         if stop is StopReason.REFUSED:
             self._fail(Failure(code=ModelRefused.code, detail="the model declined to answer"))
         elif stop is StopReason.LENGTH:
-            self._fail(Failure(code=ModelCutOff.code, detail=f"the answer was cut off at {self.step.max_output_tokens} tokens: raise max_output_tokens"))
+            self._fail(
+                Failure(
+                    code=ModelCutOff.code, detail=f"the answer was cut off at {self.step.max_output_tokens} tokens: raise max_output_tokens"
+                )
+            )
         elif stop is StopReason.TOOL_CALLS:
             self._call_tools(cast("list[dict[str, JsonValue]]", fields["calls"]))
         else:
@@ -74,10 +78,16 @@ class AgentLoop:
             kept = {k[len(prefix) :].lstrip("."): v for k, v in outcome.receipt.fields.items() if k == prefix or k.startswith(prefix + ".")}
             complete_step(self.recorder, self.step, fields=kept, ref=outcome.receipt.ref, digest=outcome.receipt.digest)
         elif self.agent.repaired:
-            self._fail(Failure(code=OutputInvalid.code, detail=f"after a repair turn the answer still breaks its schema: {'; '.join(problems)[:1000]}"))
+            self._fail(
+                Failure(
+                    code=OutputInvalid.code, detail=f"after a repair turn the answer still breaks its schema: {'; '.join(problems)[:1000]}"
+                )
+            )
         else:
             self.agent.repaired = True
-            self._ask([{"kind": "reply", "ref": self.agent.reply_ref}, {"kind": "user", "value": REPAIR.format(problems="\n".join(problems))}])
+            self._ask(
+                [{"kind": "reply", "ref": self.agent.reply_ref}, {"kind": "user", "value": REPAIR.format(problems="\n".join(problems))}]
+            )
 
     def _call_tools(self, calls: list[dict[str, JsonValue]]) -> None:
         self.agent.calls = []
@@ -146,7 +156,9 @@ class AgentLoop:
 
     def _ask(self, append: list[JsonValue]) -> None:
         if self.agent.turn >= self.step.max_turns:
-            self._fail(Failure(code=TurnsExhausted.code, detail=f"no answer after {self.step.max_turns} turns: raise max_turns or mend the prompt"))
+            self._fail(
+                Failure(code=TurnsExhausted.code, detail=f"no answer after {self.step.max_turns} turns: raise max_turns or mend the prompt")
+            )
             return
         deadline = self.recorder.state.steps[self.step.path].deadline
         if deadline is not None and deadline <= self.recorder.tick.now:

@@ -1,4 +1,4 @@
-"""Approvals: what is bound, its digest, attestations, and whether a decision is in time. Pure.
+r"""Approvals: what is bound, its digest, attestations, and whether a decision is in time. Pure.
 
 digest = SHA-256("standfast:approval:v1\\0" ‖ JCS{tenant, run, approval, step, visit, nonce, calls}) (DESIGN §7).
 """

@@ -124,8 +124,8 @@ def guard_ranges(serialized: bytes) -> bytes:
     A list stays as it is; a map has no such operator, so that iterating over one becomes an error value: its order differs from
     process to process (JOURNAL §10).
     """
-    types = read_tree(serialized).types
-    fresh = max([*types, *(node.id for node in read_tree(serialized).nodes())], default=0) + 1
+    tree = read_tree(serialized)
+    types, fresh = tree.types, max([*tree.types, *(node.id for node in tree.nodes())], default=0) + 1
     added: list[int] = []
 
     def guarded(range_: bytes) -> bytes:

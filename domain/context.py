@@ -1,5 +1,7 @@
 """The values expressions see: `input`, `config` and `steps`, built from the stepper's state. Pure."""
 
+from typing import cast
+
 from pydantic import JsonValue
 
 from domain.program import Program
@@ -22,8 +24,7 @@ def _node(steps: dict[str, JsonValue], path: str) -> dict[str, JsonValue]:
     node = steps
     for key in path.split("."):
         child = node.setdefault(key, {})
-        assert isinstance(child, dict), "step names `status` and `output` are refused at registration"
-        node = child
+        node = cast("dict[str, JsonValue]", child)  # step names `status` and `output` are refused at registration
     return node
 
 

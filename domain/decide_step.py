@@ -1,4 +1,6 @@
-"""What an approval's end means for its step: approved calls are bound, a rejection fails it, a timeout does what `on_timeout` says. Pure."""
+"""What an approval's end means for its step: approved calls are bound, a rejection fails it, a timeout does as told. Pure."""
+
+from pydantic import JsonValue
 
 from domain.errors import ApprovalRejected, StepTimedOut
 from domain.ledger import Kind
@@ -27,10 +29,14 @@ def decide_step(recorder: Recorder, step: ApproveStep, asked: AskApproval, outco
         )
     if verdict == "approve":
         bind_calls(recorder, step, approval)
-        output = {"decision": "approve", "decided_by": outcome.decided_by, "comment": outcome.comment}
+        output: dict[str, JsonValue] = {"decision": "approve", "decided_by": outcome.decided_by, "comment": outcome.comment}
         complete_step(recorder, step, fields={"": output}, ref=None, digest=None)
     elif verdict == "reject":
         who = f"by {outcome.decided_by}" if outcome.decided_by else "because nobody decided in time"
-        fail_step(recorder, step, Failure(code=ApprovalRejected.code, detail=f"rejected {who}" + (f": {outcome.comment}" if outcome.comment else "")))
+        fail_step(
+            recorder,
+            step,
+            Failure(code=ApprovalRejected.code, detail=f"rejected {who}" + (f": {outcome.comment}" if outcome.comment else "")),
+        )
     else:
         fail_step(recorder, step, Failure(code=StepTimedOut.code, detail=f"nobody decided before {approval.deadline}"))

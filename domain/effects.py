@@ -176,6 +176,8 @@ class EffectJournal(Protocol):
         """Extend the lease of a living attempt; False when the token is not the row's any more (the attempt must stop)."""
         ...
 
-    async def resolve(self, carrier: Carrier, key: EffectKey, *, happened: bool, output: JsonValue, principal: str, at: str) -> IntentVerdict:
+    async def resolve(
+        self, carrier: Carrier, key: EffectKey, *, happened: bool, output: JsonValue, principal: str, at: str
+    ) -> IntentVerdict:
         """Apply a person's answer to an effect in doubt: DONE with `output`, or open again for a new attempt (GO)."""
         ...

@@ -1,4 +1,4 @@
-"""The ledger: kinds, the canonical body of an entry, its hash, and verification in two passes. Pure.
+r"""The ledger: kinds, the canonical body of an entry, its hash, and verification in two passes. Pure.
 
 hash = SHA-256("standfast:entry:v1\\0" ‖ len‖tenant ‖ len‖run ‖ int8(seq) ‖ prev ‖ int8(recorded_at µs) ‖ body), where lengths are
 4-byte and int8 are 8-byte big-endian numbers, prev is 32 bytes and 32 zero bytes for sequence 1 (DESIGN §15). SQL computes the same.

@@ -36,7 +36,9 @@ class PinnedTool(Wire):
     timeout_s: float
     heartbeat_s: float | None = None
     max_attempts: int = 5
-    declaration: dict[str, JsonValue] | None = Field(default=None, description="the declaration of a bundle's http tool; it travels with each call")
+    declaration: dict[str, JsonValue] | None = Field(
+        default=None, description="the declaration of a bundle's http tool; it travels with each call"
+    )
 
 
 class StepCommon(Wire):

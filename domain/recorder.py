@@ -23,7 +23,15 @@ class Recorder:
         self.tick = tick
         self.commands: list[Command] = []
 
-    def fact(self, kind: Kind, *, step: str | None = None, call: str | None = None, principal: str | None = None, data: dict[str, JsonValue] | None = None) -> None:
+    def fact(
+        self,
+        kind: Kind,
+        *,
+        step: str | None = None,
+        call: str | None = None,
+        principal: str | None = None,
+        data: dict[str, JsonValue] | None = None,
+    ) -> None:
         """Note a fact; it rides with the next regular activity until it is acknowledged (JOURNAL §1)."""
         self.state.fact_seq += 1
         visit = self.state.steps[step].visit if step in self.state.steps else None

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from domain.effects import Carrier
 from domain.envelope import Usage
-from domain.model import Value, Wire
+from domain.model import Wire
 
 
 class RunStatus(StrEnum):

@@ -9,7 +9,7 @@ from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.context import with_self
 from domain.errors import ExpressionFailed, StandfastError, StepTimedOut
 from domain.ledger import Kind
-from domain.program import ApproveStep, CallStep, SetStep, Step, SwitchStep
+from domain.program import ApproveStep, CallStep, DoStep, SagaStep, SetStep, Step, SwitchStep
 from domain.projection import unproject
 from domain.recorder import Recorder
 from domain.saga_plan import register
@@ -60,7 +60,8 @@ def enter_leaf(recorder: Recorder, step: Step, *, saga: str | None) -> None:
     """Do what a call, set or approve step does on entering.
 
     Raises:
-        StandfastError: an expression failed, or the time is up; the step then fails.
+        ExpressionFailed: an expression failed; the step then fails.
+        StepTimedOut: its time, or that of a step around it, is over.
     """
     deadline = recorder.state.steps[step.path].deadline
     if deadline is not None and deadline <= recorder.tick.now:
@@ -115,8 +116,19 @@ def _call(recorder: Recorder, step: CallStep, arguments: dict[str, JsonValue]) -
         project=recorder.program.projections.get(step.path, []),
         approval=bound.approval if bound else None,
         declaration=tool.declaration,
-        summary=step.summary or f"{step.path}: {tool.name}",
+        summary=_summary(recorder, step, otherwise=f"{step.path}: {tool.name}"),
     )
+
+
+def _summary(recorder: Recorder, step: Step, *, otherwise: str) -> str:
+    """What the Web UI shows; a summary that cannot be rendered is no reason to fail a step."""
+    if step.summary is None:
+        return otherwise
+    try:
+        text = recorder.render(step.summary)
+    except StandfastError:
+        return otherwise
+    return text if isinstance(text, str) else otherwise
 
 
 def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
@@ -143,7 +155,13 @@ def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
     recorder.fact(
         Kind.APPROVAL_OPENED,
         step=step.path,
-        data={"approval": approval, "digest": digest, "role": step.reviewer_role, "deadline": opened.deadline, "unbound": list(step.unbound)},
+        data={
+            "approval": approval,
+            "digest": digest,
+            "role": step.reviewer_role,
+            "deadline": opened.deadline,
+            "unbound": list(step.unbound),
+        },
     )
     return AskApproval(id=recorder.command_id(step.path, "approval"), step=step.path, visit=visit, approval=opened, unbound=step.unbound)
 
@@ -166,7 +184,7 @@ def _call_steps(steps: list[Step]) -> list[CallStep]:
     for step in steps:
         if isinstance(step, CallStep):
             found.append(step)
-        elif step.kind in ("do", "saga"):
+        elif isinstance(step, DoStep | SagaStep):
             found.extend(_call_steps(step.steps))
         elif isinstance(step, SwitchStep):
             found.extend(call for case in step.cases for call in _call_steps(case.steps))

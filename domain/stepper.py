@@ -15,10 +15,25 @@ from domain.errors import StandfastError
 from domain.ledger import Kind
 from domain.program import ApproveStep, DoStep, Program, SagaStep, Step, SwitchStep
 from domain.recorder import Recorder
-from domain.saga_plan import hand_over, mark_known, plan_unwind
-from domain.state import AskApproval, CancelRequested, Command, Decided, Done, Failed, Failure, Finish, Outcome, RunContext, State, StepStatus, Tick, Unwind
-from domain.step_entry import complete_step, enter_leaf, fail_step, open_step
 from domain.runs import RunStatus
+from domain.saga_plan import hand_over, mark_known, plan_unwind
+from domain.state import (
+    AskApproval,
+    CancelRequested,
+    Command,
+    Decided,
+    Done,
+    Failed,
+    Failure,
+    Finish,
+    Outcome,
+    RunContext,
+    State,
+    StepStatus,
+    Tick,
+    Unwind,
+)
+from domain.step_entry import complete_step, enter_leaf, fail_step, open_step
 
 CANCELLED = "run-cancelled"
 """Failure code of a run that was asked to end."""
@@ -46,7 +61,9 @@ class Stepper:
         recorder = self._recorder(tick)
         carried = list(self.state.pending.values())
         if not self.state.steps:
-            recorder.fact(Kind.RUN_STARTED, data={"definition": self.program.name, "version": self.program.version, "sha256": self.program.sha256})
+            recorder.fact(
+                Kind.RUN_STARTED, data={"definition": self.program.name, "version": self.program.version, "sha256": self.program.sha256}
+            )
         return carried + self._go_on(recorder)
 
     def apply(self, outcome: Outcome, tick: Tick) -> list[Command]:
@@ -81,7 +98,9 @@ class Stepper:
         """Whether something of this very step is still in flight: it ends before anything is undone or finished."""
         return any(command.step == path for command in self.state.pending.values() if not isinstance(command, Finish | Unwind))
 
-    def note(self, tick: Tick, kind: Kind, *, step: str | None = None, principal: str | None = None, data: dict[str, JsonValue] | None = None) -> None:
+    def note(
+        self, tick: Tick, kind: Kind, *, step: str | None = None, principal: str | None = None, data: dict[str, JsonValue] | None = None
+    ) -> None:
         """Note a fact that the shell saw, such as a refused signal."""
         self._recorder(tick).fact(kind, step=step, principal=principal, data=data)
 
@@ -147,8 +166,8 @@ class Stepper:
             return self._close(step, self._sequence(step.steps, recorder, saga=saga), recorder)
         if isinstance(step, SwitchStep):
             chosen = self.state.steps[step.path].chosen
-            branch = next((case.steps for case in step.cases if case.name == chosen), [])
-            return self._close(step, self._sequence(branch, recorder, saga=saga), recorder)
+            branches: list[list[Step]] = [case.steps for case in step.cases if case.name == chosen]
+            return self._close(step, self._sequence(branches[0] if branches else [], recorder, saga=saga), recorder)
         if isinstance(step, SagaStep):
             return self._saga(step, recorder, outer=saga)
         return Progress.FAILED if self.state.cancelled else Progress.RUNNING

@@ -15,7 +15,6 @@ from domain.provider import Message
 from domain.registry import DefinitionDraft, RegisteredDefinition
 from domain.runs import ApprovalProjection, RunStatus, TaskProjection
 
-
 T = TypeVar("T")
 
 
@@ -137,7 +136,10 @@ class RunStore(Protocol):
         ...
 
     async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str) -> bool:
-        """Close a row that no workflow code can close any more, with `platform:run:ended_externally` or `…:start_expired`; False if it was closed."""
+        """Close a row that no workflow code can close any more; False if it was closed.
+
+        The entry is `platform:run:start_expired` for EXPIRED, else `platform:run:ended_externally`.
+        """
         ...
 
     async def touch(self, tenant: str, run: str) -> None:
@@ -227,7 +229,9 @@ class DecisionRow(Value):
 class ApprovalStore(Protocol):
     """The inbox and the stored decisions."""
 
-    async def page(self, tenant: str, *, state: str | None, reviewer_roles: tuple[str, ...] | None, limit: int, cursor: str | None) -> Page[ApprovalRow]:
+    async def page(
+        self, tenant: str, *, state: str | None, reviewer_roles: tuple[str, ...] | None, limit: int, cursor: str | None
+    ) -> Page[ApprovalRow]:
         """Return one page, earliest deadline first; `reviewer_roles` narrows to what such a reviewer may decide."""
         ...
 

@@ -1,6 +1,7 @@
 """What a script can read of a conversation, and the `${…}` places where it writes it; pure functions of the request.
 
     ${first.claim.flight}                  the first JSON object (or list) in the first user message
+    ${instructions.bands}                  the first JSON object (or list) in the instructions
     ${first_text}  ${last_text}            the texts of the first user message and of the last message
     ${result.total}  ${results[python.run].total}   JSON of the last tool result, of any tool or of that one; its text if it is no JSON
     ${all_results[python.run].0}           every result of that tool, oldest first
@@ -20,7 +21,7 @@ from pydantic import JsonValue
 
 from domain.provider import CompletionRequest, Message
 
-ROOTS = ("first", "first_text", "last_text", "result", "results", "all_results", "captured", "turn")
+ROOTS = ("first", "instructions", "first_text", "last_text", "result", "results", "all_results", "captured", "turn")
 """Every name a path may begin with."""
 
 _SEGMENT = re.compile(r"\.?([A-Za-z0-9_-]+)|\[([^\]]+)\]")
@@ -78,6 +79,7 @@ def conversation_values(request: CompletionRequest, captures: Mapping[str, str])
     found = {name: match for name, pattern in captures.items() if (match := re.search(pattern, first_text))}
     values: dict[str, JsonValue] = {
         "first": json_in(first_text),
+        "instructions": json_in(request.instructions),
         "first_text": first_text,
         "last_text": last_text,
         "results": {tool: results[-1] for tool, results in every.items()},

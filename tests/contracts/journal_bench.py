@@ -16,6 +16,8 @@ RUN = "run_00000000000000000000000001"
 LONG_MS = 60_000
 """A lease that no test outlives."""
 SHORT_MS = 60
+FIRST = "first"
+"""The lease token of the first attempt."""
 
 
 class Journal(EffectJournal, RunLedger, Protocol):
@@ -26,7 +28,11 @@ class JournalBench(Protocol):
     """A journal with one accepted run, RUN, of a tenant, and the means to look at what it kept."""
 
     tenant: str
-    journal: Journal
+
+    @property
+    def journal(self) -> Journal:
+        """The journal under test."""
+        ...
 
     async def entries(self) -> list[StoredEntry]:
         """Return the run's entries."""
@@ -78,7 +84,7 @@ def key(bench: JournalBench, *, step: str = "settle.pay") -> EffectKey:
 def intent(
     bench: JournalBench,
     *facts: Fact,
-    token: str = "first",
+    token: str = FIRST,
     attempt: int = 1,
     digest: str = "a" * 64,
     effect_class: EffectClass = EffectClass.MONEY,
@@ -108,7 +114,7 @@ def intent(
 def outcome(
     bench: JournalBench,
     *facts: Fact,
-    token: str = "first",
+    token: str = FIRST,
     attempt: int = 1,
     state: EffectState = EffectState.DONE,
     output: JsonValue = None,

@@ -1,0 +1,59 @@
+# Standfast. Everything starts here: `make help` lists the commands. Needs Python 3.11 to 3.13 and nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+export UV_PYTHON_DOWNLOADS := never
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+TEST_ARGS ?=
+LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate pyproject.toml
+
+.PHONY: demo test check format generate lock bench data clean help
+
+demo: $(READY) ## run the delay-claim demo end to end (KEEP=1 leaves the stack running)
+	@$(BIN)/standfast demo $(if $(KEEP),--keep)
+
+test: $(READY) ## run all tests (TEST_ARGS="-k name" narrows)
+	@$(BIN)/pytest $(TEST_ARGS)
+
+check: $(READY) ## format, lint, room rules, types, unused code and packages, architecture tests
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+	$(BIN)/deptry .
+	$(BIN)/vulture
+	$(BIN)/pytest -q tests/architecture
+	@$(BIN)/python -m tests.architecture.report
+
+format: $(READY) ## format the sources and mend what ruff can mend
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+generate: $(READY) ## rewrite the generated parts of ARCHITECTURE.md and docs/
+	$(BIN)/python -m docs.generate
+
+lock: $(READY) ## resolve requirements.lock and requirements-dev.lock anew (UPGRADE=1 moves versions)
+	PATH="$$PATH:$(BIN)" uv $(LOCK) $(if $(UPGRADE),--upgrade) -o requirements.lock
+	PATH="$$PATH:$(BIN)" uv $(LOCK) $(if $(UPGRADE),--upgrade) --group dev -o requirements-dev.lock
+
+bench: $(READY) ## measure what a step costs beside a hand-written Temporal workflow
+	@$(BIN)/python -m benchmarks.step_overhead
+
+data: $(READY) ## unpack the flight tables of February to December 2013
+	@$(BIN)/python -m examples.delay_claim.unpack_data
+
+clean: ## remove .venv and caches; `standfast dev --reset` removes runs and keys
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): requirements-dev.lock pyproject.toml clients/python/pyproject.toml tools/venv.sh
+	@tools/venv.sh
+	@touch $@

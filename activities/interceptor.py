@@ -1,0 +1,289 @@
+"""The journal interceptor: every effect activity passes through it (JOURNAL §2). The one module here that needs temporalio.worker.
+
+Around each effect: intent (or the recorded outcome), the attempt under its own deadline with heartbeats and a renewed lease, then the
+outcome, compare-and-set on the attempt's token. It also makes ApplicationErrors of the error tree for every activity.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from activities.attempts import AttemptPlan, plan_attempt
+from activities.failures import FailureDetails, application_error
+from activities.options import LEASE_MARGIN
+from activities.requests import EFFECTS
+from activities.run_records import carrier_of
+from domain.effects import EffectJournal, EffectState, Intent, IntentAnswer, IntentVerdict, Outcome, OutcomeVerdict, RecordedOutcome
+from domain.envelope import Envelope, Receipt, Usage
+from domain.errors import (
+    EffectDivergent,
+    EffectInDoubt,
+    EffectLeased,
+    FactDiverged,
+    FactGap,
+    RunCancelled,
+    StaleEpoch,
+    StandfastError,
+    StepFailed,
+    ToolTimedOut,
+    Unavailable,
+)
+from domain.projection import project
+
+log = logging.getLogger(__name__)
+
+OUTCOME_TRIES = 6
+"""How often an outcome is offered to PostgreSQL before the attempt gives up; the effect then stays an intent with a lease."""
+
+
+@dataclass(frozen=True)
+class JournalTools:
+    """What the interceptor needs: the journal, the worker's clock (RFC 3339 UTC, microseconds) and fresh attempt tokens."""
+
+    journal: EffectJournal
+    clock: Callable[[], str]
+    token: Callable[[], str]
+    fault_point: Callable[[str], None] = lambda _name: None
+
+
+class JournalInterceptor(Interceptor):
+    """Give it to the worker; one per process."""
+
+    def __init__(self, tools: JournalTools) -> None:
+        self._tools = tools
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's parameter name
+        """Stand around the activity."""
+        return _JournalInbound(next, self._tools)
+
+
+class _JournalInbound(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, tools: JournalTools) -> None:  # noqa: A002 - the SDK's parameter name
+        super().__init__(next)
+        self._tools = tools
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Receipt:  # noqa: A002 - the SDK's parameter name
+        attempt = activity.info().attempt
+        if activity.info().activity_type not in EFFECTS:
+            try:
+                return cast("Receipt", await super().execute_activity(input))
+            except StandfastError as error:
+                raise application_error(error, FailureDetails(detail=error.detail, attempt=attempt)) from error
+        envelope = cast("Envelope", input.args[0])
+        return await _Attempt(self._tools, envelope, plan_attempt(envelope)).run(
+            lambda: super(_JournalInbound, self).execute_activity(input)
+        )
+
+
+class _Attempt:
+    """One attempt of one effect."""
+
+    def __init__(self, tools: JournalTools, envelope: Envelope, plan: AttemptPlan) -> None:
+        info = activity.info()
+        self._tools = tools
+        self._envelope = envelope
+        self._plan = plan
+        self._number = info.attempt
+        self._token = tools.token()
+        self._beat_s = info.heartbeat_timeout.total_seconds() / 2 if info.heartbeat_timeout else None
+        self._lease_ms = self._lease(info.heartbeat_timeout.total_seconds() if info.heartbeat_timeout else None)
+        self._fact_head = 0
+        self._lease_lost = False
+
+    def _lease(self, heartbeat_s: float | None) -> int:
+        whole = self._envelope.deadline_s + LEASE_MARGIN.total_seconds()
+        return int(1000 * (whole if heartbeat_s is None else min(whole, heartbeat_s)))
+
+    async def run(self, do: Callable[[], "asyncio.Future[object] | object"]) -> Receipt:
+        """Intent, attempt, outcome. Raises: ApplicationError, with the code of the error tree as its type."""
+        try:
+            self._tools.fault_point("before-intent")
+            verdict = await self._tools.journal.intent(self._intent())
+        except StandfastError as error:
+            raise self._error(error) from error
+        self._fact_head = verdict.fact_head
+        if verdict.answer in (IntentAnswer.DONE, IntentAnswer.FAILED) and verdict.recorded is not None:
+            return self._recorded(verdict.recorded)
+        if verdict.answer is not IntentAnswer.GO:
+            error = _stopped(verdict)
+            raise self._error(error) from None
+        self._tools.fault_point("after-intent")
+        return await self._go(do)
+
+    def _intent(self) -> Intent:
+        plan, info = self._plan, activity.info()
+        return Intent(
+            carrier=carrier_of(self._envelope),
+            key=plan.key,
+            digest=plan.digest,
+            effect_class=plan.effect_class,
+            retry_class=plan.retry_class,
+            subject=plan.subject,
+            kind=plan.kinds.requested,
+            at=self._tools.clock(),
+            attempt=self._number,
+            lease_token=self._token,
+            lease_ms=self._lease_ms,
+            temporal_run_id=info.workflow_run_id or "",
+            request=plan.request,
+        )
+
+    def _recorded(self, recorded: RecordedOutcome) -> Receipt:
+        if recorded.state is EffectState.FAILED:
+            error = recorded.error or {"code": "step-failed", "detail": "it failed before"}
+            details = FailureDetails(detail=error["detail"], attempt=self._number, fact_head=self._fact_head, recorded=True)
+            raise ApplicationError(error["detail"], details.model_dump(mode="json"), type=error["code"], non_retryable=True)
+        try:
+            fields = project(recorded.output, self._envelope.project)
+        except StandfastError as error:
+            raise self._error(error) from error
+        return Receipt(
+            fact_head=self._fact_head,
+            ref=recorded.output_ref,
+            digest=recorded.output_digest,
+            fields=fields,
+            usage=recorded.usage,
+            replayed=True,
+        )
+
+    async def _go(self, do: Callable[[], "asyncio.Future[object] | object"]) -> Receipt:
+        started = asyncio.get_running_loop().time()
+        beat = asyncio.create_task(self._keep_alive(asyncio.current_task()))
+        try:
+            async with asyncio.timeout(self._envelope.deadline_s):
+                receipt = cast("Receipt", await cast("asyncio.Future[object]", do()))
+        except TimeoutError as late:
+            error = ToolTimedOut(f"no answer within {self._envelope.deadline_s:g} s; whether it happened is unknown")
+            raise await self._failed(error, unknown=True) from late
+        except asyncio.CancelledError:
+            await asyncio.shield(self._cancelled())
+            raise
+        except StandfastError as error:
+            raise await self._failed(error, unknown=isinstance(error, ToolTimedOut)) from error
+        finally:
+            beat.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beat
+        self._tools.fault_point("after-effect")
+        took = int(1000 * (asyncio.get_running_loop().time() - started))
+        return await self._done(receipt, receipt.usage.model_copy(update={"duration_ms": took}))
+
+    async def _keep_alive(self, attempt: "asyncio.Task[object] | None") -> None:
+        """Beat at half the heartbeat timeout and renew the lease; an attempt whose lease is gone ends itself."""
+        if self._beat_s is None:
+            return
+        while True:
+            activity.heartbeat()
+            try:
+                held = await self._tools.journal.renew(self._plan.key, lease_token=self._token, lease_ms=self._lease_ms)
+            except StandfastError:
+                held = True
+            if not held and attempt is not None:
+                self._lease_lost = True
+                attempt.cancel()
+                return
+            await asyncio.sleep(self._beat_s)
+
+    async def _done(self, receipt: Receipt, usage: Usage) -> Receipt:
+        fields, fault = {}, None
+        try:
+            fields = project(receipt.output, self._envelope.project)
+        except StandfastError as error:
+            fault = error
+        verdict = await self._record(self._outcome(EffectState.DONE, self._plan.kinds.done, output=receipt, usage=usage))
+        self._tools.fault_point("after-outcome")
+        self._fact_head = verdict.fact_head or self._fact_head
+        if fault is not None:
+            raise self._error(fault) from fault
+        return Receipt(fact_head=self._fact_head, ref=verdict.output_ref, digest=verdict.output_digest, fields=fields, usage=usage)
+
+    async def _failed(self, error: StandfastError, *, unknown: bool) -> ApplicationError:
+        doubt = unknown and self._plan.at_most_once
+        final = self._number >= self._plan.max_attempts or not error.retryable
+        recorded = {"code": error.code, "detail": error.detail, "retryable": "false" if final else "true"}
+        state = EffectState.IN_DOUBT if doubt else EffectState.FAILED
+        kind = "worker:effect:in_doubt" if doubt else self._plan.kinds.failed
+        await self._record(self._outcome(state, kind, error=recorded))
+        if doubt:
+            error = EffectInDoubt(f"{self._plan.subject}: {error.detail}")
+        return self._error(error, final=final)
+
+    async def _cancelled(self) -> None:
+        detail = "the lease was lost" if self._lease_lost else RunCancelled.title
+        state = EffectState.IN_DOUBT if self._plan.at_most_once else EffectState.FAILED
+        error = {"code": RunCancelled.code, "detail": f"{detail}; whether it happened is unknown", "retryable": "true"}
+        with contextlib.suppress(ApplicationError):
+            await self._record(self._outcome(state, self._plan.kinds.failed, error=error))
+
+    def _outcome(
+        self,
+        state: EffectState,
+        kind: str,
+        *,
+        output: Receipt | None = None,
+        usage: Usage | None = None,
+        error: dict[str, str] | None = None,
+    ) -> Outcome:
+        return Outcome(
+            carrier=carrier_of(self._envelope.without_facts()),
+            key=self._plan.key,
+            lease_token=self._token,
+            state=state,
+            kind=kind,
+            at=self._tools.clock(),
+            attempt=self._number,
+            output=output.output if output else None,
+            error=error,
+            usage=usage or Usage(),
+            data={"subject": self._plan.subject, "code": error["code"] if error else None},
+        )
+
+    async def _record(self, outcome: Outcome) -> OutcomeVerdict:
+        """Offer the outcome until PostgreSQL takes it: the effect is done, only its record is missing.
+
+        Raises:
+            AssertionError: never; the loop returns or raises.
+        """
+        for left in range(OUTCOME_TRIES - 1, -1, -1):
+            try:
+                return await self._tools.journal.outcome(outcome)
+            except Unavailable as error:
+                if left == 0:
+                    raise self._error(error) from error
+                log.warning("the outcome of %s waits for PostgreSQL: %s", self._plan.subject, error.detail)
+                await asyncio.sleep(0.25 * 2 ** (OUTCOME_TRIES - left))
+            except StandfastError as error:
+                raise self._error(error) from error
+        raise AssertionError("the loop returns or raises")
+
+    def _error(self, error: StandfastError, *, final: bool = False) -> ApplicationError:
+        details = FailureDetails(
+            detail=error.detail, attempt=self._number, fact_head=self._fact_head, recorded=isinstance(error, StepFailed)
+        )
+        return application_error(error, details, final=final)
+
+
+def _stopped(verdict: IntentVerdict) -> StandfastError:
+    """The error that an answer other than GO and a recorded outcome stands for."""
+    match verdict.answer:
+        case IntentAnswer.LEASED:
+            return EffectLeased(
+                "an earlier attempt may still be alive; waiting for its lease", retry_after_s=max(verdict.wait_ms, 1) / 1000
+            )
+        case IntentAnswer.IN_DOUBT:
+            return EffectInDoubt("an earlier attempt was lost, and this effect may not be repeated: a person must say whether it happened")
+        case IntentAnswer.DIVERGENT:
+            return EffectDivergent("this effect was done before with other arguments: a person must decide")
+        case IntentAnswer.STALE_EPOCH:
+            return StaleEpoch(verdict.detail or "a newer epoch of this run has begun")
+        case IntentAnswer.FACT_GAP:
+            return FactGap(verdict.detail or "a fact is missing")
+        case _:
+            return FactDiverged(verdict.detail or "a fact came again with other content")

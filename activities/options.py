@@ -1,0 +1,97 @@
+"""Timeouts and retry posture of every activity, in one table; nobody sets them elsewhere.
+
+An attempt has its own deadline (`Envelope.deadline_s`) and ends itself there; Temporal's start-to-close comes `MARGIN` later, and
+the lease ends between the two (JOURNAL §2.4). Attempts are bounded; flushes and compensations by schedule-to-close.
+"""
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+
+from domain.program import RetryRule
+
+MARGIN = timedelta(seconds=4)
+"""Start-to-close minus the attempt's own deadline: time to record the outcome."""
+
+LEASE_MARGIN = timedelta(seconds=2)
+"""Lease minus the attempt's own deadline."""
+
+PROMPT_DEADLINE = timedelta(seconds=120)
+"""One model call; above the 99th percentile of a long generation."""
+
+PROMPT_HEARTBEAT = timedelta(seconds=15)
+FLUSH_BOUND = timedelta(days=7)
+"""A run waits this long for PostgreSQL before its facts are given up."""
+
+COMPENSATION_BOUND = timedelta(hours=24)
+"""How long one compensation is tried before a person is asked."""
+
+SPARE_ATTEMPTS = 12
+"""Attempts beyond the tool's own, for waits on a lease and for PostgreSQL being away."""
+
+
+class ActivityOptions(TypedDict):
+    """Keyword arguments of `workflow.start_activity`."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta | None
+    retry_policy: RetryPolicy
+
+
+def _policy(rule: RetryRule, *, attempts: int) -> RetryPolicy:
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=rule.delay_s),
+        backoff_coefficient=rule.backoff,
+        maximum_interval=timedelta(seconds=max(rule.max_delay_s, rule.delay_s)),
+        maximum_attempts=attempts,
+    )
+
+
+def effect_options(*, deadline: timedelta, heartbeat: timedelta | None, rule: RetryRule, bound: timedelta | None) -> ActivityOptions:
+    """Return the options of a tool or model call; `bound` is the time left to its step, None for the default."""
+    attempts = rule.max_attempts + SPARE_ATTEMPTS
+    whole = (deadline + MARGIN) * attempts + timedelta(seconds=rule.max_delay_s) * attempts
+    return {
+        "start_to_close_timeout": deadline + MARGIN,
+        "schedule_to_close_timeout": min(bound, whole) if bound is not None else whole,
+        "heartbeat_timeout": heartbeat,
+        "retry_policy": _policy(rule, attempts=attempts),
+    }
+
+
+def compensation_options(*, deadline: timedelta, heartbeat: timedelta | None) -> ActivityOptions:
+    """Return the options of a compensation: many attempts within a day."""
+    return {
+        "start_to_close_timeout": deadline + MARGIN,
+        "schedule_to_close_timeout": COMPENSATION_BOUND,
+        "heartbeat_timeout": heartbeat,
+        "retry_policy": RetryPolicy(
+            initial_interval=timedelta(seconds=1),
+            backoff_coefficient=2.0,
+            maximum_interval=timedelta(minutes=5),
+            maximum_attempts=COMPENSATION_ATTEMPTS,
+        ),
+    }
+
+
+COMPENSATION_ATTEMPTS = 30
+
+FLUSH_OPTIONS: ActivityOptions = {
+    "start_to_close_timeout": timedelta(seconds=30),
+    "schedule_to_close_timeout": FLUSH_BOUND,
+    "heartbeat_timeout": None,
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5), maximum_attempts=0
+    ),
+}
+
+CHECK_OPTIONS: ActivityOptions = {
+    "start_to_close_timeout": timedelta(seconds=15),
+    "schedule_to_close_timeout": timedelta(minutes=30),
+    "heartbeat_timeout": None,
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5), maximum_attempts=0
+    ),
+}

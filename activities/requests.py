@@ -1,0 +1,81 @@
+"""The `request` part of each activity's envelope, typed; workflows build them, activities read them. Wire contracts."""
+
+from pydantic import JsonValue
+
+from domain.approval import Decision
+from domain.effects import EffectClass, RetryClass
+from domain.model import Wire
+from domain.provider import ToolSchema
+from domain.runs import Projection
+from domain.state import ArgumentsFrom
+from domain.stores import ConversationHead
+
+CALL_TOOL = "standfast.call_tool"
+COMPLETE_PROMPT = "standfast.complete_prompt"
+FLUSH_FACTS = "standfast.flush_facts"
+CHECK_DECISION = "standfast.check_decision"
+RESOLVE_EFFECT = "standfast.resolve_effect"
+
+EFFECTS = frozenset({CALL_TOOL, COMPLETE_PROMPT})
+"""Activities that touch the outside: the journal interceptor stands around each (JOURNAL §2)."""
+
+
+class ToolRequest(Wire):
+    """Call a tool. `approval` names the approval whose bound call this is; `max_attempts` counts the tool's own tries."""
+
+    tool: str
+    version: str
+    arguments: dict[str, JsonValue] = {}
+    arguments_from: ArgumentsFrom | None = None
+    effect_class: EffectClass
+    retry_class: RetryClass
+    max_attempts: int = 5
+    approval: str | None = None
+    declaration: dict[str, JsonValue] | None = None
+
+
+class PromptTool(ToolSchema):
+    """A tool as the model sees it, with its pinned version."""
+
+    version: str
+
+
+class PromptRequest(Wire):
+    """Call a model.
+
+    `append` are the messages since `head`: `{kind: user, value}`, `{kind: reply, ref}`, `{kind: tool, vendor_id, ref | error}`.
+    """
+
+    model: str
+    instructions: str
+    instructions_sha256: str = ""
+    tools: list[PromptTool] = []
+    output_schema: dict[str, JsonValue] | None = None
+    max_output_tokens: int = 4096
+    head: ConversationHead
+    append: list[dict[str, JsonValue]]
+    max_attempts: int = 5
+
+
+class FlushRequest(Wire):
+    """Write the facts, and the projection with them; `fact_seq` orders projections."""
+
+    projection: Projection
+    fact_seq: int
+
+
+class DecisionRequest(Wire):
+    """Check a decision against the live world: attestation, platform role, reviewer role."""
+
+    decision: Decision
+    reviewer_role: str
+    exclude_requester: bool
+    requester: str
+
+
+class ResolveRequest(Wire):
+    """Apply a person's answer about an effect in doubt."""
+
+    happened: bool
+    output: JsonValue = None
+    completed_by: str

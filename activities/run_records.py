@@ -1,0 +1,90 @@
+"""Activities that write what the run knows: facts with projections, checked decisions, answers about effects in doubt."""
+
+from temporalio import activity
+
+from activities.effects import effect_key
+from activities.requests import CHECK_DECISION, FLUSH_FACTS, RESOLVE_EFFECT, DecisionRequest, FlushRequest, ResolveRequest
+from domain.approval import attested
+from domain.effects import Carrier, EffectJournal, IntentAnswer
+from domain.envelope import Envelope, Receipt
+from domain.errors import Forbidden, JournalError, NotFound, StandfastError
+from domain.principals import Role
+from domain.projection import project
+from domain.runs import RunLedger
+from domain.stores import KeyStore
+
+
+def carrier_of(envelope: Envelope) -> Carrier:
+    """Return what every journal transaction brings along."""
+    return Carrier(
+        tenant=envelope.tenant,
+        run=envelope.run,
+        epoch=envelope.epoch,
+        principal=envelope.principal,
+        correlation_id=envelope.correlation_id,
+        facts=tuple(envelope.facts),
+    )
+
+
+class RunRecordActivities:
+    """Writes facts, projections and resolutions; checks decisions."""
+
+    def __init__(self, *, run_ledger: RunLedger, journal: EffectJournal, keys: KeyStore, attestation_key: bytes) -> None:
+        self._ledger = run_ledger
+        self._journal = journal
+        self._keys = keys
+        self._attestation_key = attestation_key
+
+    @activity.defn(name=FLUSH_FACTS)
+    async def flush_facts(self, envelope: Envelope) -> Receipt:
+        """Write the facts and the projection in one transaction. Raises: FactDiverged, FactGap, StaleEpoch, Unavailable."""
+        request = FlushRequest.model_validate(envelope.request)
+        head = await self._ledger.flush(carrier_of(envelope), request.projection, fact_seq=request.fact_seq)
+        return Receipt(fact_head=head)
+
+    @activity.defn(name=CHECK_DECISION)
+    async def check_decision(self, envelope: Envelope) -> Receipt:
+        """Check attestation and live roles; a refusal is an answer (`ok` false with code and detail), no failure."""
+        request = DecisionRequest.model_validate(envelope.request)
+        refused = await self._refusal(envelope, request)
+        if refused is None:
+            return Receipt(fields={"ok": True})
+        return Receipt(fields={"ok": False, "code": refused.code, "detail": refused.detail})
+
+    async def _refusal(self, envelope: Envelope, request: DecisionRequest) -> StandfastError | None:
+        decision = request.decision
+        if not attested(self._attestation_key, tenant=envelope.tenant, run=envelope.run, decision=decision):
+            return Forbidden("the decision carries no attestation of the gateway")
+        try:
+            principal = await self._keys.principal(envelope.tenant, decision.principal)
+        except NotFound:
+            return Forbidden("the reviewer is not known any more")
+        if principal.role not in (Role.APPROVER, Role.ADMIN) or request.reviewer_role not in principal.reviewer_roles:
+            return Forbidden(f"the reviewer does not have the reviewer role {request.reviewer_role!r} (any more)")
+        if request.exclude_requester and principal.id == request.requester:
+            return Forbidden("whoever started the run may not decide its approvals")
+        return None
+
+    @activity.defn(name=RESOLVE_EFFECT)
+    async def resolve_effect(self, envelope: Envelope) -> Receipt:
+        """Apply a person's answer; the receipt has a reference when the effect now has an outcome.
+
+        Raises:
+            JournalError: the effect is not in doubt any more.
+        """
+        request = ResolveRequest.model_validate(envelope.request)
+        verdict = await self._journal.resolve(
+            carrier_of(envelope),
+            effect_key(envelope),
+            happened=request.happened,
+            output=request.output,
+            principal=request.completed_by,
+            at=activity.info().started_time.isoformat(timespec="microseconds"),
+        )
+        if verdict.answer not in (IntentAnswer.DONE, IntentAnswer.GO):
+            raise JournalError(f"the journal did not take the answer: {verdict.answer} {verdict.detail}")
+        recorded = verdict.recorded
+        if verdict.answer is IntentAnswer.GO or recorded is None:
+            return Receipt(fact_head=verdict.fact_head, fields={})
+        fields = project(recorded.output, envelope.project)
+        return Receipt(fact_head=verdict.fact_head, ref=recorded.output_ref, digest=recorded.output_digest, fields=fields, replayed=True)

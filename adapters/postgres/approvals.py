@@ -1,0 +1,169 @@
+"""The inbox of approvals, and decisions, which are stored before they are sent (JOURNAL §9)."""
+
+from typing import cast
+
+from sqlalchemy import Float, Text, bindparam, func, literal_column, or_, tuple_
+from sqlmodel import col, select
+
+from adapters.postgres.pool import Database, Row, Transaction
+from adapters.postgres.projections import approval_place, comment_place
+from adapters.postgres.reads import compiled, param
+from adapters.postgres.sealing import open_text, seal_text
+from adapters.postgres.tables import Approvals, Decisions
+from adapters.postgres.values import decode_cursor, encode_cursor, json_error, rfc3339, rfc3339_or_none
+from domain.errors import NotFound
+from domain.runs import ApprovalProjection
+from domain.stores import ApprovalRow, DecisionRow, DecisionState, Page, PayloadCipher
+
+_approval = Approvals
+_decision = Decisions
+_deadline = func.coalesce(col(_approval.deadline), literal_column("'infinity'::timestamptz"))
+
+_APPROVAL = compiled(select(_approval).where(col(_approval.tenant_id) == param("tenant"), col(_approval.approval) == param("approval")))
+
+_PAGE = compiled(
+    select(_approval)
+    .where(
+        col(_approval.tenant_id) == param("tenant"),
+        or_(bindparam("state", type_=Text()).is_(None), col(_approval.state) == param("state")),
+        or_(bindparam("any_role"), col(_approval.reviewer_role) == func.any(bindparam("roles"))),
+        tuple_(_deadline, col(_approval.approval)) > tuple_(param("deadline"), param("approval")),
+    )
+    .order_by(_deadline, col(_approval.approval))
+    .limit(bindparam("limit"))
+)
+
+_DECISION = compiled(select(_decision).where(col(_decision.tenant_id) == param("tenant"), col(_decision.decision_id) == param("decision")))
+
+_UNSETTLED = compiled(
+    select(_decision)
+    .where(
+        col(_decision.tenant_id) == param("tenant"),
+        col(_decision.state) == literal_column("'stored'"),
+        col(_decision.stored_at) < func.clock_timestamp() - bindparam("seconds", type_=Float()) * literal_column("interval '1 second'"),
+    )
+    .order_by(col(_decision.stored_at))
+    .limit(bindparam("limit"))
+)
+
+_STORE_DECISION = b"""
+INSERT INTO decisions (tenant_id, decision_id, run, approval, verdict, digest, comment_sealed, principal, attestation, state, refusal)
+VALUES (%(tenant)s, %(decision_id)s, %(run)s, %(approval)s, %(verdict)s, %(digest)s, %(comment_sealed)s, %(principal)s, %(attestation)s,
+    %(state)s, %(refusal)s)
+ON CONFLICT (tenant_id, decision_id) DO NOTHING
+"""
+
+
+class PostgresApprovalStore:
+    """Implements `ApprovalStore`."""
+
+    def __init__(self, db: Database, cipher: PayloadCipher) -> None:
+        self._db = db
+        self._cipher = cipher
+
+    async def page(
+        self, tenant: str, *, state: str | None, reviewer_roles: tuple[str, ...] | None, limit: int, cursor: str | None
+    ) -> Page[ApprovalRow]:
+        """Return one page, earliest deadline first, those without one last; `reviewer_roles` narrows to what such a reviewer may decide.
+
+        Raises:
+            BadRequest: the cursor is none of this list.
+        """
+        deadline, approval = decode_cursor(cursor, 2) if cursor else ("-infinity", "")
+        params = {
+            "tenant": tenant,
+            "state": state,
+            "any_role": reviewer_roles is None,
+            "roles": list(reviewer_roles or ()),
+            "deadline": deadline,
+            "approval": approval,
+            "limit": limit + 1,
+        }
+        async with self._db.tenant(tenant) as tx:
+            rows = await tx.rows(_PAGE, params)
+        items = tuple(self._approval(tenant, row) for row in rows[:limit])
+        last = items[-1].projection if len(rows) > limit else None
+        return Page(items=items, next_cursor=None if last is None else encode_cursor(last.deadline or "infinity", last.approval))
+
+    async def get(self, tenant: str, approval: str) -> ApprovalRow:
+        """Return one approval.
+
+        Raises:
+            NotFound: there is none of that id in the tenant.
+        """
+        async with self._db.tenant(tenant) as tx:
+            return self._approval(tenant, await _approval_row(tx, tenant, approval))
+
+    async def store_decision(self, decision: DecisionRow) -> DecisionRow:
+        """Insert a decision; the same id again returns the stored row.
+
+        Raises:
+            NotFound: there is no such approval.
+        """
+        comment = seal_text(self._cipher, decision.tenant, comment_place("decisions", decision.decision_id), decision.comment)
+        params = {**decision.model_dump(), "comment_sealed": comment, "refusal": json_error(decision.refusal)}
+        async with self._db.tenant(decision.tenant) as tx:
+            await _approval_row(tx, decision.tenant, decision.approval)
+            await tx.execute(_STORE_DECISION, params)
+            row = await tx.row(_DECISION, {"tenant": decision.tenant, "decision": decision.decision_id})
+        return self._decision(_found(row, decision.decision_id))
+
+    async def settle_decision(self, tenant: str, decision_id: str, *, state: DecisionState, refusal: dict[str, str] | None) -> None:
+        """Make a decision terminal; a terminal one stays as it is."""
+        async with self._db.tenant(tenant) as tx:
+            await tx.execute(
+                "UPDATE decisions SET state = %s, refusal = %s WHERE tenant_id = %s AND decision_id = %s AND state = 'stored'",
+                [state, json_error(refusal), tenant, decision_id],
+            )
+
+    async def decision(self, tenant: str, decision_id: str) -> DecisionRow:
+        """Return one decision.
+
+        Raises:
+            NotFound: there is none of that id in the tenant.
+        """
+        async with self._db.tenant(tenant) as tx:
+            row = await tx.row(_DECISION, {"tenant": tenant, "decision": decision_id})
+        return self._decision(_found(row, decision_id))
+
+    async def unsettled_decisions(self, tenant: str, *, older_than_s: float, limit: int) -> list[DecisionRow]:
+        """Return stored decisions that are not terminal, oldest first."""
+        async with self._db.tenant(tenant) as tx:
+            rows = await tx.rows(_UNSETTLED, {"tenant": tenant, "seconds": older_than_s, "limit": limit})
+        return [self._decision(row) for row in rows]
+
+    def _approval(self, tenant: str, row: Row) -> ApprovalRow:
+        hidden = cast("dict[str, object]", open_text(self._cipher, tenant, approval_place(row["approval"]), row["sealed"]))
+        projection = ApprovalProjection.model_validate(
+            {**row, **hidden, "opened_at": rfc3339(row["opened_at"]), "deadline": rfc3339_or_none(row["deadline"])}
+        )
+        place = comment_place("approvals", row["approval"])
+        comment = None if row["comment_sealed"] is None else open_text(self._cipher, tenant, place, row["comment_sealed"])
+        return ApprovalRow(
+            run=row["run"],
+            definition=row["definition"],
+            projection=projection,
+            state=row["state"],
+            decided_by=row["decided_by"],
+            decided_at=rfc3339_or_none(row["decided_at"]),
+            comment=cast("str | None", comment),
+        )
+
+    def _decision(self, row: Row) -> DecisionRow:
+        tenant = row["tenant_id"]
+        comment = open_text(self._cipher, tenant, comment_place("decisions", row["decision_id"]), row["comment_sealed"])
+        same = {field: row[field] for field in DecisionRow.model_fields if field not in ("tenant", "comment", "stored_at")}
+        return DecisionRow(tenant=tenant, comment=cast("str", comment), stored_at=rfc3339(row["stored_at"]), **same)
+
+
+async def _approval_row(tx: Transaction, tenant: str, approval: str) -> Row:
+    row = await tx.row(_APPROVAL, {"tenant": tenant, "approval": approval})
+    if row is None:
+        raise NotFound(f"there is no approval {approval}")
+    return row
+
+
+def _found(row: Row | None, decision: str) -> Row:
+    if row is None:
+        raise NotFound(f"there is no decision {decision}")
+    return row

@@ -1,0 +1,256 @@
+"""The effect journal and the run ledger on PostgreSQL: each method is one SQL function, one round trip (JOURNAL §1, §2).
+
+SQL decides under the run's row lock; this module makes bodies and payloads beforehand and turns answers into verdicts.
+"""
+
+from psycopg.types.numeric import Int4, Int8
+from pydantic import JsonValue
+
+from adapters.postgres.entries import effect_body, fact_arrays, intent_body, outcome_body
+from adapters.postgres.pool import Database, Row
+from adapters.postgres.projections import projection_params
+from adapters.postgres.sealing import SealedPayload, open_payload, seal_payload
+from adapters.postgres.values import json_error, storable_or_none
+from domain.effects import (
+    Carrier,
+    EffectKey,
+    EffectState,
+    Intent,
+    IntentAnswer,
+    IntentVerdict,
+    Outcome,
+    OutcomeAnswer,
+    OutcomeVerdict,
+    RecordedOutcome,
+)
+from domain.envelope import Usage
+from domain.errors import FactDiverged, FactGap, JournalError, NotFound, StaleEpoch
+from domain.ledger import EntryBody, Kind
+from domain.runs import Projection
+from domain.stores import PayloadCipher
+
+_REFUSALS = {"stale_epoch": StaleEpoch, "fact_diverged": FactDiverged, "fact_gap": FactGap}
+
+
+class PostgresJournal:
+    """Implements `EffectJournal` and `RunLedger`."""
+
+    def __init__(self, db: Database, cipher: PayloadCipher) -> None:
+        self._db = db
+        self._cipher = cipher
+
+    async def intent(self, intent: Intent) -> IntentVerdict:
+        """Record that an attempt begins, with the facts that ride along; or say what is already known.
+
+        Raises:
+            NotFound: there is no such run.
+            ReferenceMissing: it is done, and its output is erased.
+        """
+        key, carrier = intent.key, intent.carrier
+        request = None if intent.request is None else seal_payload(self._cipher, carrier.tenant, carrier.run, intent.request)
+        digest = request.salted_digest if request else None
+        row = await self._db.call(
+            carrier.tenant,
+            "journal_intent",
+            [
+                *_opening(carrier),
+                *_place(key),
+                intent.digest,
+                intent.effect_class.value,
+                intent.retry_class.value,
+                intent.subject,
+                Int4(intent.attempt),
+                intent.lease_token,
+                Int4(intent.lease_ms),
+                intent.temporal_run_id,
+                *_stored(request),
+                digest,
+                carrier.principal,
+                intent.kind,
+                intent_body(intent, intent.kind, digest),
+                intent_body(intent, Kind.EFFECT_IN_DOUBT),
+                intent_body(intent, Kind.EFFECT_DIVERGED),
+            ],
+        )
+        if row["answer"] == "fact_diverged":
+            await self._tell_divergence(carrier, intent.at, str(row["detail"]))
+        return self._verdict(carrier, row)
+
+    async def outcome(self, outcome: Outcome) -> OutcomeVerdict:
+        """Record how an attempt ended; an effect that happened is recorded even when the facts that ride along are refused.
+
+        Raises:
+            NotFound: there is no such run.
+            JournalError: no intent was recorded for it.
+            FactDiverged, FactGap: the facts were refused; the outcome is recorded.
+        """
+        carrier = outcome.carrier
+        output = seal_payload(self._cipher, carrier.tenant, carrier.run, outcome.output) if outcome.state is EffectState.DONE else None
+        digest = output.salted_digest if output else None
+        row = await self._db.call(
+            carrier.tenant,
+            "journal_outcome",
+            [
+                *_opening(carrier),
+                *_place(outcome.key),
+                outcome.lease_token,
+                outcome.state.value,
+                Int4(outcome.attempt),
+                json_error(outcome.error),
+                *_stored(output),
+                output.plain_digest if output else None,
+                *_usage(outcome.usage),
+                digest,
+                carrier.principal,
+                outcome.kind,
+                outcome_body(outcome, outcome.kind, digest),
+                outcome_body(outcome, Kind.EFFECT_SETTLED_LATE),
+            ],
+        )
+        _refuse_unknown(carrier, outcome.key, str(row["answer"]))
+        if row["facts_verdict"] != "stale_epoch":
+            await self._refuse_facts(carrier, outcome.at, str(row["facts_verdict"]), str(row["detail"]))
+        return OutcomeVerdict(
+            answer=OutcomeAnswer(row["answer"]),
+            fact_head=row["fact_head"],
+            output_ref=row["output_ref"],
+            output_digest=row["output_digest"],
+        )
+
+    async def renew(self, key: EffectKey, *, lease_token: str, lease_ms: int) -> bool:
+        """Extend a living attempt's lease from now; False when the row is not this attempt's any more."""
+        async with self._db.tenant(key.tenant) as tx:
+            renewed = await tx.affected(
+                "UPDATE effects SET lease_until = clock_timestamp() + %s * interval '1 millisecond'"
+                " WHERE tenant_id = %s AND run = %s AND step = %s AND visit = %s AND call = %s AND lease_token = %s AND state = 'intent'",
+                [lease_ms, key.tenant, key.run, key.step, key.visit, key.call, lease_token],
+            )
+        return renewed > 0
+
+    async def resolve(
+        self, carrier: Carrier, key: EffectKey, *, happened: bool, output: JsonValue, principal: str, at: str
+    ) -> IntentVerdict:
+        """Apply a person's answer to an effect in doubt or divergent, with the entry `human:task:completed`.
+
+        A late outcome that came first is the truth and stays: the verdict then tells it.
+
+        Raises:
+            NotFound: there is no such run.
+            JournalError: no intent was recorded for it.
+        """
+        sealed = seal_payload(self._cipher, carrier.tenant, carrier.run, output) if happened else None
+        digest = sealed.salted_digest if sealed else None
+        body = effect_body(
+            carrier,
+            key,
+            kind=Kind.TASK_COMPLETED,
+            at=at,
+            data={"happened": happened},
+            payload_digest=digest,
+            principal=principal,
+        )
+        row = await self._db.call(
+            carrier.tenant,
+            "journal_resolve",
+            [
+                *_opening(carrier),
+                *_place(key),
+                happened,
+                *_stored(sealed),
+                sealed.plain_digest if sealed else None,
+                digest,
+                principal,
+                Kind.TASK_COMPLETED.value,
+                body.canonical(),
+            ],
+        )
+        _refuse_unknown(carrier, key, str(row["answer"]))
+        if row["answer"] == "fact_diverged":
+            await self._tell_divergence(carrier, at, str(row["detail"]))
+        return self._verdict(carrier, row)
+
+    async def flush(self, carrier: Carrier, projection: Projection, *, fact_seq: int) -> int:
+        """Write facts, then the projection; return the fact head.
+
+        Raises:
+            NotFound: there is no such run.
+            FactDiverged, FactGap, StaleEpoch: nothing was written, but for `platform:fact:diverged`.
+        """
+        params = projection_params(self._cipher, carrier.tenant, carrier.run, projection)
+        row = await self._db.call(carrier.tenant, "journal_flush", [*_opening(carrier), Int4(fact_seq), *params])
+        answer = str(row["answer"])
+        _refuse_unknown(carrier, None, answer)
+        at = carrier.facts[-1].at if carrier.facts else ""
+        await self._refuse_facts(carrier, at, answer, str(row["detail"]))
+        return int(row["fact_head"])
+
+    def _verdict(self, carrier: Carrier, row: Row) -> IntentVerdict:
+        _refuse_unknown(carrier, None, str(row["answer"]))
+        answer = IntentAnswer(row["answer"])
+        return IntentVerdict(
+            answer=answer,
+            fact_head=row["fact_head"],
+            wait_ms=row["wait_ms"] or 0,
+            recorded=self._recorded(carrier, row) if answer in (IntentAnswer.DONE, IntentAnswer.FAILED) else None,
+            detail=row["detail"] or "",
+        )
+
+    def _recorded(self, carrier: Carrier, row: Row) -> RecordedOutcome:
+        ref: str | None = row["output_ref"]
+        return RecordedOutcome(
+            state=EffectState(row["state"]),
+            output_ref=ref,
+            output_digest=row["output_digest"],
+            output=None if ref is None else open_payload(self._cipher, carrier.tenant, carrier.run, ref, row["output_sealed"]),
+            error=row["error"],
+            usage=Usage(
+                input_tokens=row["input_tokens"],
+                output_tokens=row["output_tokens"],
+                cost_usd_micros=row["cost_usd_micros"],
+                duration_ms=row["duration_ms"],
+                model=row["model"],
+            ),
+        )
+
+    async def _refuse_facts(self, carrier: Carrier, at: str, verdict: str, detail: str) -> None:
+        if verdict == "fact_diverged":
+            await self._tell_divergence(carrier, at, detail)
+        if verdict in _REFUSALS:
+            raise _REFUSALS[verdict](detail)
+
+    async def _tell_divergence(self, carrier: Carrier, at: str, detail: str) -> None:
+        """Append `platform:fact:diverged` in a transaction of its own: the one that met it wrote nothing."""
+        body = EntryBody(
+            kind=Kind.FACT_DIVERGED,
+            at=at,
+            principal=carrier.principal,
+            correlation_id=carrier.correlation_id,
+            epoch=carrier.epoch,
+            data={"detail": detail},
+        )
+        params = [carrier.run, Kind.FACT_DIVERGED.value, carrier.principal, Int4(carrier.epoch), None, None, body.canonical()]
+        await self._db.call(carrier.tenant, "append_entry", params)
+
+
+def _opening(carrier: Carrier) -> list[object]:
+    return [carrier.run, Int4(carrier.epoch), *fact_arrays(carrier)]
+
+
+def _place(key: EffectKey) -> list[object]:
+    return [key.step, Int4(key.visit), key.call]
+
+
+def _stored(payload: SealedPayload | None) -> list[object]:
+    return [None, None] if payload is None else [payload.ref, payload.sealed]
+
+
+def _usage(usage: Usage) -> list[object]:
+    counts = (usage.input_tokens, usage.output_tokens, usage.cost_usd_micros, usage.duration_ms)
+    return [*map(Int8, counts), storable_or_none(usage.model)]
+
+
+def _refuse_unknown(carrier: Carrier, key: EffectKey | None, answer: str) -> None:
+    if answer == "unknown_run":
+        raise NotFound(f"there is no run {carrier.run}")
+    if answer == "unknown_effect" and key is not None:
+        raise JournalError(f"no intent was recorded for {key.step} (visit {key.visit}, call {key.call}) of run {key.run}")

@@ -1,0 +1,153 @@
+"""Brings a database to the newest revision, and refuses a schema this version does not know. Synchronous: it runs once."""
+
+import secrets
+import threading
+from typing import NamedTuple
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from adapters.postgres.pool import Database
+from adapters.postgres.roles import APP, OWNER, ensure_roles
+from adapters.postgres.urls import connection_advice, with_role
+from domain.errors import Unavailable
+
+MIGRATION_LOCK = 0x57414E44
+"""Advisory lock that lets one migration of a database run at a time; any constant of ours does."""
+
+_ALEMBIC = threading.Lock()
+"""Alembic keeps its context in module globals, so one migration runs at a time in a process."""
+
+OWNER_SETTING = "STANDFAST_DATABASE_OWNER_URL"
+
+
+class Migrated(NamedTuple):
+    """What a migration did.
+
+    Attributes:
+        before: The revision found, None for an empty database.
+        after: The revision now.
+        app_url: URL of `standfast_app`, or None when that role existed and its password was not given.
+    """
+
+    before: str | None
+    after: str
+    app_url: str | None
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "adapters.postgres:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def newest_revision() -> str:
+    """Return the revision this version of Standfast works with.
+
+    Raises:
+        Unavailable: the installation lacks its migrations.
+    """
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise Unavailable("this installation has no migrations: install Standfast again")
+    return head
+
+
+def _known_revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+def _connect(owner_url: str) -> psycopg.Connection:
+    try:
+        return psycopg.connect(owner_url, autocommit=True, connect_timeout=10, application_name="standfast migrate")
+    except psycopg.OperationalError as error:
+        raise Unavailable(connection_advice(error, OWNER_SETTING)) from error
+
+
+def _revise(connection: psycopg.Connection, target: str, *, down: bool = False) -> None:
+    """Run revisions as the tables' owner, all in one transaction."""
+    engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=NullPool)
+    connection.autocommit = False
+    with _ALEMBIC, engine.begin() as bound:
+        bound.exec_driver_sql(f"SET LOCAL ROLE {OWNER}")
+        config = _config()
+        config.attributes["connection"] = bound
+        if down:
+            command.downgrade(config, target)
+        else:
+            command.upgrade(config, target)
+
+
+def current_revision(owner_url: str) -> str | None:
+    """Return the revision a database is at, None when it was never migrated.
+
+    Raises:
+        Unavailable: it does not answer.
+    """
+    with _connect(owner_url) as connection:
+        return _revision_of(connection)
+
+
+def _revision_of(connection: psycopg.Connection) -> str | None:
+    if connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() == (None,):
+        return None
+    row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def migrate(owner_url: str, *, app_password: str | None = None) -> Migrated:
+    """Make roles, tables, policies and functions, or bring them to the newest revision; the second time changes nothing.
+
+    Args:
+        owner_url: A superuser's URL (roles are made), or that of `standfast_owner` once the roles exist.
+        app_password: Password for `standfast_app`; None generates one for a new role and leaves an old one alone.
+
+    Raises:
+        Unavailable: it does not answer, roles are missing, or the schema is newer than this version.
+    """
+    with _connect(owner_url) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
+        before = _revision_of(connection)
+        _refuse_unknown(before)
+        password = ensure_roles(connection, app_password, secrets.token_urlsafe(24))
+        if before != newest_revision():
+            _revise(_connect(owner_url), "head")
+        app_url = None if password is None else with_role(owner_url, user=APP, password=password)
+        return Migrated(before, newest_revision(), app_url)
+
+
+def downgrade(owner_url: str, revision: str) -> None:
+    """Take revisions back down to `revision` (`base`: all); their rows are lost.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    _revise(_connect(owner_url), revision, down=True)
+
+
+def _refuse_unknown(revision: str | None) -> None:
+    if revision is not None and revision not in _known_revisions():
+        raise Unavailable(
+            f"the database is at schema revision {revision}, and this version of Standfast knows up to {newest_revision()}: "
+            "upgrade Standfast, or point DATABASE_URL at another database"
+        )
+
+
+async def check_schema_version(db: Database) -> None:
+    """Refuse to work on a schema that is absent, older or newer than this version.
+
+    Raises:
+        Unavailable: it does not fit, and what to do about it; or the database does not answer.
+    """
+    async with db.platform() as tx:
+        there = await tx.row("SELECT to_regclass('public.alembic_version') IS NOT NULL AS there")
+        row = await tx.row("SELECT version_num FROM public.alembic_version") if there and there["there"] else None
+    revision = None if row is None else str(row["version_num"])
+    _refuse_unknown(revision)
+    if revision != newest_revision():
+        raise Unavailable(f"the database is at schema revision {revision or 'none'} and needs {newest_revision()}: run `standfast migrate`")

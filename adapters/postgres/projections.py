@@ -1,0 +1,74 @@
+"""A projection as the parameters of `journal_flush`: free text and what will run are sealed, what lists filter by is not."""
+
+from pydantic import JsonValue
+
+from adapters.postgres.sealing import seal_payload, seal_text
+from adapters.postgres.values import json_error, json_fields, storable_or_none
+from domain.runs import ApprovalClosure, ApprovalProjection, Projection, TaskProjection
+from domain.stores import PayloadCipher
+
+SEALED_OF_APPROVAL = {"title", "nonce", "calls", "unbound"}
+SEALED_OF_TASK = {"title", "detail"}
+
+
+def approval_place(approval: str) -> str:
+    """Return where an approval's sealed part lives."""
+    return f"approvals/{approval}"
+
+
+def comment_place(table: str, row: str) -> str:
+    """Return where a comment lives; `row` is the approval's or the decision's id."""
+    return f"{table}/{row}/comment"
+
+
+def task_place(task: str) -> str:
+    """Return where a task's sealed part lives."""
+    return f"tasks/{task}"
+
+
+def projection_params(cipher: PayloadCipher, tenant: str, run: str, projection: Projection) -> list[object]:
+    """Return p_status … p_close_task, in SQL's order.
+
+    Raises:
+        InvalidInput: the result has no canonical form.
+    """
+    result = None if projection.result is None else seal_payload(cipher, tenant, run, projection.result)
+    return [
+        None if projection.status is None else projection.status.value,
+        projection.status is not None and projection.status.closed,
+        storable_or_none(projection.reason),
+        storable_or_none(projection.waits_for),
+        json_error(projection.error),
+        *((None, None) if result is None else (result.ref, result.sealed)),
+        *_open_approval(cipher, tenant, projection.open_approval),
+        *_close_approval(cipher, tenant, projection.close_approval),
+        *_open_task(cipher, tenant, projection.open_task),
+        None if projection.close_task is None else json_fields(projection.close_task.model_dump(mode="json")),
+    ]
+
+
+def _split(fields: dict[str, JsonValue], sealed: set[str]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
+    return {k: v for k, v in fields.items() if k not in sealed}, {k: v for k, v in fields.items() if k in sealed}
+
+
+def _open_approval(cipher: PayloadCipher, tenant: str, approval: ApprovalProjection | None) -> tuple[object, object]:
+    if approval is None:
+        return None, None
+    columns, hidden = _split(approval.model_dump(mode="json"), SEALED_OF_APPROVAL)
+    return json_fields(columns), seal_text(cipher, tenant, approval_place(approval.approval), hidden)
+
+
+def _close_approval(cipher: PayloadCipher, tenant: str, closure: ApprovalClosure | None) -> tuple[object, object]:
+    if closure is None:
+        return None, None
+    columns, hidden = _split(closure.model_dump(mode="json"), {"comment"})
+    if closure.comment is None:
+        return json_fields(columns), None
+    return json_fields(columns), seal_text(cipher, tenant, comment_place("approvals", closure.approval), hidden["comment"])
+
+
+def _open_task(cipher: PayloadCipher, tenant: str, task: TaskProjection | None) -> tuple[object, object]:
+    if task is None:
+        return None, None
+    columns, hidden = _split(task.model_dump(mode="json"), SEALED_OF_TASK)
+    return json_fields(columns), seal_text(cipher, tenant, task_place(task.task), hidden)

@@ -1,0 +1,1 @@
+"""Sandbox backends behind the sandbox port, the router that picks one by profile, and the default profiles."""

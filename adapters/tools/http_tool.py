@@ -1,0 +1,175 @@
+"""A tool that is one declared REST call. It keeps no cookies, follows no redirects, uses no proxy, and reads no environment."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import httpx2
+from pydantic import JsonValue
+
+from adapters.tools.egress import Resolve, allowed_addresses, resolve_host
+from adapters.tools.http_answers import failure, result
+from domain.errors import StandfastError, ToolFailed, ToolTimedOut, ToolUnavailable
+from domain.http_tool import SECRET, HttpToolDeclaration, RenderedRequest, render
+from domain.tools import ToolCall, ToolSpec
+
+CONNECT_S = 5.0
+"""A host that does not take a connection in this time is not available; nothing was sent yet."""
+ResolveSecret = Callable[[str], str]
+"""Return the secret of this name; raises LookupError when it is not set."""
+
+SURELY_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+class HttpTool:
+    """One declaration, callable.
+
+    `allow_private` lets it speak to loopback and private networks. `resolve` and `transport` replace the system's resolver and
+    the network.
+    """
+
+    def __init__(
+        self,
+        declaration: HttpToolDeclaration,
+        *,
+        resolve_secret: ResolveSecret,
+        allow_private: bool = False,
+        resolve: Resolve = resolve_host,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._declaration = declaration
+        self._spec = declaration.spec()
+        self._resolve_secret = resolve_secret
+        self._allow_private = allow_private
+        self._resolve = resolve
+        self._transport = transport
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What the tool declares."""
+        return self._spec
+
+    async def call(self, call: ToolCall) -> JsonValue:
+        """Send the request once, with the outside key in its header; cancelling closes the connection.
+
+        Raises:
+            ToolFailed: 4xx, a redirect, an answer that is too large or breaks its schema, an address that is not allowed.
+            ToolUnavailable: 429, 503, no connection; for calls that change nothing, any server error.
+            ToolTimedOut: no answer in time, or a broken one to a call that changes the world.
+        """
+        deadline_s = min(call.deadline_s, self._declaration.timeout_s)
+        rendered = render(self._declaration, call.arguments)
+        headers, secrets = self._headers(call)
+        try:
+            async with asyncio.timeout(deadline_s):
+                status, retry_after, body = await self._exchange(rendered, headers, deadline_s)
+        except TimeoutError as error:
+            raise ToolTimedOut(f"{self._spec.name}: {self._declaration.host} did not answer within {deadline_s:g} s") from error
+        if status in self._declaration.ok_statuses:
+            return result(self._declaration, status, body)
+        raise _without(failure(self._declaration, status, body, retry_after), secrets)
+
+    def _headers(self, call: ToolCall) -> tuple[dict[str, str], list[str]]:
+        """Return the headers with their secrets put in, and those secrets.
+
+        Raises:
+            ToolFailed: a secret is not set, or cannot stand in a header.
+        """
+        secrets: list[str] = []
+
+        def reveal(name: str) -> str:
+            """Look one secret up and remember it."""
+            try:
+                secret = self._resolve_secret(name)
+            except LookupError as error:
+                raise ToolFailed(f"{self._spec.name} needs the secret {name}, which is not set on this worker") from error
+            if not secret.isascii() or not secret.isprintable():
+                raise ToolFailed(f"the secret {name} holds characters that no header can carry; look for a line break at its end")
+            secrets.append(secret)
+            return secret
+
+        headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "standfast"}
+        headers["x-correlation-id"] = call.correlation_id
+        for name, value in self._declaration.headers.items():
+            headers[name.lower()] = SECRET.sub(lambda match: reveal(match.group(1)), value)
+        if self._declaration.key_header is not None:
+            headers[self._declaration.key_header.lower()] = call.idempotency_key
+        return headers, secrets
+
+    async def _exchange(self, rendered: RenderedRequest, headers: dict[str, str], deadline_s: float) -> tuple[int, str | None, bytes]:
+        """Try the host's addresses in turn until one takes the connection; return status, Retry-After and body."""
+        url = httpx2.URL(rendered.url)
+        if url.host != self._declaration.host:
+            raise ToolFailed(f"{self._spec.name} may call only {self._declaration.host}, not {url.host}")
+        port = url.port or (443 if url.scheme == "https" else 80)
+        addresses = await allowed_addresses(url.host, port, resolve=self._resolve, allow_private=self._allow_private)
+        refused: Exception | None = None
+        for address in addresses:
+            try:
+                return await self._send(_request(rendered, url, address, headers, deadline_s))
+            except SURELY_NOT_SENT as error:
+                refused = error
+            except httpx2.TimeoutException as error:
+                raise ToolTimedOut(f"{self._spec.name}: {url.host} did not answer in time") from error
+            except httpx2.TransportError as error:
+                raise self._broken(error) from error
+        raise ToolUnavailable(f"{self._spec.name}: no connection to {url.host}:{port} ({refused})") from refused
+
+    def _broken(self, error: httpx2.TransportError) -> StandfastError:
+        """Return what a connection lost in mid-call means."""
+        told = f"{self._spec.name}: the connection to {self._declaration.host} broke ({type(error).__name__})"
+        if self._declaration.effect_class.changes_world:
+            return ToolTimedOut(f"{told}; whether it took effect is unknown")
+        return ToolUnavailable(told)
+
+    async def _send(self, request: httpx2.Request) -> tuple[int, str | None, bytes]:
+        """Exchange one request, reading no more than the declared bound.
+
+        Raises:
+            ToolFailed: the answer is larger, or compressed although the request asked for none.
+        """
+        if self._transport is None:
+            self._transport = httpx2.AsyncHTTPTransport(trust_env=False, retries=0)
+        response = await self._transport.handle_async_request(request)
+        try:
+            if response.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
+                raise ToolFailed(f"{self._spec.name}: the answer is compressed although the request allows no compression")
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > self._declaration.response_bytes_max:
+                    raise ToolFailed(f"the answer of {self._spec.name} is larger than {self._declaration.response_bytes_max} bytes")
+            return response.status_code, response.headers.get("retry-after"), bytes(body)
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections kept alive."""
+        if self._transport is not None:
+            await self._transport.aclose()
+            self._transport = None
+
+
+def _request(rendered: RenderedRequest, url: httpx2.URL, address: str, headers: dict[str, str], deadline_s: float) -> httpx2.Request:
+    """Return the request aimed at `address`; name and certificate stay those of the declared host."""
+    timeout = httpx2.Timeout(deadline_s, connect=min(CONNECT_S, deadline_s))
+    host = url.netloc.decode("ascii")
+    content = None
+    if rendered.body is not None:
+        content = json.dumps(rendered.body, allow_nan=False, separators=(",", ":")).encode()
+        headers = {**headers, "content-type": "application/json"}
+    return httpx2.Request(
+        rendered.method,
+        url.copy_with(host=address),
+        headers={**headers, "host": host},
+        content=content,
+        extensions={"timeout": timeout.as_dict(), "sni_hostname": url.host},
+    )
+
+
+def _without(error: StandfastError, secrets: list[str]) -> StandfastError:
+    """Return the error with any secret that the server repeated struck out."""
+    detail = error.detail
+    for secret in secrets:
+        detail = detail.replace(secret, "[secret]") if secret else detail
+    return type(error)(detail, where=error.where, retry_after_s=error.retry_after_s)

@@ -1,0 +1,53 @@
+"""Builds the gateway from its ports."""
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api.authentication import Authentication
+from api.correlation import CorrelationMiddleware
+from api.deps import GatewayDeps
+from api.gate import Gate, gated_route
+from api.idempotency import Idempotency
+from api.openapi import describe
+from api.problems import install_problems
+from api.routes.approvals import ApprovalRoutes
+from api.routes.codec import CodecRoutes
+from api.routes.definitions import DefinitionRoutes
+from api.routes.ledger import LedgerRoutes
+from api.routes.platform import PlatformRoutes
+from api.routes.runs import RunRoutes
+from api.routes.tasks import TaskRoutes
+
+
+def create_app(deps: GatewayDeps) -> FastAPI:
+    """Return the gateway; nothing is connected or read before the first request."""
+    app = FastAPI(
+        title="Standfast",
+        version="1",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+    )
+    authentication = Authentication(deps.keys, deps.key_pepper)
+    app.router.route_class = gated_route(Gate(authentication, Idempotency(deps.idempotency)))
+    groups = (
+        RunRoutes(deps),
+        LedgerRoutes(deps),
+        ApprovalRoutes(deps),
+        TaskRoutes(deps),
+        DefinitionRoutes(deps),
+        PlatformRoutes(deps),
+        CodecRoutes(deps, authentication),
+    )
+    for group in groups:
+        group.add_to(app)
+    install_problems(app)
+    app.add_middleware(CorrelationMiddleware)
+    describe(app)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

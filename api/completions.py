@@ -1,0 +1,61 @@
+"""Tells a run what a person answered to one of its tasks; the route and the sweeper share it."""
+
+from contextlib import suppress
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from domain.errors import RunClosed
+from domain.stores import TaskRow
+from workflows.messages import TaskCompletion
+
+
+class TaskDelivery(Protocol):
+    """Where deliveries are remembered; a TaskStore is one."""
+
+    async def mark_delivered(self, tenant: str, task: str) -> None:
+        """Remember that the run was told."""
+        ...
+
+
+class CompletionSender(Protocol):
+    """What carries completions to runs; a RunStarter is one."""
+
+    async def complete_task(self, tenant: str, run: str, completion: TaskCompletion) -> None:
+        """Send the signal. Raises: RunClosed, Unavailable."""
+        ...
+
+
+class CompletionPorts(Protocol):
+    """What delivery needs; GatewayDeps has it."""
+
+    @property
+    def tasks(self) -> TaskDelivery:
+        """The tasks."""
+        ...
+
+    @property
+    def temporal(self) -> CompletionSender:
+        """Temporal."""
+        ...
+
+
+async def deliver_completion(ports: CompletionPorts, tenant: str, row: TaskRow, output: JsonValue) -> None:
+    """Signal the run and mark the task delivered; a run that has ended has nobody to tell.
+
+    Raises:
+        Unavailable: not delivered; the row says so, and the sweeper tries again.
+    """
+    late = row.state == "closed_late"
+    completion = TaskCompletion.model_validate(
+        {
+            "task": row.projection.task,
+            "resolution": "happened" if late else row.resolution,
+            "output": output,
+            "principal": row.completed_by or "",
+            "late": late,
+        }
+    )
+    with suppress(RunClosed):
+        await ports.temporal.complete_task(tenant, row.run, completion)
+    await ports.tasks.mark_delivered(tenant, row.projection.task)

@@ -1,0 +1,46 @@
+"""What one HTTP request carries through the gateway; lives in the ASGI scope, set by the middleware and filled by the gate."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from starlette.types import Scope
+
+from domain.errors import Unauthenticated
+from domain.principals import Principal
+
+_PLACE = "standfast.context"
+
+
+@dataclass
+class RequestContext:
+    """One request. `kept` turns true once it stored something: its answer then belongs to its Idempotency-Key."""
+
+    correlation_id: str
+    caller: Principal | None = None
+    idempotency_key: str | None = None
+    kept: bool = False
+
+    @property
+    def principal(self) -> Principal:
+        """The authenticated caller.
+
+        Raises:
+            Unauthenticated: the route is open to everybody and nobody was asked.
+        """
+        if self.caller is None:
+            raise Unauthenticated("this request carries no principal")
+        return self.caller
+
+
+def attach(scope: Scope, context: RequestContext) -> None:
+    """Put the context into the scope."""
+    scope[_PLACE] = context
+
+
+def context_of(request: Request) -> RequestContext:
+    """Return the request's context."""
+    return cast("RequestContext", request.scope[_PLACE])
+
+
+Context = Annotated[RequestContext, Depends(context_of)]

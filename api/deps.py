@@ -1,0 +1,64 @@
+"""What the gateway is built from: ports and values, nothing read from the environment."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from api.temporal import RunStarter
+from domain.registry import BundleReader, ProgramCompiler
+from domain.stores import ApprovalStore, DefinitionStore, IdempotencyStore, KeyStore, LedgerReader, PayloadStore, RunStore, TaskStore
+from domain.tools import ToolSpec
+
+
+class CodecServer(Protocol):
+    """Opens and seals Temporal payloads for the Web UI; bodies are proto3 JSON of `Payloads`."""
+
+    async def decode(self, body: bytes, may_read: Callable[[str], bool]) -> bytes:
+        """Open what `may_read(tenant)` allows. Raises: BadRequest, Forbidden, ReferenceMissing."""
+        ...
+
+    async def encode(self, body: bytes, *, tenant: str, workflow_id: str) -> bytes:
+        """Seal for one workflow. Raises: BadRequest."""
+        ...
+
+
+ReadyCheck = Callable[[], Awaitable[None]]
+"""Raises when a part the gateway needs does not work."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayDeps:
+    """The gateway's ports. `key_pepper`, `run_id_key` and `attestation_key` are 32 secret bytes each.
+
+    `codec_origins` are the exact origins of Web UIs; with `codec_loopback_tenants` such a UI on this machine may open the
+    payloads of those tenants without a key (development only; empty in production).
+    """
+
+    runs: RunStore
+    ledger: LedgerReader
+    approvals: ApprovalStore
+    tasks: TaskStore
+    definitions: DefinitionStore
+    keys: KeyStore
+    idempotency: IdempotencyStore
+    payloads: PayloadStore
+    bundle_reader: BundleReader
+    compile_program: ProgramCompiler
+    tool_specs: Callable[[], list[ToolSpec]]
+    temporal: RunStarter
+    new_id: Callable[[str], str]
+    now: Callable[[], datetime]
+    key_pepper: bytes
+    run_id_key: bytes
+    attestation_key: bytes
+    codec_server: CodecServer
+    codec_origins: tuple[str, ...] = ()
+    codec_loopback_tenants: tuple[str, ...] = ()
+    ready_checks: Mapping[str, ReadyCheck] = field(default_factory=dict[str, ReadyCheck])
+    decision_timeout_s: float = 10.0
+
+
+def instant(now: datetime) -> str:
+    """Return an aware time as RFC 3339 UTC with microseconds."""
+    return now.isoformat(timespec="microseconds").replace("+00:00", "Z")

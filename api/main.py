@@ -1,0 +1,110 @@
+"""Starts the gateway process; the one module of this room that knows wiring."""
+
+import asyncio
+import logging
+import signal
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import uvicorn
+
+from api.app import create_app
+from api.deps import GatewayDeps
+from api.sweeper import Sweeper
+from api.temporal import TemporalRuns
+from domain.errors import StandfastError, Unavailable
+from wiring.gateway import GatewayParts, gateway_parts
+from wiring.keys import new_id
+from wiring.logs import set_up_logs
+from wiring.settings import PlatformSettings, WorkerSettings
+from wiring.worker import run_loop
+
+log = logging.getLogger(__name__)
+
+STOP_GRACE_S = 3
+"""Seconds that open requests may take after a stop."""
+
+
+def gateway_deps(parts: GatewayParts) -> GatewayDeps:
+    """Return the gateway's ports over open parts."""
+    storage, ui = parts.storage, parts.temporal_settings.ui_url
+    port = ui.rsplit(":", 1)[-1].strip("/") if ui else "8233"
+    development = parts.platform.environment != "production"
+
+    async def temporal_ready() -> None:
+        if not await parts.link.client.service_client.check_health():
+            raise Unavailable("the Temporal server is not healthy")
+
+    async def database_ready() -> None:
+        await storage.runs.tenants()
+
+    return GatewayDeps(
+        runs=storage.runs,
+        ledger=storage.ledger,
+        approvals=storage.approvals,
+        tasks=storage.tasks,
+        definitions=storage.definitions,
+        keys=storage.keys,
+        idempotency=storage.idempotency,
+        payloads=storage.payloads,
+        bundle_reader=parts.bundle_reader,
+        compile_program=parts.compile_program,
+        tool_specs=parts.tool_specs,
+        temporal=TemporalRuns(parts.link.client, parts.link.tenants.bind),
+        new_id=new_id,
+        now=lambda: datetime.now(UTC),
+        key_pepper=parts.keys.pepper,
+        run_id_key=parts.keys.run_ids,
+        attestation_key=parts.keys.attestation,
+        codec_server=parts.codec,
+        codec_origins=tuple(dict.fromkeys([f"http://{host}:{port}" for host in ("localhost", "127.0.0.1")])),
+        codec_loopback_tenants=(parts.platform.tenant,) if development else (),
+        ready_checks={"postgres": database_ready, "temporal": temporal_ready},
+        decision_timeout_s=parts.gateway.rpc_timeout_s,
+    )
+
+
+async def run_gateway(stop: asyncio.Event) -> None:
+    """Serve until `stop` is set."""
+    async with gateway_parts() as parts:
+        deps = gateway_deps(parts)
+        config = uvicorn.Config(
+            create_app(deps),
+            host=parts.gateway.host,
+            port=parts.gateway.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_GRACE_S,
+        )
+        server = uvicorn.Server(config)
+        sweeper = asyncio.create_task(Sweeper(deps, pause_s=WorkerSettings().sweep_seconds).run())
+        serving = asyncio.create_task(server.serve())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+        for task in (sweeper, stopping):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _until_signalled() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await run_gateway(stop)
+
+
+def main() -> int:
+    """Run the gateway until SIGINT or SIGTERM; returns the exit code."""
+    platform = PlatformSettings()
+    set_up_logs(style=platform.log_format, level=platform.log_level)
+    try:
+        run_loop(_until_signalled)
+    except StandfastError as error:
+        log.error("%s", error.detail)  # noqa: TRY400 - a sentence for the operator, not a traceback
+        return 6 if error.status == 503 else 2
+    return 0

@@ -1,0 +1,50 @@
+"""Which roles may use which route. A route without a row is refused to everybody, and a test fails for it (DESIGN §10)."""
+
+from domain.principals import Role
+
+ANY_ROLE = frozenset(Role)
+READERS = ANY_ROLE
+STARTERS = frozenset({Role.OPERATOR, Role.DEVELOPER, Role.ADMIN})
+OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
+DECIDERS = frozenset({Role.APPROVER, Role.ADMIN})
+AUTHORS = frozenset({Role.DEVELOPER, Role.ADMIN})
+
+RUN = "/v1/runs/{run_id}"
+
+PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
+    ("POST", "/v1/runs"): STARTERS,
+    ("GET", "/v1/runs"): READERS,
+    ("GET", RUN): READERS,
+    ("POST", f"{RUN}/cancel"): OPERATORS,
+    ("POST", f"{RUN}/signals/{{name}}"): DECIDERS,
+    ("GET", f"{RUN}/result"): READERS,
+    ("GET", f"{RUN}/trace"): READERS,
+    ("GET", f"{RUN}/ledger"): READERS,
+    ("GET", f"{RUN}/ledger/verify"): READERS,
+    ("GET", "/v1/approvals"): READERS,
+    ("GET", "/v1/approvals/{approval_id}"): READERS,
+    ("POST", "/v1/approvals/{approval_id}/decision"): DECIDERS,
+    ("GET", "/v1/tasks"): READERS,
+    ("GET", "/v1/tasks/{task_id}"): READERS,
+    ("POST", "/v1/tasks/{task_id}/complete"): OPERATORS,
+    ("POST", "/v1/definitions"): AUTHORS,
+    ("GET", "/v1/definitions"): READERS,
+    ("GET", "/v1/definitions/{name}"): READERS,
+    ("GET", "/v1/principal"): ANY_ROLE,
+    ("GET", "/v1/tools"): READERS,
+}
+
+OPEN_ROUTES = frozenset(
+    {
+        ("GET", "/livez"),
+        ("GET", "/readyz"),
+        ("GET", "/openapi.json"),
+        ("GET", "/docs"),
+        ("GET", "/docs/{asset}"),
+        ("POST", "/codec/encode"),
+        ("POST", "/codec/decode"),
+        ("OPTIONS", "/codec/encode"),
+        ("OPTIONS", "/codec/decode"),
+    }
+)
+"""No key is asked here: the route tells nothing of any tenant, or (codec) asks by itself."""

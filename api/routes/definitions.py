@@ -1,0 +1,131 @@
+"""`/v1/definitions` and `/v1/tools`: the registry."""
+
+from enum import Enum
+from typing import Annotated
+
+from fastapi import FastAPI
+from pydantic import Field, StringConstraints
+
+from api.context import Context
+from api.deps import GatewayDeps
+from api.problems import Mistake, Mistaken
+from api.queries import VersionRange
+from domain.errors import InvalidDefinition, NotFound, VersionExists
+from domain.model import Value
+from domain.registry import DefinitionDraft, RegisteredDefinition
+from domain.stores import Page
+from domain.tools import ToolSpec
+
+
+class BundleBody(Value):
+    """A bundle: each file's path inside it, and its text."""
+
+    files: Annotated[dict[Annotated[str, StringConstraints(min_length=1, max_length=255)], str], Field(min_length=1, max_length=200)]
+
+
+class DefinitionSummary(Value):
+    """A version in the registry."""
+
+    name: str
+    version: str
+    sha256: str
+    registered_at: str
+    registered_by: str
+
+
+class Registered(Value):
+    """What a bundle registered; a version that was there before with the same content is listed too."""
+
+    definitions: tuple[DefinitionSummary, ...]
+
+
+class ToolList(Value):
+    """The tools a definition may name."""
+
+    items: tuple[ToolSpec, ...]
+
+
+class DefinitionRoutes:
+    """The registry over HTTP."""
+
+    def __init__(self, deps: GatewayDeps) -> None:
+        self._deps = deps
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add the group's routes."""
+        tags: list[str | Enum] = ["registry"]
+        app.router.add_api_route("/v1/definitions", self.register_bundle, methods=["POST"], tags=tags, status_code=201)
+        app.router.add_api_route("/v1/definitions", self.list_definitions, methods=["GET"], tags=tags)
+        app.router.add_api_route("/v1/definitions/{name}", self.get_definition, methods=["GET"], tags=tags)
+        app.router.add_api_route("/v1/tools", self.list_tools, methods=["GET"], tags=tags)
+
+    async def register_bundle(self, body: BundleBody, context: Context) -> Registered:
+        """Check a bundle and register its definitions, all of them or none.
+
+        Raises:
+            Mistaken: the bundle has mistakes.
+            VersionExists: a version stands with other content.
+        """
+        _check_paths(body.files)
+        drafts, problems = self._deps.bundle_reader.read(body.files, tools=self._deps.tool_specs())
+        if problems:
+            lines = "\n".join(str(problem) for problem in problems)
+            mistakes = [Mistake(where=f"{p.file}:{p.line}:{p.column}", detail=p.message, instead=p.instead) for p in problems]
+            raise Mistaken(InvalidDefinition(lines, where=mistakes[0].where), mistakes)
+        principal = context.principal
+        for draft in drafts:
+            await self._check_free(principal.tenant, draft)
+        registered = [await self._deps.definitions.register(principal.tenant, draft, principal=principal.id) for draft in drafts]
+        context.kept = True
+        return Registered(definitions=tuple(_summary(definition) for definition in registered))
+
+    async def _check_free(self, tenant: str, draft: DefinitionDraft) -> None:
+        """Refuse before anything is stored: a bundle is registered whole or not at all.
+
+        Raises:
+            VersionExists: the version stands with other content.
+        """
+        try:
+            known = await self._deps.definitions.get(tenant, draft.name, draft.version)
+        except NotFound:
+            return
+        if known.sha256 != draft.sha256:
+            raise VersionExists(f"{draft.name} {draft.version} is registered with other content; give the changed definition a new version")
+
+    async def list_definitions(self, context: Context) -> Page[DefinitionSummary]:
+        """List every version, by name, then newest first."""
+        found = await self._deps.definitions.all(context.principal.tenant)
+        return Page[DefinitionSummary](items=tuple(_summary(definition) for definition in found))
+
+    async def get_definition(self, name: str, where: VersionRange, context: Context) -> RegisteredDefinition:
+        """Show a definition: the highest version, or the highest in the range `version`."""
+        return await self._deps.definitions.get(context.principal.tenant, name, where.version)
+
+    async def list_tools(self) -> ToolList:
+        """List the tools a definition may name."""
+        return ToolList(items=tuple(self._deps.tool_specs()))
+
+
+def _summary(definition: RegisteredDefinition) -> DefinitionSummary:
+    return DefinitionSummary.model_validate(definition.model_dump(include=set(DefinitionSummary.model_fields)))
+
+
+def _check_paths(files: dict[str, str]) -> None:
+    """Refuse paths that leave the bundle: its files are looked up by these names only.
+
+    Raises:
+        Mistaken: a path is absolute, climbs, or cannot be printed.
+    """
+    for path in files:
+        parts = path.split("/")
+        if "\\" in path or not path.isprintable() or any(part in ("", ".", "..") for part in parts):
+            raise Mistaken(
+                InvalidDefinition(f"{path!r} is no path inside a bundle"),
+                [
+                    Mistake(
+                        where=f"/files/{path}",
+                        detail="no path inside a bundle",
+                        instead="a relative path with '/', such as prompts/claim-reviewer.md",
+                    )
+                ],
+            )

@@ -1,0 +1,119 @@
+"""Starts an accepted run: compile its definition, cut its input down to what expressions read, start the workflow.
+
+The start route and the sweeper share it; both may run it for the same row at the same time (JOURNAL §8).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from pydantic import JsonValue
+
+from domain.errors import InvalidDefinition
+from domain.program import Program
+from domain.projection import project
+from domain.registry import DefinitionDraft, ProgramCompiler, RegisteredDefinition
+from domain.stores import RunRow
+from domain.tools import ToolSpec
+from workflows.messages import PROGRAM_BYTES_MAX, RunInput
+
+SUMMARY_BYTES_MAX = 160
+"""A summary's payload may have 400 bytes (TEMPORAL.md §4), and encryption adds about 200."""
+
+
+class AcceptedInputs(Protocol):
+    """Where accepted inputs are read; a RunStore is one."""
+
+    async def input_of(self, tenant: str, run: str) -> tuple[JsonValue, dict[str, JsonValue]]:
+        """Return (input, config) as they were accepted. Raises: NotFound, ReferenceMissing."""
+        ...
+
+
+class DefinitionVersions(Protocol):
+    """Where versions are read; a DefinitionStore is one."""
+
+    async def get(self, tenant: str, name: str, version_range: str | None) -> RegisteredDefinition:
+        """Return the highest version in a range. Raises: NotFound."""
+        ...
+
+
+class WorkflowStarter(Protocol):
+    """What starts workflows; a RunStarter is one."""
+
+    async def start(self, start: RunInput, *, summary: str) -> None:
+        """Start; already started is success. Raises: Unavailable."""
+        ...
+
+
+class StartPorts(Protocol):
+    """What a start needs; GatewayDeps has it."""
+
+    @property
+    def runs(self) -> AcceptedInputs:
+        """The accepted inputs."""
+        ...
+
+    @property
+    def definitions(self) -> DefinitionVersions:
+        """The registry."""
+        ...
+
+    @property
+    def temporal(self) -> WorkflowStarter:
+        """Temporal."""
+        ...
+
+    @property
+    def compile_program(self) -> ProgramCompiler:
+        """The compiler."""
+        ...
+
+    @property
+    def tool_specs(self) -> Callable[[], list[ToolSpec]]:
+        """The tools there are now."""
+        ...
+
+
+class Prepared(NamedTuple):
+    """A program and the projected input it starts with."""
+
+    program: Program
+    input_fields: dict[str, JsonValue]
+
+
+def prepare(ports: StartPorts, definition: DefinitionDraft, *, run_input: JsonValue, config: dict[str, JsonValue]) -> Prepared:
+    """Compile a definition for one run; nothing is stored or sent.
+
+    Raises:
+        InvalidDefinition: a tool is gone, `config` breaks its schema, or the program is over 256 KiB.
+        ProjectionTooLarge: expressions read more than 8 KiB of the input.
+    """
+    program = ports.compile_program(definition, tools=ports.tool_specs(), config=config)
+    size = len(program.model_dump_json().encode())
+    if size > PROGRAM_BYTES_MAX:
+        raise InvalidDefinition(
+            f"{definition.name} {definition.version} compiles to {size} bytes, and at most {PROGRAM_BYTES_MAX} fit into a start:"
+            " shorten its prompts and schemas or split it"
+        )
+    return Prepared(program, project(run_input, program.input_projection))
+
+
+async def start_accepted(ports: StartPorts, row: RunRow, prepared: Prepared | None = None) -> None:
+    """Start the workflow of an accepted row, from the row alone unless it is prepared already.
+
+    Raises:
+        NotFound, InvalidDefinition, ReferenceMissing: the row can never start. Unavailable: not now.
+    """
+    if prepared is None:
+        definition = await ports.definitions.get(row.tenant, row.definition, row.version)
+        run_input, config = await ports.runs.input_of(row.tenant, row.run)
+        prepared = prepare(ports, definition, run_input=run_input, config=config)
+    start = RunInput(
+        run=row.run,
+        tenant=row.tenant,
+        principal=row.principal,
+        correlation_id=row.correlation_id,
+        program=prepared.program,
+        input_fields=prepared.input_fields,
+    )
+    summary = f"{row.definition} {row.version}"
+    await ports.temporal.start(start, summary=summary.encode()[:SUMMARY_BYTES_MAX].decode(errors="ignore"))

@@ -1,0 +1,248 @@
+"""What the gateway asks of Temporal, as a port, and the port on the SDK's client.
+
+Every call first binds the workflow to its tenant, because the payload codec encrypts per tenant.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Protocol, cast
+
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.approval import Decision
+from domain.errors import ApprovalClosed, RunClosed, StandfastError, Unavailable, error_classes
+from domain.model import Value
+from domain.runs import RunStatus
+from workflows.messages import (
+    APPROVE,
+    COMPLETE_TASK,
+    DECIDE_APPROVAL,
+    RUN_STATE,
+    RUN_WORKFLOW,
+    TASK_QUEUE,
+    DecisionResult,
+    RunInput,
+    RunState,
+    TaskCompletion,
+)
+
+RPC_TIMEOUT = timedelta(seconds=10)
+RESENDS = 3
+"""How often a decision is sent anew when the run went on as a new one under it (JOURNAL §9)."""
+
+UPDATE_CUT_OFF = "AcceptedUpdateCompletedWorkflow"
+"""Type of the server's failure when a run closed or went on with an update accepted and not answered."""
+
+_PASSING = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.ABORTED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.UNKNOWN,
+    }
+)
+
+BindTenant = Callable[[str, str], None]
+"""Tells the codec whose a workflow is: (workflow id, tenant)."""
+
+
+class RunDescription(Value):
+    """What Temporal says of a run: `status` is its own word in lower case (running, completed, terminated …)."""
+
+    status: str
+    closed: bool
+    temporal_run_id: str
+
+
+class RunStarter(Protocol):
+    """Temporal, as the gateway and the sweeper use it. A run that has ended raises RunClosed, a silent server Unavailable."""
+
+    async def start(self, start: RunInput, *, summary: str) -> None:
+        """Start the run's workflow; already started is success."""
+        ...
+
+    async def decide(self, tenant: str, run: str, decision: Decision, *, timeout_s: float) -> DecisionResult | None:
+        """Send a decision as an update under its own id; None when no answer came in time (it may still be applied).
+
+        Raises:
+            the refusing side's own error (ApprovalClosed, StaleDigest, Forbidden, NotFound), RunClosed, Unavailable.
+        """
+        ...
+
+    async def approve(self, tenant: str, run: str, decision: Decision) -> None:
+        """Send a decision as the signal `approve`. Raises: RunClosed, Unavailable."""
+        ...
+
+    async def complete_task(self, tenant: str, run: str, completion: TaskCompletion) -> None:
+        """Tell the run a person's answer. Raises: RunClosed, Unavailable."""
+        ...
+
+    async def cancel(self, tenant: str, run: str) -> None:
+        """Ask the run to stop; its compensations run. Raises: RunClosed, Unavailable."""
+        ...
+
+    async def describe(self, tenant: str, run: str) -> RunDescription | None:
+        """Return what Temporal knows, or None when it knows no such run. Raises: Unavailable."""
+        ...
+
+    async def state(self, tenant: str, run: str) -> RunState:
+        """Ask the run itself (query `run_state`; needs a worker). Raises: RunClosed, Unavailable."""
+        ...
+
+
+class UpdateHandle(Protocol):
+    """The one form of the SDK's `execute_update` that is used here."""
+
+    async def execute_update(self, update: str, arg: Decision, *, id: str, result_type: type, rpc_timeout: timedelta) -> DecisionResult:  # noqa: A002  # the SDK's own name
+        """Send an update and wait for its result."""
+        ...
+
+
+class TemporalRuns:
+    """The port on a Temporal client; `bind_tenant` is the codec's registry of workflows."""
+
+    def __init__(self, client: Client, bind_tenant: BindTenant) -> None:
+        self._client = client
+        self._bind = bind_tenant
+
+    async def start(self, start: RunInput, *, summary: str) -> None:
+        """Start with USE_EXISTING and REJECT_DUPLICATE; the fairness key is the tenant."""
+        self._bind(start.run, start.tenant)
+        with _translated(start.run):
+            try:
+                await self._client.start_workflow(
+                    RUN_WORKFLOW,
+                    start,
+                    id=start.run,
+                    task_queue=TASK_QUEUE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    search_attributes=_search_attributes(start),
+                    static_summary=summary,
+                    priority=Priority(fairness_key=start.tenant),
+                    rpc_timeout=RPC_TIMEOUT,
+                )
+            except WorkflowAlreadyStartedError:
+                return
+
+    async def decide(self, tenant: str, run: str, decision: Decision, *, timeout_s: float) -> DecisionResult | None:
+        """Send the update; sent anew, under the same id, when the run went on as a new one meanwhile.
+
+        Raises:
+            ApprovalClosed: the run ended under it.
+            StandfastError: what the run says, by its code.
+        """
+        handle = cast("UpdateHandle", self._handle(tenant, run))  # the SDK's overloads are partly untyped
+        for _ in range(RESENDS):
+            with _translated(run):
+                try:
+                    return await handle.execute_update(
+                        DECIDE_APPROVAL,
+                        decision,
+                        id=decision.decision_id,
+                        result_type=DecisionResult,
+                        rpc_timeout=timedelta(seconds=timeout_s),
+                    )
+                except WorkflowUpdateRPCTimeoutOrCancelledError:
+                    return None
+                except WorkflowUpdateFailedError as failed:
+                    if not (isinstance(failed.cause, ApplicationError) and failed.cause.type == UPDATE_CUT_OFF):
+                        refused = refusal_of(failed)
+                        raise refused from failed
+        raise ApprovalClosed(f"run {run} ended before the decision was taken")
+
+    async def approve(self, tenant: str, run: str, decision: Decision) -> None:
+        """Send the signal."""
+        with _translated(run):
+            await self._handle(tenant, run).signal(APPROVE, decision, rpc_timeout=RPC_TIMEOUT)
+
+    async def complete_task(self, tenant: str, run: str, completion: TaskCompletion) -> None:
+        """Send the signal."""
+        with _translated(run):
+            await self._handle(tenant, run).signal(COMPLETE_TASK, completion, rpc_timeout=RPC_TIMEOUT)
+
+    async def cancel(self, tenant: str, run: str) -> None:
+        """Ask for cancellation."""
+        with _translated(run):
+            await self._handle(tenant, run).cancel(rpc_timeout=RPC_TIMEOUT)
+
+    async def describe(self, tenant: str, run: str) -> RunDescription | None:
+        """Describe the latest Temporal run of this id."""
+        try:
+            with _translated(run):
+                found = await self._handle(tenant, run).describe(rpc_timeout=RPC_TIMEOUT)
+        except RunClosed:
+            return None
+        status = found.status.name.lower() if found.status is not None else "unknown"
+        return RunDescription(status=status, closed=found.close_time is not None, temporal_run_id=found.run_id)
+
+    async def state(self, tenant: str, run: str) -> RunState:
+        """Query the run.
+
+        Raises:
+            Unavailable: it cannot answer. RunClosed: it is gone.
+        """
+        with _translated(run):
+            try:
+                return await self._handle(tenant, run).query(RUN_STATE, result_type=RunState, rpc_timeout=RPC_TIMEOUT)
+            except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as failed:
+                raise Unavailable(f"run {run} did not answer the question for its state: {failed}") from failed
+
+    def _handle(self, tenant: str, run: str) -> "WorkflowHandle[object, object]":
+        self._bind(run, tenant)
+        return self._client.get_workflow_handle(run)
+
+
+def _search_attributes(start: RunInput) -> TypedSearchAttributes:
+    """Roles, tenants and names only: search attributes are never encrypted (TEMPORAL.md)."""
+    words = {"TenantId": start.tenant, "Definition": start.program.name, "RunStatus": RunStatus.RUNNING.value}
+    return TypedSearchAttributes([SearchAttributePair(SearchAttributeKey.for_keyword(name), word) for name, word in words.items()])
+
+
+def refusal_of(failed: WorkflowUpdateFailedError) -> StandfastError:
+    """Return the domain error that the run refused an update with: its ApplicationError's type is the error's code."""
+    cause = failed.cause
+    if not isinstance(cause, ApplicationError):
+        return StandfastError(f"the run failed to answer: {cause}")
+    by_code = {error.code: error for error in error_classes()}
+    return by_code.get(cause.type or "", StandfastError)(cause.message)
+
+
+@contextmanager
+def _translated(run: str) -> Generator[None]:
+    """Turn gRPC failures into domain errors.
+
+    Raises:
+        RunClosed: not found.
+        Unavailable: passing.
+        StandfastError: anything else.
+    """
+    try:
+        yield
+    except RPCError as failed:
+        if failed.status is RPCStatusCode.NOT_FOUND:
+            raise RunClosed(f"run {run} is not open: {failed.message}") from failed
+        if failed.status in _PASSING:
+            raise Unavailable(f"Temporal does not answer ({failed.status.name.lower()}); try again") from failed
+        raise StandfastError(f"Temporal refused ({failed.status.name.lower()}): {failed.message}") from failed

@@ -1,0 +1,224 @@
+"""JSON shapes of the gateway where they must differ from the domain's: what is asked, and what is shown."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, StringConstraints
+
+from domain.model import Value
+from domain.runs import ApprovalProjection, RunStatus, TaskProjection
+from domain.stores import ApprovalRow, DecisionState, EffectRow, RunRow, TaskRow
+
+WAIT_S_MAX = 30.0
+"""Longest long poll, in seconds: shorter than the idle timeouts of common proxies (60 s)."""
+
+Comment = Annotated[str, StringConstraints(max_length=2000)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Seconds = Annotated[float, Field(ge=0, le=WAIT_S_MAX)]
+
+
+class StartBody(Value):
+    """A start: `definition` is `name` or `name@range` (npm ranges); `wait` holds the answer back until the run ended, in seconds."""
+
+    definition: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,99}(@[0-9A-Za-z^~<>=|.*+ -]{1,100})?$")]
+    input: JsonValue = Field(default_factory=dict)
+    config: dict[str, JsonValue] = {}
+    wait: Seconds = 0
+
+
+class RunAccepted(Value):
+    """The answer to a start. The same Idempotency-Key and body give the same bytes, however far the run is by then."""
+
+    run: str
+    definition: str
+    version: str
+    definition_sha256: str
+    status: Literal["accepted"] = "accepted"
+    correlation_id: str
+    created_at: str
+
+
+class UsageView(Value):
+    """Sums over a run. Money in integer micro-USD; `model` is the last one used."""
+
+    input_tokens: int
+    output_tokens: int
+    cost_usd_micros: int
+    model: str | None
+
+
+class HeadView(Value):
+    """Where a run's ledger ends: the last sequence (0 = empty) and its hash in hex."""
+
+    seq: int
+    hash: str
+
+
+class RunView(Value):
+    """A run. `waits_for` says in words what it waits for; `error` is {code, detail, …} of a run that failed."""
+
+    run: str
+    definition: str
+    version: str
+    definition_sha256: str
+    status: RunStatus
+    reason: str | None
+    waits_for: str | None
+    principal: str
+    correlation_id: str
+    created_at: str
+    updated_at: str
+    closed_at: str | None
+    usage: UsageView
+    error: dict[str, str] | None
+    ledger: HeadView
+
+
+class RunOutcome(Value):
+    """How a run ended, or what it waits for while it is open. `result` is its output, null unless it succeeded."""
+
+    run: str
+    status: RunStatus
+    closed: bool
+    result: JsonValue = None
+    error: dict[str, str] | None = None
+    waits_for: str | None = None
+    closed_at: str | None = None
+
+
+class CancelBody(Value):
+    """Why a run is cancelled; the reason stands in its ledger."""
+
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+
+
+class CancelRequested(Value):
+    """The answer to a cancel: the run was asked; its compensations run before it ends."""
+
+    run: str
+    status: RunStatus
+    cancel_requested: Literal[True] = True
+
+
+class EntryView(Value):
+    """A ledger entry; `prev`, `hash` and `body` are the stored bytes in base64, `recorded_at_us` microseconds since 1970."""
+
+    tenant: str
+    run: str
+    seq: int
+    recorded_at_us: int
+    prev: str
+    hash: str
+    body: str
+    kind: str
+    principal: str
+    epoch: int
+    fact_seq: int | None
+    step: str | None
+    payload_digest: str | None
+
+
+class LedgerView(Value):
+    """A part of a run's ledger and its head; `next_after` is the next `after`, null when nothing follows."""
+
+    run: str
+    head: HeadView
+    entries: tuple[EntryView, ...]
+    next_after: int | None
+
+
+class BrokenView(Value):
+    """The first wrong entry."""
+
+    seq: int
+    reason: str
+
+
+class VerificationView(Value):
+    """The server's own verdict; `standfast verify` recomputes it from the bytes and never asks."""
+
+    run: str
+    ok: bool
+    entries: int
+    head: str
+    broken: BrokenView | None
+
+
+class ApprovalView(ApprovalProjection):
+    """An approval of the inbox. `state` is open, approved, rejected, timed_out or withdrawn."""
+
+    run: str
+    definition: str
+    state: str
+    decided_by: str | None
+    decided_at: str | None
+    comment: str | None
+
+
+class DecisionBody(Value):
+    """A decision; `digest` is the approval's own, so nobody approves what they have not read."""
+
+    verdict: Literal["approve", "reject"]
+    digest: Digest
+    comment: Comment = ""
+
+
+class SignalledDecision(DecisionBody):
+    """A decision by the signal `approve`, which names its approval."""
+
+    approval: str
+
+
+class DecisionView(Value):
+    """A decision: `accepted` is final; `stored` is being delivered, see the approval for the end of it."""
+
+    decision_id: str
+    approval: str
+    run: str
+    verdict: Literal["approve", "reject"]
+    state: DecisionState
+    decided_by: str
+    decided_at: str | None
+    detail: str
+
+
+class TaskView(TaskProjection):
+    """A human task. `delivered` is false while the run has not been told the answer."""
+
+    run: str
+    state: str
+    resolution: str | None
+    completed_by: str | None
+    completed_at: str | None
+    delivered: bool
+
+
+class CompletionBody(Value):
+    """An answer: `happened` (with the outcome as `output`), `did_not_happen` (it is done anew) or `give_up` (the step fails)."""
+
+    resolution: Literal["happened", "did_not_happen", "give_up"]
+    output: JsonValue = None
+
+
+class TraceView(Value):
+    """A run with its effects in order of their start and its open approvals."""
+
+    run: RunView
+    effects: tuple[EffectRow, ...]
+    approvals: tuple[ApprovalView, ...]
+
+
+def run_view(row: RunRow) -> RunView:
+    """Show a run; the fingerprint of its start stays inside."""
+    usage = UsageView(input_tokens=row.input_tokens, output_tokens=row.output_tokens, cost_usd_micros=row.cost_usd_micros, model=row.model)
+    shown = row.model_dump(include=set(RunView.model_fields))
+    return RunView.model_validate({**shown, "usage": usage, "ledger": HeadView(seq=row.head_seq, hash=row.head_hash)})
+
+
+def approval_view(row: ApprovalRow) -> ApprovalView:
+    """Show an approval, flat."""
+    return ApprovalView.model_validate({**row.projection.model_dump(), **row.model_dump(exclude={"projection"})})
+
+
+def task_view(row: TaskRow) -> TaskView:
+    """Show a task, flat."""
+    return TaskView.model_validate({**row.projection.model_dump(), **row.model_dump(exclude={"projection"})})

@@ -1,0 +1,10 @@
+"""`standfast demo`."""
+
+from examples.delay_claim.demo import main
+
+from cli.options import DemoOptions
+
+
+def run(options: DemoOptions) -> int:
+    """Run the example and return 0 only when bank, ledger and runs agree."""
+    return main(keep=options.keep)

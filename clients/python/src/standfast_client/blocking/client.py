@@ -1,0 +1,70 @@
+"""The blocking client."""
+
+from pathlib import Path
+from typing import Self
+
+import httpx2
+
+from standfast_client.blocking.ledgers import Ledger
+from standfast_client.blocking.people import Approvals, Tasks
+from standfast_client.blocking.registry import Definitions
+from standfast_client.blocking.runs import Runs
+from standfast_client.drivers import Driver
+from standfast_client.exchange import RetryPolicy
+from standfast_client.settings import find_connection
+
+
+class Standfast:
+    """A connection to a gateway. Close it, or use it as a context manager.
+
+    Without arguments it speaks to the stack that `standfast dev` runs here; `find_connection` says where URL and key come from.
+
+    Attributes:
+        connection: Where it speaks to.
+        runs: Start and follow runs.
+        approvals: The inbox, and decisions.
+        tasks: Questions to people about what may have happened.
+        definitions: The registry.
+        ledger: Ledgers, and the check of them.
+
+    Args:
+        url: Base URL of the gateway, such as `http://127.0.0.1:8080`.
+        key: API key.
+        role: Whose key of `dev.json` to use, such as `approver`.
+        state_dir: The state folder of the local stack.
+        retry: How requests are repeated.
+        transport: An httpx2 transport to use instead of the network.
+
+    Raises:
+        NotConfiguredError: When no URL or no key can be found.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        role: str | None = None,
+        state_dir: Path | None = None,
+        retry: RetryPolicy | None = None,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self.connection = find_connection(url, key, role=role, state_dir=state_dir)
+        self._driver = Driver(self.connection, retry or RetryPolicy(), transport)
+        self.runs = Runs(self._driver)
+        self.approvals = Approvals(self._driver)
+        self.tasks = Tasks(self._driver)
+        self.definitions = Definitions(self._driver)
+        self.ledger = Ledger(self._driver)
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the client."""
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._driver.close()

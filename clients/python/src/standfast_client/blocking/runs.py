@@ -1,0 +1,131 @@
+"""Runs and the handle of one, blocking."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from pydantic import JsonValue
+
+from standfast_client.drivers import Driver
+from standfast_client.flows import proof, runs
+from standfast_client.models import Run, Trace
+from standfast_client.verify import LedgerEntry, Verdict
+
+
+class RunHandle:
+    """A run to wait for, look at, cancel and check.
+
+    Attributes:
+        id: The run's id.
+    """
+
+    def __init__(self, driver: Driver, run: str) -> None:
+        """Ask nothing yet."""
+        self._driver = driver
+        self.id = run
+
+    def __repr__(self) -> str:
+        """Return the class and the id."""
+        return f"RunHandle({self.id!r})"
+
+    def read(self) -> Run:
+        """Read the run. Raises: ApiError, GatewayUnreachableError, as every method does."""
+        return self._driver.run(runs.fetch(self._driver.link, self.id))
+
+    def status(self) -> str:
+        """Read the run's status, such as `waiting`."""
+        return self.read().status
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Wait until the run has ended, well or not, and read it.
+
+        Args:
+            timeout: Seconds; None waits for ever.
+
+        Raises:
+            WaitTimedOutError: It had not ended by then.
+        """
+        return self._driver.run(runs.wait(self._driver.link, self.id, timeout_s=timeout))
+
+    def result(self, timeout: float | None = None) -> JsonValue:
+        """Wait until the run has ended and return its result.
+
+        Args:
+            timeout: Seconds; None waits for ever.
+
+        Raises:
+            RunFailedError: It ended otherwise than well.
+            WaitTimedOutError: It had not ended by then.
+        """
+        return self._driver.run(runs.result(self._driver.link, self.id, timeout_s=timeout))
+
+    def watch(self, timeout: float | None = None) -> Iterator[Run]:
+        """Yield the run now and after each change of its status or of what it waits for; the last one has ended.
+
+        Args:
+            timeout: Seconds; None watches until the end.
+
+        Raises:
+            WaitTimedOutError: It had not ended by then.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        last: Run | None = None
+        while last is None or not last.closed:
+            last = self._driver.run(runs.changed(self._driver.link, self.id, last, deadline=deadline))
+            yield last
+
+    def cancel(self, reason: str = "") -> Run:
+        """Ask the run to stop; what it did is undone first, so it may go on for a while."""
+        return self._driver.run(runs.cancel(self._driver.link, self.id, reason=reason, idempotency_key=None))
+
+    def trace(self) -> Trace:
+        """Read what the run did outside."""
+        return self._driver.run(runs.trace(self._driver.link, self.id))
+
+    def ledger(self) -> list[LedgerEntry]:
+        """Download all entries of the run's ledger."""
+        return self._driver.run(proof.entries(self._driver.link, self.id))
+
+    def verify(self) -> Verdict:
+        """Download the run's ledger and check it here."""
+        return self._driver.run(proof.verdict(self._driver.link, self.id))
+
+
+class Runs:
+    """Runs of the tenant."""
+
+    def __init__(self, driver: Driver) -> None:
+        """Ask nothing yet."""
+        self._driver = driver
+
+    def start(
+        self,
+        definition: str,
+        input: JsonValue = None,  # noqa: A002 - the gateway's own word, and what a reader expects here
+        *,
+        version: str | None = None,
+        config: Mapping[str, JsonValue] | None = None,
+        idempotency_key: str | None = None,
+    ) -> RunHandle:
+        """Start a run.
+
+        Args:
+            definition: Name of a registered definition.
+            input: What its input schema asks for.
+            version: An npm-style range, such as `^1`; the highest version when None.
+            config: Values instead of the definition's defaults.
+            idempotency_key: The same key and arguments always mean the same run; a random key when None.
+        """
+        flow = runs.start(self._driver.link, definition, input, version=version, config=config, idempotency_key=idempotency_key)
+        return RunHandle(self._driver, self._driver.run(flow))
+
+    def get(self, run: str) -> Run:
+        """Read a run."""
+        return self._driver.run(runs.fetch(self._driver.link, run))
+
+    def handle(self, run: str) -> RunHandle:
+        """Return the handle of a run that was started elsewhere; asks nothing."""
+        return RunHandle(self._driver, run)
+
+    def list(self, *, status: str | Sequence[str] | None = None, definition: str | None = None, limit: int = 50) -> list[Run]:
+        """Read up to `limit` runs, newest first; `status` is one status or several."""
+        return self._driver.run(runs.listed(self._driver.link, status=status, definition=definition, limit=limit))

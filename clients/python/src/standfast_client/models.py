@@ -1,0 +1,248 @@
+"""What the gateway answers, typed. Members a newer gateway adds are ignored. Times are RFC 3339 UTC, money is integer micro-USD."""
+
+import base64
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue
+
+T = TypeVar("T")
+
+CLOSED_STATUSES = frozenset({"succeeded", "failed", "cancelled", "timed_out", "dead", "expired", "terminated"})
+"""The statuses in which a run has ended; the others are `accepted running waiting paused compensating in_doubt`."""
+
+
+class Received(BaseModel):
+    """A frozen value from the gateway."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+class Page(Received, Generic[T]):
+    """One page of a list; `next_cursor` is None at the end."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class Fault(Received):
+    """Why something failed: a stable code, a sentence, and the step it happened in, if any."""
+
+    code: str = "unknown"
+    detail: str = ""
+    step: str | None = None
+
+
+class Usage(Received):
+    """Sums over a run; `model` is the last one used."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd_micros: int = 0
+    model: str | None = None
+
+
+class RunAccepted(Received):
+    """The answer to a start."""
+
+    run: str
+    definition: str
+    version: str
+
+
+class Run(Received):
+    """A run. `status` says how far it is, `waits_for` in words for what it waits, `error` why it failed."""
+
+    run: str
+    definition: str
+    version: str
+    status: str
+    reason: str | None = None
+    waits_for: str | None = None
+    principal: str = ""
+    correlation_id: str = ""
+    definition_sha256: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+    closed_at: str | None = None
+    usage: Usage = Usage()
+    error: Fault | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the run has ended."""
+        return self.status in CLOSED_STATUSES
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run has ended well."""
+        return self.status == "succeeded"
+
+
+class RunOutcome(Received):
+    """How a run stands and, once it succeeded, its result."""
+
+    run: str
+    status: str
+    closed: bool
+    result: JsonValue = None
+    error: Fault | None = None
+    waits_for: str | None = None
+
+
+class Effect(Received):
+    """One thing a run did outside, such as a model call or a tool call. `attempt` counts from 1."""
+
+    step: str
+    visit: int = 1
+    call: str = ""
+    subject: str = ""
+    effect_class: str = ""
+    state: str
+    attempt: int = 1
+    started_at: str = ""
+    ended_at: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd_micros: int = 0
+    model: str | None = None
+    error: Fault | None = None
+
+
+class BoundCall(Received):
+    """One call an approval binds: exactly this tool runs, with exactly these arguments."""
+
+    step: str
+    tool: str
+    version: str = ""
+    arguments: dict[str, JsonValue] = {}
+
+
+class Approval(Received):
+    """A question to people. A decision names `digest`, which covers every bound call, argument for argument.
+
+    `state` is open, approved, rejected, timed_out or withdrawn; `unbound` names arguments that are only known later.
+    """
+
+    approval: str
+    run: str
+    definition: str = ""
+    state: str
+    step: str
+    visit: int = 1
+    title: str
+    digest: str
+    calls: list[BoundCall] = []
+    unbound: list[str] = []
+    reviewer_role: str = ""
+    exclude_requester: bool = False
+    requester: str = ""
+    opened_at: str = ""
+    deadline: str | None = None
+    decided_by: str | None = None
+    decided_at: str | None = None
+    comment: str | None = None
+
+
+class Trace(Received):
+    """A run, its effects in order of their start, and the approvals it waits for."""
+
+    run: Run
+    effects: list[Effect]
+    approvals: list[Approval] = []
+
+
+class Decision(Received):
+    """A decision: `state` is accepted, which is final, or stored while it is being delivered to the run; `detail` says so in words."""
+
+    decision_id: str
+    approval: str
+    run: str = ""
+    verdict: str
+    state: str
+    decided_by: str = ""
+    decided_at: str | None = None
+    detail: str = ""
+
+
+class Task(Received):
+    """A question about something that may or may not have happened.
+
+    `kind` is in_doubt, divergent or failed_compensation; `state` is open, completed or closed_late; `delivered` is false while the run
+    has not been told the answer.
+    """
+
+    task: str
+    run: str
+    kind: str
+    state: str
+    step: str
+    visit: int = 1
+    call: str = ""
+    title: str
+    detail: str = ""
+    opened_at: str = ""
+    resolution: str | None = None
+    completed_by: str | None = None
+    completed_at: str | None = None
+    delivered: bool = True
+
+
+class Definition(Received):
+    """A registered version of a definition; immutable, known by the SHA-256 of its content. Lists leave the schemas empty."""
+
+    name: str
+    version: str
+    sha256: str
+    registered_at: str = ""
+    registered_by: str = ""
+    input_schema: dict[str, JsonValue] = {}
+    config_schema: dict[str, JsonValue] = {}
+    config_defaults: dict[str, JsonValue] = {}
+
+
+class Registration(Received):
+    """What a bundle's registration yielded."""
+
+    definitions: list[Definition]
+
+
+def _decoded(text: str | bytes) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+StoredBytes = Annotated[bytes, BeforeValidator(_decoded)]
+"""Bytes that travel as base64."""
+
+
+class LedgerRow(Received):
+    """One ledger entry as served: `prev`, `hash` and `body` are the stored bytes in base64."""
+
+    tenant: str
+    run: str
+    seq: int
+    recorded_at_us: int
+    prev: StoredBytes
+    hash: StoredBytes
+    body: StoredBytes
+    kind: str
+    principal: str
+    epoch: int
+    fact_seq: int | None = None
+    step: str | None = None
+    payload_digest: str | None = None
+
+
+class LedgerHead(Received):
+    """Where the run's row says that its ledger ends: the last sequence (0 when empty) and its hash in hex."""
+
+    seq: int
+    hash: str
+
+
+class LedgerPart(Received):
+    """A part of a ledger; `next_after` is None when nothing follows."""
+
+    run: str
+    head: LedgerHead
+    entries: list[LedgerRow]
+    next_after: int | None = None

@@ -1,0 +1,1 @@
+"""The PostgreSQL adapter, on the embedded 18 and on Debian's 15."""

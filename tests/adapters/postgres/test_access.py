@@ -1,0 +1,187 @@
+"""Who may see and change what: row-level security, ownership, and the append-only ledger (DESIGN §10, JOURNAL §5)."""
+
+from contextlib import suppress
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from adapters.postgres.definitions import PostgresDefinitionStore
+from adapters.postgres.idempotency import PostgresIdempotencyStore
+from adapters.postgres.keys import PostgresKeyStore
+from adapters.postgres.messages import PostgresMessageStore
+from adapters.postgres.pool import Database
+from adapters.postgres.tables import Table
+from domain.principals import Role
+from domain.provider import Message
+from domain.runs import Projection
+from domain.stores import ConversationHead, DecisionRow
+from tests.adapters.postgres.databases import MigratedServer
+from tests.contracts.journal_bench import RUN, carrier, fact, intent, outcome
+from tests.contracts.postgres_bench import PostgresBench
+from tests.contracts.test_inbox_stores import approval, task
+from tests.contracts.test_stores import draft
+
+TABLES = sorted(Table.metadata.tables)
+GLOBAL_TABLES = {"alembic_version"}
+"""The pinned list of tables without a tenant (DESIGN §15)."""
+
+DEFINER_FUNCTIONS = {"tenant_ids", "find_api_key"}
+"""The pinned list of functions that see all tenants (ADR 0004)."""
+
+
+async def fill(bench: PostgresBench, db: Database) -> None:
+    """Put a row of the tenant into every table."""
+    tenant = bench.tenant
+    await bench.journal.intent(intent(bench, fact(1)))
+    await bench.journal.outcome(outcome(bench, output=1))
+    both = Projection(open_approval=approval(f"apr_{tenant}"), open_task=task(f"tsk_{tenant}"))
+    await bench.journal.flush(carrier(bench, fact(1)), both, fact_seq=1)
+    await bench.approvals.store_decision(
+        DecisionRow(
+            tenant=tenant,
+            run=RUN,
+            decision_id=f"dec_{tenant}",
+            approval=f"apr_{tenant}",
+            verdict="approve",
+            digest="d",
+            principal="prn_b",
+            attestation="",
+        )
+    )
+    await PostgresDefinitionStore(db).register(tenant, draft("1.0.0"), principal="prn_a")
+    await PostgresKeyStore(db).create(
+        tenant, key_id=f"k-{tenant}", secret_hmac=b"s", principal="prn_a", name="Ada", role=Role.ADMIN, reviewer_roles=()
+    )
+    await PostgresIdempotencyStore(db, bench.cipher).begin(tenant, route="r", key="k", fingerprint="f", lease_s=1)
+    head = ConversationHead(count=0, digest="")
+    await PostgresMessageStore(db, bench.cipher).append(tenant, RUN, "c", head, [Message(role="user", text="hello")])
+    async with db.tenant(tenant) as tx:
+        await tx.execute(
+            "INSERT INTO prompts (tenant_id, name, version, sha256, body, registered_by) VALUES (%s, 'p', '1.0.0', 'x', 'b', 'prn_a')",
+            [tenant],
+        )
+
+
+def counts(connection: psycopg.Connection) -> dict[str, int]:
+    """Count the visible rows of every table."""
+    found: dict[str, int] = {}
+    for table in TABLES:
+        row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+        found[table] = 0 if row is None else row[0]
+    return found
+
+
+async def fail_inside(db: Database, tenant: str) -> None:
+    """Leave a tenant's transaction by an error."""
+    with suppress(ZeroDivisionError):
+        async with db.tenant(tenant) as tx:
+            assert len(await tx.rows("SELECT run FROM runs")) == 1
+            raise ZeroDivisionError
+
+
+class TestRowLevelSecurity:
+    async def test_shows_a_tenant_its_rows_in_every_table(self, db: Database, server: MigratedServer, tenant: str) -> None:
+        await fill(await PostgresBench(db, tenant).accept(), db)
+        with psycopg.connect(server.app_url) as connection:
+            connection.execute("SELECT set_config('standfast.tenant', %s, true)", [tenant])
+            assert min(counts(connection).values()) > 0
+
+    @pytest.mark.parametrize("setting", [None, "", "t-other"])
+    async def test_shows_no_row_of_any_table_otherwise(
+        self, db: Database, server: MigratedServer, tenant: str, setting: str | None
+    ) -> None:
+        await fill(await PostgresBench(db, tenant).accept(), db)
+        with psycopg.connect(server.app_url) as connection:
+            if setting is not None:
+                connection.execute("SELECT set_config('standfast.tenant', %s, true)", [setting])
+            assert set(counts(connection).values()) == {0}
+
+    async def test_holds_for_the_owner_too(self, db: Database, server: MigratedServer, tenant: str) -> None:
+        await fill(await PostgresBench(db, tenant).accept(), db)
+        with psycopg.connect(server.owner_url) as connection:
+            connection.execute("SET ROLE standfast_owner")
+            assert set(counts(connection).values()) == {0}
+
+    async def test_forgets_the_tenant_with_the_transaction(self, server: MigratedServer, tenant: str) -> None:
+        async with Database(server.app_url, max_size=1) as db:
+            await PostgresBench(db, tenant).accept()
+            async with db.platform() as tx:
+                assert await tx.rows("SELECT run FROM runs") == []
+            await fail_inside(db, tenant)
+            async with db.platform() as tx:
+                assert await tx.rows("SELECT run FROM runs") == []
+
+    async def test_refuses_a_row_for_another_tenant(self, db: Database, tenant: str) -> None:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            async with db.tenant(tenant) as tx:
+                await tx.rows("INSERT INTO tenants (tenant_id) VALUES ('t-other') RETURNING 1")
+
+    def test_is_forced_on_every_table_but_the_pinned_ones(self, server: MigratedServer) -> None:
+        with psycopg.connect(server.owner_url) as connection:
+            rows = connection.execute(
+                "SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class"
+                " WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+            ).fetchall()
+        assert {name for name, forced in rows if not forced} == GLOBAL_TABLES
+        assert {name for name, forced in rows if forced} == set(TABLES)
+
+
+class TestRoles:
+    def test_app_owns_nothing_and_bypasses_nothing(self, server: MigratedServer) -> None:
+        with psycopg.connect(server.owner_url) as connection:
+            role = connection.execute(
+                "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = 'standfast_app'"
+            ).fetchone()
+            owned = connection.execute(
+                "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'standfast_app'::regrole AND deptype = 'o'"
+            ).fetchone()
+            member = connection.execute("SELECT count(*) FROM pg_auth_members WHERE member = 'standfast_app'::regrole").fetchone()
+        assert (role, owned, member) == ((False, False, False, False), (0,), (0,))
+
+    def test_owner_owns_every_table(self, server: MigratedServer) -> None:
+        with psycopg.connect(server.owner_url) as connection:
+            rows = connection.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        assert rows == [("standfast_owner",)]
+
+    def test_only_the_pinned_functions_see_all_tenants(self, server: MigratedServer) -> None:
+        with psycopg.connect(server.owner_url) as connection:
+            rows = connection.execute(
+                "SELECT proname, proowner::regrole::text, proconfig FROM pg_proc"
+                " WHERE pronamespace = 'public'::regnamespace AND (prosecdef OR proowner = 'standfast_definer'::regrole)"
+            ).fetchall()
+            login = connection.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'standfast_definer'").fetchone()
+        assert {row[0] for row in rows} == DEFINER_FUNCTIONS
+        assert {row[1] for row in rows} == {"standfast_definer"}
+        assert {tuple(row[2]) for row in rows} == {("search_path=pg_catalog, pg_temp",)}
+        assert login == (False,)
+
+    def test_every_index_starts_with_the_tenant(self, server: MigratedServer) -> None:
+        with psycopg.connect(server.owner_url) as connection:
+            rows = connection.execute(
+                "SELECT i.indexrelid::regclass::text, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
+                " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+                " WHERE c.relnamespace = 'public'::regnamespace AND c.relname <> 'alembic_version'"
+            ).fetchall()
+        assert len(rows) > len(TABLES)
+        assert {name for name, column in rows if column != "tenant_id"} == set()
+
+
+CHANGES = ("UPDATE ledger_entries SET kind = 'x'", "DELETE FROM ledger_entries", "TRUNCATE ledger_entries")
+
+
+class TestLedgerTable:
+    @pytest.mark.parametrize("change", CHANGES)
+    async def test_refuses_change_by_the_app_role(self, db: Database, tenant: str, change: str) -> None:
+        await PostgresBench(db, tenant).accept()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+            async with db.tenant(tenant) as tx:
+                await tx.rows(change.encode())
+
+    @pytest.mark.parametrize("role", ["standfast_owner", "postgres"])
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_refuses_change_by_its_owner_and_by_superusers(self, server: MigratedServer, change: str, role: str) -> None:
+        with psycopg.connect(server.owner_url) as connection:
+            connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+                connection.execute(change.encode())

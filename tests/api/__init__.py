@@ -1,0 +1,1 @@
+"""The gateway over fake stores and a fake Temporal."""

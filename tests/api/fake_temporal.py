@@ -1,0 +1,102 @@
+"""A fake RunStarter: remembers what it was asked, and answers decisions by the domain's own rule."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from api.temporal import RunDescription
+from domain.approval import Decision, OpenApproval, attested, refusal
+from domain.errors import Forbidden, RunClosed, StandfastError
+from domain.runs import RunStatus
+from workflows.messages import DecisionResult, RunInput, RunState, TaskCompletion
+
+DECIDED_AT = "2026-01-05T09:30:00.000000Z"
+
+
+@dataclass
+class FakeTemporal:
+    """Runs in memory. `down` raises on every call; `silent` stores decisions without an answer, as a server without workers does."""
+
+    attestation_key: bytes
+    started: dict[str, RunInput] = field(default_factory=dict[str, RunInput])
+    summaries: dict[str, str] = field(default_factory=dict[str, str])
+    approvals: dict[str, OpenApproval] = field(default_factory=dict[str, OpenApproval])
+    decisions: dict[str, Decision] = field(default_factory=dict[str, Decision])
+    completions: list[TaskCompletion] = field(default_factory=list[TaskCompletion])
+    cancelled: list[str] = field(default_factory=list[str])
+    timeouts: list[float] = field(default_factory=list[float])
+    sends: int = 0
+    down: StandfastError | None = None
+    silent: bool = False
+    on_start: Callable[[RunInput], None] | None = None
+
+    async def start(self, start: RunInput, *, summary: str) -> None:
+        """Start once."""
+        self._reach()
+        self.started.setdefault(start.run, start)
+        self.summaries[start.run] = summary
+        if self.on_start is not None:
+            self.on_start(start)
+
+    async def decide(self, tenant: str, run: str, decision: Decision, *, timeout_s: float) -> DecisionResult | None:
+        """Take a decision as the run's validator and handler would; the same id gets the same answer."""
+        self.sends += 1
+        self._reach()
+        self._known(tenant, run)
+        self.timeouts.append(timeout_s)
+        if decision.decision_id not in self.decisions:
+            self._take(tenant, run, decision)
+        if self.silent:
+            return None
+        taken = self.decisions[decision.decision_id]
+        return DecisionResult(approval=taken.approval, decision=taken.verdict, decided_by=taken.principal, decided_at=DECIDED_AT)
+
+    async def approve(self, tenant: str, run: str, decision: Decision) -> None:
+        """Take a decision that nobody answers."""
+        self._reach()
+        self._known(tenant, run)
+        self._take(tenant, run, decision)
+
+    async def complete_task(self, tenant: str, run: str, completion: TaskCompletion) -> None:
+        """Remember the answer."""
+        self._reach()
+        self._known(tenant, run)
+        self.completions.append(completion)
+
+    async def cancel(self, tenant: str, run: str) -> None:
+        """Remember the wish."""
+        self._reach()
+        self._known(tenant, run)
+        self.cancelled.append(run)
+
+    async def describe(self, tenant: str, run: str) -> RunDescription | None:
+        """Describe a started run."""
+        self._reach()
+        try:
+            self._known(tenant, run)
+        except RunClosed:
+            return None
+        return RunDescription(status="running", closed=False, temporal_run_id="t-1")
+
+    async def state(self, tenant: str, run: str) -> RunState:
+        """Show the approvals, decided ones too."""
+        self._reach()
+        self._known(tenant, run)
+        return RunState(status=RunStatus.WAITING, epoch=1, waits_for=None, steps={}, approvals=list(self.approvals.values()), facts=0)
+
+    def _reach(self) -> None:
+        if self.down is not None:
+            raise self.down
+
+    def _known(self, tenant: str, run: str) -> None:
+        if run not in self.started or self.started[run].tenant != tenant:
+            raise RunClosed(f"run {run} is not open")
+
+    def _take(self, tenant: str, run: str, decision: Decision) -> None:
+        refused = refusal(self.approvals.get(decision.approval), decision)
+        if refused is not None:
+            raise refused
+        if not attested(self.attestation_key, tenant=tenant, run=run, decision=decision):
+            raise Forbidden("the gateway did not attest this decision")
+        self.decisions[decision.decision_id] = decision
+        closed = {"decision": decision.verdict, "decision_id": decision.decision_id}
+        self.approvals[decision.approval] = self.approvals[decision.approval].model_copy(update=closed)

@@ -1,0 +1,163 @@
+"""The stores of approvals, decisions and tasks, on both versions of PostgreSQL."""
+
+from functools import partial
+
+import pytest
+
+from adapters.postgres.pool import Database
+from domain.effects import RetryClass
+from domain.errors import BadRequest, NotFound, TaskClosed
+from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStatus, TaskProjection
+from domain.stores import DecisionRow
+from tests.contracts.journal_bench import AT, RUN, carrier, intent, outcome
+from tests.contracts.postgres_bench import PostgresBench
+
+FAR = "2026-03-09T12:00:00.000000Z"
+NEAR = "2026-03-02T12:00:00.000000Z"
+
+
+def approval(name: str, *, deadline: str | None = None, role: str = "claims") -> ApprovalProjection:
+    """Build an open approval."""
+    return ApprovalProjection(
+        approval=name,
+        step="gate",
+        visit=1,
+        title="Pay 80 to Ada?",
+        digest="d" * 64,
+        nonce="nonce",
+        calls=[{"step": "settle.pay", "tool": "bank.pay", "arguments": {"amount": 80}}],
+        unbound=["settle.notify"],
+        reviewer_role=role,
+        exclude_requester=True,
+        requester="prn_a",
+        opened_at=AT,
+        deadline=deadline,
+    )
+
+
+def task(name: str, *, opened_at: str = AT) -> TaskProjection:
+    """Build an open task."""
+    return TaskProjection(
+        task=name, kind="in_doubt", step="settle.pay", visit=1, call="0", title="Did it?", detail="Ada's 80", opened_at=opened_at
+    )
+
+
+def decision(tenant: str, name: str = "dec_1", *, of: str = "apr_1") -> DecisionRow:
+    """Build a decision."""
+    return DecisionRow(
+        tenant=tenant,
+        run=RUN,
+        decision_id=name,
+        approval=of,
+        verdict="approve",
+        digest="d" * 64,
+        comment="Ada is right",
+        principal="prn_b",
+        attestation="att",
+    )
+
+
+@pytest.fixture
+async def inbox(db: Database, tenant: str) -> PostgresBench:
+    """A run and all stores."""
+    return await PostgresBench(db, tenant).accept()
+
+
+async def opened(inbox: PostgresBench, *rows: ApprovalProjection | TaskProjection) -> None:
+    """Open approvals and tasks, one flush each."""
+    for row in rows:
+        one = Projection(open_approval=row) if isinstance(row, ApprovalProjection) else Projection(open_task=row)
+        await inbox.journal.flush(carrier(inbox), one, fact_seq=0)
+
+
+class TestApprovals:
+    async def test_come_back_as_they_were_opened(self, inbox: PostgresBench) -> None:
+        await opened(inbox, approval("apr_1", deadline=NEAR))
+        row = await inbox.approvals.get(inbox.tenant, "apr_1")
+        assert row.projection == approval("apr_1", deadline=NEAR)
+        assert (row.run, row.definition, row.state) == (RUN, "delay-claim", "open")
+        with pytest.raises(NotFound):
+            await inbox.approvals.get("other", "apr_1")
+
+    async def test_page_by_deadline_and_those_without_one_last(self, inbox: PostgresBench) -> None:
+        await opened(inbox, approval("apr_c"), approval("apr_b", deadline=FAR), approval("apr_a", deadline=NEAR), approval("apr_d"))
+        names: list[str] = []
+        cursor: str | None = None
+        for _ in range(4):
+            page = await inbox.approvals.page(inbox.tenant, state="open", reviewer_roles=None, limit=1, cursor=cursor)
+            names += [row.projection.approval for row in page.items]
+            cursor = page.next_cursor
+        assert (names, cursor) == (["apr_a", "apr_b", "apr_c", "apr_d"], None)
+
+    async def test_page_narrows_to_state_and_reviewer_role(self, inbox: PostgresBench) -> None:
+        await opened(inbox, approval("apr_1"), approval("apr_2", role="leads"))
+        closed = ApprovalClosure(approval="apr_1", decision="reject", decided_by="prn_b", comment="no", decided_at=AT)
+        await inbox.journal.flush(carrier(inbox), Projection(close_approval=closed), fact_seq=0)
+        for roles, names in ((("leads",), ["apr_2"]), (("claims",), []), ((), []), (None, ["apr_2"])):
+            page = await inbox.approvals.page(inbox.tenant, state="open", reviewer_roles=roles, limit=9, cursor=None)
+            assert [row.projection.approval for row in page.items] == names
+        every = await inbox.approvals.page(inbox.tenant, state=None, reviewer_roles=None, limit=9, cursor=None)
+        row = next(row for row in every.items if row.projection.approval == "apr_1")
+        assert (row.state, row.decided_by, row.comment, row.decided_at) == ("rejected", "prn_b", "no", AT)
+        with pytest.raises(BadRequest):
+            await inbox.approvals.page(inbox.tenant, state=None, reviewer_roles=None, limit=9, cursor="bogus")
+
+    async def test_are_withdrawn_when_the_run_is_closed_from_outside(self, inbox: PostgresBench) -> None:
+        await opened(inbox, approval("apr_1"))
+        await inbox.runs.close_externally(inbox.tenant, RUN, status=RunStatus.TERMINATED, reason="by hand", at=AT)
+        assert await inbox.approval_state("apr_1") == "withdrawn"
+
+
+class TestDecisions:
+    async def test_are_stored_once_and_settled_once(self, inbox: PostgresBench) -> None:
+        await opened(inbox, approval("apr_1"))
+        stored = await inbox.approvals.store_decision(decision(inbox.tenant))
+        again = await inbox.approvals.store_decision(decision(inbox.tenant).model_copy(update={"verdict": "reject"}))
+        assert stored == again
+        assert (stored.comment, stored.state) == ("Ada is right", "stored")
+        assert await inbox.approvals.unsettled_decisions(inbox.tenant, older_than_s=0, limit=5) == [stored]
+        assert await inbox.approvals.unsettled_decisions(inbox.tenant, older_than_s=60, limit=5) == []
+        refusal = {"code": "approval-closed", "detail": "too late"}
+        await inbox.approvals.settle_decision(inbox.tenant, "dec_1", state="refused", refusal=refusal)
+        await inbox.approvals.settle_decision(inbox.tenant, "dec_1", state="accepted", refusal=None)
+        settled = await inbox.approvals.decision(inbox.tenant, "dec_1")
+        assert (settled.state, settled.refusal) == ("refused", refusal)
+        assert await inbox.approvals.unsettled_decisions(inbox.tenant, older_than_s=0, limit=5) == []
+
+    async def test_need_an_approval_and_an_id(self, inbox: PostgresBench) -> None:
+        with pytest.raises(NotFound, match="apr_9"):
+            await inbox.approvals.store_decision(decision(inbox.tenant, of="apr_9"))
+        with pytest.raises(NotFound, match="dec_9"):
+            await inbox.approvals.decision(inbox.tenant, "dec_9")
+
+
+class TestTasks:
+    async def test_come_back_as_they_were_opened_oldest_first(self, inbox: PostgresBench) -> None:
+        await opened(inbox, task("tsk_1", opened_at=NEAR), task("tsk_2", opened_at=AT))
+        first = await inbox.tasks.page(inbox.tenant, state="open", limit=1, cursor=None)
+        second = await inbox.tasks.page(inbox.tenant, state="open", limit=1, cursor=first.next_cursor)
+        assert [row.projection for row in (*first.items, *second.items)] == [task("tsk_2"), task("tsk_1", opened_at=NEAR)]
+        assert second.next_cursor is None
+        with pytest.raises(NotFound):
+            await inbox.tasks.get("other", "tsk_1")
+
+    async def test_are_completed_once_and_delivered_once(self, inbox: PostgresBench) -> None:
+        await opened(inbox, task("tsk_1"))
+        complete = partial(inbox.tasks.complete, inbox.tenant, "tsk_1", resolution="happened", principal="prn_b", at=AT)
+        done = await complete(output={"paid": 80})
+        assert (done.state, done.resolution, done.completed_by, done.delivered) == ("completed", "happened", "prn_b", False)
+        with pytest.raises(TaskClosed):
+            await complete(output={"paid": 81})
+        assert await inbox.tasks.undelivered(inbox.tenant, limit=5) == [(done, {"paid": 80})]
+        await inbox.tasks.mark_delivered(inbox.tenant, "tsk_1")
+        assert await inbox.tasks.undelivered(inbox.tenant, limit=5) == []
+
+    async def test_closed_late_bring_the_late_output(self, inbox: PostgresBench) -> None:
+        for token in ("first", "second"):
+            await inbox.journal.intent(intent(inbox, token=token, retry_class=RetryClass.AT_MOST_ONCE, lease_ms=0))
+        await opened(inbox, task("tsk_1"))
+        await inbox.journal.outcome(outcome(inbox, output={"paid": 80}))
+        ((row, output),) = await inbox.tasks.undelivered(inbox.tenant, limit=5)
+        assert (row.state, output) == ("closed_late", {"paid": 80})
+        with pytest.raises(TaskClosed):
+            await inbox.tasks.complete(inbox.tenant, "tsk_1", resolution="happened", output=None, principal="prn_b", at=AT)

@@ -1,0 +1,61 @@
+"""All fake stores over one memory, for tests that need no database; tests/contracts runs the same suite on them and on PostgreSQL."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tests.fakes_database import MemoryDatabase
+from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
+from tests.fakes_registry import FakeDefinitionStore, FakeIdempotencyStore, FakeKeyStore
+from tests.fakes_runs import FakeLedgerReader, FakePayloadStore, FakeRunLedger, FakeRunStore
+
+
+@dataclass
+class FakeStores:
+    """Every store a gateway has, and the worker's run ledger. `database.time` is the clock."""
+
+    database: MemoryDatabase = field(default_factory=MemoryDatabase)
+
+    @cached_property
+    def runs(self) -> FakeRunStore:
+        """Runs."""
+        return FakeRunStore(self.database)
+
+    @cached_property
+    def run_ledger(self) -> FakeRunLedger:
+        """What a worker writes."""
+        return FakeRunLedger(self.database)
+
+    @cached_property
+    def ledger(self) -> FakeLedgerReader:
+        """Ledgers."""
+        return FakeLedgerReader(self.database)
+
+    @cached_property
+    def payloads(self) -> FakePayloadStore:
+        """Payloads."""
+        return FakePayloadStore(self.database)
+
+    @cached_property
+    def approvals(self) -> FakeApprovalStore:
+        """Approvals and decisions."""
+        return FakeApprovalStore(self.database)
+
+    @cached_property
+    def tasks(self) -> FakeTaskStore:
+        """Human tasks."""
+        return FakeTaskStore(self.database)
+
+    @cached_property
+    def definitions(self) -> FakeDefinitionStore:
+        """The registry."""
+        return FakeDefinitionStore(self.database)
+
+    @cached_property
+    def keys(self) -> FakeKeyStore:
+        """Keys."""
+        return FakeKeyStore()
+
+    @cached_property
+    def idempotency(self) -> FakeIdempotencyStore:
+        """Idempotency-Keys."""
+        return FakeIdempotencyStore(self.database)

@@ -1,0 +1,1 @@
+"""Faults: what breaks, planted or injected, and what catches it."""

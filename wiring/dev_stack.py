@@ -1,0 +1,101 @@
+"""What `standfast dev` needs beside the supervisor: a migrated database with principals and API keys, and the parts' environment."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.codec.data_keys import derive_key
+from adapters.postgres.keys import PostgresKeyStore
+from adapters.postgres.migrate import migrate
+from adapters.postgres.pool import Database
+from domain.ids import CROCKFORD
+from domain.principals import ApiKeyParts, Role, format_api_key
+from wiring.dev.config import DevConfig, PreparedDatabase, print_line
+from wiring.keys import InstallationKeys
+from wiring.settings import DatabaseSettings, GatewaySettings, PlatformSettings, TemporalSettings
+
+
+@dataclass(frozen=True)
+class DevPrincipal:
+    """A principal that every development stack has."""
+
+    name: str
+    role: Role
+    reviewer_roles: tuple[str, ...] = ()
+
+
+DEV_PRINCIPALS = (
+    DevPrincipal("admin", Role.ADMIN),
+    DevPrincipal("developer", Role.DEVELOPER),
+    DevPrincipal("operator", Role.OPERATOR),
+    DevPrincipal("approver", Role.APPROVER, ("claims-approver",)),
+    DevPrincipal("approver_2", Role.APPROVER, ("claims-approver", "claims-lead")),
+    DevPrincipal("viewer", Role.VIEWER),
+    DevPrincipal("auditor", Role.AUDITOR),
+)
+"""One key each in dev.json. The reviewer roles are those of the example."""
+
+
+def key_hmac(pepper: bytes, secret: str) -> bytes:
+    """Return what is stored of an API key's secret: HMAC-SHA-256 under the pepper."""
+    return hmac.new(pepper, secret.encode(), hashlib.sha256).digest()
+
+
+def _letters(raw: bytes, count: int) -> str:
+    number = int.from_bytes(raw, "big")
+    return "".join(CROCKFORD[(number >> (5 * place)) & 31] for place in range(count))
+
+
+def dev_key(keys: InstallationKeys, name: str) -> ApiKeyParts:
+    """Return the key of a development principal: derived from the master key, so that it survives restarts."""
+    return ApiKeyParts(
+        environment="dev",
+        key_id=_letters(derive_key(keys.master, "dev-key-id", name), 26),
+        secret=_letters(derive_key(keys.master, "dev-key-secret", name) + b"\0", 52),
+    )
+
+
+async def prepare_database(owner_url: str, *, state: Path, tenant: str) -> PreparedDatabase:
+    """Migrate the database at the owner's URL and make the development principals; repeatable."""
+    keys = InstallationKeys(PlatformSettings(state_dir=state).key_path)
+    migrated = await asyncio.to_thread(migrate, owner_url, app_password=keys.app_password)
+    url = migrated.app_url or owner_url
+    async with Database(url, max_size=2) as database:
+        store = PostgresKeyStore(database)
+        for principal in DEV_PRINCIPALS:
+            parts = dev_key(keys, principal.name)
+            if await store.authenticate(parts.key_id, key_hmac(keys.pepper, parts.secret)) is None:
+                await store.create(
+                    tenant,
+                    key_id=parts.key_id,
+                    secret_hmac=key_hmac(keys.pepper, parts.secret),
+                    principal=f"prn_{parts.key_id}",
+                    name=principal.name,
+                    role=principal.role,
+                    reviewer_roles=principal.reviewer_roles,
+                )
+    return PreparedDatabase(database_url=url, api_keys={p.name: format_api_key(dev_key(keys, p.name)) for p in DEV_PRINCIPALS})
+
+
+def dev_config(state_dir: Path, *, environment: Mapping[str, str] | None = None, progress: Callable[[str], None] = print_line) -> DevConfig:
+    """Return the configuration of a development stack in a state folder, outside servers from the settings included."""
+    platform, temporal, database, gateway = PlatformSettings(), TemporalSettings(), DatabaseSettings(), GatewaySettings()
+
+    async def prepare(owner_url: str) -> PreparedDatabase:
+        return await prepare_database(owner_url, state=state_dir, tenant=platform.tenant)
+
+    return DevConfig(
+        state_dir=state_dir,
+        prepare=prepare,
+        temporal_address=temporal.address,
+        temporal_ui_url=temporal.ui_url,
+        database_url=database.url.get_secret_value() if database.url else None,
+        database_owner_url=database.owner_url.get_secret_value() if database.owner_url else None,
+        gateway_port=gateway.port,
+        environment=dict(environment or {}),
+        offline=platform.offline,
+        progress=progress,
+    )

@@ -1,0 +1,89 @@
+"""What the gateway process stands on: PostgreSQL, Temporal, the tools' declarations, keys. `api/main.py` makes the app of it."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from adapters.codec.cipher import TenantCipher
+from adapters.codec.codec_server import decode_body, encode_body
+from adapters.codec.temporal_codec import TemporalCodec
+from adapters.definitions.yaml_reader import YamlBundleReader
+from adapters.postgres.migrate import check_schema_version
+from adapters.postgres.pool import Database
+from domain.compile import compile_program
+from domain.registry import BundleReader, ProgramCompiler
+from domain.tools import ToolSpec
+from wiring.keys import InstallationKeys
+from wiring.settings import (
+    DatabaseSettings,
+    GatewaySettings,
+    PlatformSettings,
+    SecretSettings,
+    TemporalSettings,
+    required_database_url,
+    required_temporal_address,
+)
+from wiring.storage import Storage, build_storage
+from wiring.temporal import TemporalLink, connect
+from wiring.tools import build_toolbox
+
+
+class Codec:
+    """Opens and seals Temporal payloads for the Web UI."""
+
+    def __init__(self, codec: TemporalCodec) -> None:
+        self._codec = codec
+
+    async def decode(self, body: bytes, may_read: Callable[[str], bool]) -> bytes:
+        """Open what `may_read(tenant)` allows. Raises: BadRequest, Forbidden, ReferenceMissing."""
+        return await decode_body(self._codec, body, may_read)
+
+    async def encode(self, body: bytes, *, tenant: str, workflow_id: str) -> bytes:
+        """Seal for one workflow. Raises: BadRequest."""
+        return encode_body(self._codec, body, tenant=tenant, workflow_id=workflow_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayParts:
+    """The parts, open."""
+
+    platform: PlatformSettings
+    gateway: GatewaySettings
+    temporal_settings: TemporalSettings
+    storage: Storage
+    link: TemporalLink
+    keys: InstallationKeys
+    codec: Codec
+    bundle_reader: BundleReader
+    compile_program: ProgramCompiler
+    tool_specs: Callable[[], list[ToolSpec]]
+
+
+@asynccontextmanager
+async def gateway_parts() -> AsyncGenerator[GatewayParts]:
+    """Open everything the settings name.
+
+    Raises:
+        InvalidInput: a setting is missing. Unavailable: PostgreSQL or Temporal does not answer, or the schema is not this version's.
+    """
+    platform, gateway, temporal, database_settings = PlatformSettings(), GatewaySettings(), TemporalSettings(), DatabaseSettings()
+    keys = InstallationKeys(platform.key_path)
+    cipher = TenantCipher(keys.master)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(required_database_url(database_settings), max_size=database_settings.pool_max))
+        await check_schema_version(database)
+        link = await connect(required_temporal_address(temporal), namespace=temporal.namespace, cipher=cipher)
+        toolbox = build_toolbox(secrets=SecretSettings(), environment=platform.environment)
+        stack.push_async_callback(toolbox.aclose)
+        yield GatewayParts(
+            platform=platform,
+            gateway=gateway,
+            temporal_settings=temporal,
+            storage=build_storage(database, cipher),
+            link=link,
+            keys=keys,
+            codec=Codec(link.codec),
+            bundle_reader=YamlBundleReader(),
+            compile_program=compile_program,
+            tool_specs=toolbox.registry.specs,
+        )

@@ -1,0 +1,28 @@
+"""`standfast migrate`: brings the database to this version's schema."""
+
+import sys
+
+from adapters.postgres.migrate import current_revision, migrate, newest_revision
+from domain.errors import InvalidInput
+from wiring.keys import InstallationKeys
+from wiring.settings import DatabaseSettings, PlatformSettings
+
+
+def migrate_command(*, check: bool) -> int:
+    """Migrate, or with `check` only compare; returns 0 when the schema is (now) this version's, 1 when `check` finds it is not.
+
+    Raises:
+        InvalidInput: STANDFAST_DATABASE_OWNER_URL is not set.
+    """
+    settings = DatabaseSettings()
+    if settings.owner_url is None:
+        raise InvalidInput("STANDFAST_DATABASE_OWNER_URL is not set: give the URL of the role that owns the tables or may make roles")
+    owner_url = settings.owner_url.get_secret_value()
+    if check:
+        have, want = current_revision(owner_url), newest_revision()
+        sys.stdout.write(f"database: {have or 'empty'}; this version: {want}\n")
+        return 0 if have == want else 1
+    password = InstallationKeys(PlatformSettings().key_path).app_password
+    done = migrate(owner_url, app_password=password)
+    sys.stdout.write(f"migrated from {done.before or 'empty'} to {done.after}\n")
+    return 0

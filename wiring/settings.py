@@ -1,0 +1,188 @@
+"""Every setting, in frozen groups, one per part; the only module that reads the environment.
+
+Order: flags > environment > `<state dir>/config.toml` > profile. `docs/settings.md` names each (a test compares).
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from domain.errors import InvalidInput
+
+Environment = Literal["development", "test", "production"]
+
+
+class Group(BaseSettings):
+    """A frozen group; unknown variables are other programs' business, an empty one counts as not set."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags (init) before environment before config.toml."""
+        del dotenv_settings, file_secret_settings
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=StatePlace().state_dir / "config.toml")
+        return (init_settings, env_settings, toml)
+
+
+class StatePlace(BaseSettings):
+    """Where this installation keeps its files."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
+
+    state_dir: Path = Field(
+        default=Path(".standfast"), validation_alias="STANDFAST_STATE_DIR", description="folder of keys, logs and embedded servers"
+    )
+
+
+class PlatformSettings(Group):
+    """What every process needs."""
+
+    environment: Environment = Field(
+        default="development", validation_alias="STANDFAST_ENVIRONMENT", description="development, test or production"
+    )
+    state_dir: Path = Field(
+        default=Path(".standfast"), validation_alias="STANDFAST_STATE_DIR", description="folder of keys, logs and embedded servers"
+    )
+    master_key_file: Path | None = Field(
+        default=None, validation_alias="STANDFAST_MASTER_KEY_FILE", description="file of the master key (32 bytes, base64, mode 0600)"
+    )
+    log_format: Literal["auto", "json", "pretty"] = Field(
+        default="auto", validation_alias="STANDFAST_LOG_FORMAT", description="json lines, or pretty on a terminal"
+    )
+    log_level: str = Field(default="INFO", validation_alias="STANDFAST_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR")
+    tenant: str = Field(default="default", validation_alias="STANDFAST_TENANT", description="tenant of the development stack")
+    offline: bool = Field(default=False, validation_alias="STANDFAST_OFFLINE", description="download nothing")
+
+    @cached_property
+    def key_path(self) -> Path:
+        """The master key's file."""
+        return self.master_key_file or self.state_dir / "master.key"
+
+
+class TemporalSettings(Group):
+    """The Temporal server."""
+
+    address: str | None = Field(
+        default=None, validation_alias="TEMPORAL_ADDRESS", description="host:port of a Temporal server, 1.32 or newer"
+    )
+    namespace: str = Field(default="default", validation_alias="TEMPORAL_NAMESPACE", description="Temporal namespace")
+    ui_url: str | None = Field(default=None, validation_alias="STANDFAST_TEMPORAL_UI_URL", description="address of the Temporal Web UI")
+
+
+class DatabaseSettings(Group):
+    """PostgreSQL."""
+
+    url: SecretStr | None = Field(
+        default=None, validation_alias="DATABASE_URL", description="PostgreSQL 15 or newer, as the application role"
+    )
+    owner_url: SecretStr | None = Field(
+        default=None, validation_alias="STANDFAST_DATABASE_OWNER_URL", description="the same database as the role that migrates"
+    )
+    pool_max: int = Field(default=16, ge=1, validation_alias="STANDFAST_DATABASE_POOL_MAX", description="most connections of one process")
+
+
+class GatewaySettings(Group):
+    """The HTTP API."""
+
+    host: str = Field(default="127.0.0.1", validation_alias="STANDFAST_GATEWAY_HOST", description="address the gateway listens on")
+    port: int = Field(default=8080, validation_alias="STANDFAST_GATEWAY_PORT", description="port of the gateway")
+    rpc_timeout_s: float = Field(
+        default=10.0, gt=0, validation_alias="STANDFAST_RPC_TIMEOUT", description="seconds the gateway waits for Temporal"
+    )
+
+
+class ModelSettings(Group):
+    """Providers of models."""
+
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY", description="key of the Anthropic API")
+    anthropic_base_url: str = Field(
+        default="https://api.anthropic.com", validation_alias="ANTHROPIC_BASE_URL", description="another address of the Anthropic API"
+    )
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY", description="key of the OpenAI API")
+    openai_base_url: str = Field(
+        default="https://api.openai.com/v1", validation_alias="OPENAI_BASE_URL", description="another address of the OpenAI API"
+    )
+    compatible_base_url: str | None = Field(
+        default=None,
+        validation_alias="STANDFAST_COMPATIBLE_BASE_URL",
+        description="address of an OpenAI-compatible server (models compatible/NAME)",
+    )
+    compatible_api_key: SecretStr | None = Field(
+        default=None, validation_alias="STANDFAST_COMPATIBLE_API_KEY", description="its key, if it wants one"
+    )
+    scripts: dict[str, Path] = Field(
+        default={}, validation_alias="STANDFAST_SCRIPTS", description="JSON: name of a scripted model to its file"
+    )
+    prices: dict[str, tuple[int, int]] = Field(
+        default={}, validation_alias="STANDFAST_PRICES", description="JSON: model to micro-USD per million input and output tokens"
+    )
+
+
+class WorkerSettings(Group):
+    """The worker."""
+
+    ready_file: Path | None = Field(default=None, validation_alias="STANDFAST_READY_FILE", description="file made once the worker polls")
+    docker_url: str | None = Field(
+        default=None, validation_alias="STANDFAST_DOCKER_URL", description="address of the Docker daemon for the docker sandbox"
+    )
+    docker_runtime: str | None = Field(
+        default=None, validation_alias="STANDFAST_DOCKER_RUNTIME", description="container runtime, such as runsc"
+    )
+    sweep_seconds: float = Field(
+        default=3.0, gt=0, validation_alias="STANDFAST_SWEEP_SECONDS", description="pause between rounds of sweeper and reconciler"
+    )
+
+
+class SecretSettings(Group):
+    """Secrets that http tools name as `secret:NAME`."""
+
+    tool_secrets: dict[str, SecretStr] = Field(
+        default={}, validation_alias="STANDFAST_TOOL_SECRETS", description="JSON: name of a secret to its value"
+    )
+
+
+def required_database_url(settings: DatabaseSettings) -> str:
+    """Return DATABASE_URL.
+
+    Raises:
+        InvalidInput: it is not set.
+    """
+    if settings.url is None:
+        raise InvalidInput(
+            "DATABASE_URL is not set: give a PostgreSQL URL of the application role, or start everything with `standfast dev`"
+        )
+    return settings.url.get_secret_value()
+
+
+def required_temporal_address(settings: TemporalSettings) -> str:
+    """Return TEMPORAL_ADDRESS.
+
+    Raises:
+        InvalidInput: it is not set.
+    """
+    if settings.address is None:
+        raise InvalidInput("TEMPORAL_ADDRESS is not set: give host:port of a Temporal server, or start everything with `standfast dev`")
+    return settings.address
+
+
+GROUPS: tuple[type[BaseSettings], ...] = (
+    PlatformSettings,
+    TemporalSettings,
+    DatabaseSettings,
+    GatewaySettings,
+    ModelSettings,
+    WorkerSettings,
+    SecretSettings,
+)
+"""Every group; the settings page is made from them."""

@@ -1,0 +1,50 @@
+"""PostgreSQL and what stands on it: one pool per process, every store on it."""
+
+from dataclasses import dataclass
+
+from adapters.codec.cipher import TenantCipher
+from adapters.postgres.approvals import PostgresApprovalStore
+from adapters.postgres.definitions import PostgresDefinitionStore
+from adapters.postgres.idempotency import PostgresIdempotencyStore
+from adapters.postgres.journal import PostgresJournal
+from adapters.postgres.keys import PostgresKeyStore
+from adapters.postgres.ledger import PostgresLedgerReader
+from adapters.postgres.messages import PostgresMessageStore
+from adapters.postgres.payloads import PostgresPayloadStore
+from adapters.postgres.pool import Database
+from adapters.postgres.runs import PostgresRunStore
+from adapters.postgres.tasks import PostgresTaskStore
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The stores of one process."""
+
+    database: Database
+    journal: PostgresJournal
+    runs: PostgresRunStore
+    ledger: PostgresLedgerReader
+    payloads: PostgresPayloadStore
+    messages: PostgresMessageStore
+    approvals: PostgresApprovalStore
+    tasks: PostgresTaskStore
+    definitions: PostgresDefinitionStore
+    keys: PostgresKeyStore
+    idempotency: PostgresIdempotencyStore
+
+
+def build_storage(database: Database, cipher: TenantCipher) -> Storage:
+    """Return the stores over one pool."""
+    return Storage(
+        database=database,
+        journal=PostgresJournal(database, cipher),
+        runs=PostgresRunStore(database, cipher),
+        ledger=PostgresLedgerReader(database),
+        payloads=PostgresPayloadStore(database, cipher),
+        messages=PostgresMessageStore(database, cipher),
+        approvals=PostgresApprovalStore(database, cipher),
+        tasks=PostgresTaskStore(database, cipher),
+        definitions=PostgresDefinitionStore(database),
+        keys=PostgresKeyStore(database),
+        idempotency=PostgresIdempotencyStore(database, cipher),
+    )

@@ -1,0 +1,163 @@
+"""The worker process: Temporal's pollers, the activities with their ports, and the journal interceptor around them."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import uvloop
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.effects import PromptActivities, ToolActivities
+from activities.interceptor import JournalInterceptor, JournalTools
+from activities.run_records import RunRecordActivities
+from adapters.codec.cipher import TenantCipher
+from adapters.postgres.migrate import check_schema_version
+from adapters.postgres.pool import Database
+from domain.effects import EffectJournal
+from domain.errors import StandfastError
+from domain.provider import LlmProvider, PriceBook
+from wiring.keys import InstallationKeys, clock_text, new_token
+from wiring.logs import set_up_logs
+from wiring.models import build_models, build_prices
+from wiring.settings import (
+    DatabaseSettings,
+    ModelSettings,
+    PlatformSettings,
+    SecretSettings,
+    TemporalSettings,
+    WorkerSettings,
+    required_database_url,
+    required_temporal_address,
+)
+from wiring.storage import Storage, build_storage
+from wiring.temporal import connect
+from wiring.tools import Toolbox, build_toolbox
+from workflows.messages import TASK_QUEUE
+from workflows.run import RunWorkflow
+
+log = logging.getLogger(__name__)
+
+GRACE = timedelta(seconds=4)
+"""How long running activities may finish after a stop; the supervisor kills after 10 s."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerParts:
+    """What a worker is made of; tests give their own."""
+
+    client: Client
+    storage: Storage
+    keys: InstallationKeys
+    toolbox: Toolbox
+    provider: LlmProvider
+    prices: PriceBook
+    task_queue: str = TASK_QUEUE
+    workflows: list[type] = field(default_factory=lambda: [RunWorkflow])
+    journal: EffectJournal | None = None
+    fault_point: Callable[[str], None] = lambda _name: None
+
+
+def build_worker(parts: WorkerParts) -> Worker:
+    """Return the worker, ready to run."""
+    storage = parts.storage
+    journal = parts.journal or storage.journal
+    tools = ToolActivities(
+        tools=parts.toolbox.registry, declared=parts.toolbox.declared, approvals=storage.approvals, payloads=storage.payloads
+    )
+    prompts = PromptActivities(provider=parts.provider, prices=parts.prices, messages=storage.messages, payloads=storage.payloads)
+    records = RunRecordActivities(run_ledger=storage.journal, journal=journal, keys=storage.keys, attestation_key=parts.keys.attestation)
+    interceptor = JournalInterceptor(JournalTools(journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point))
+    return Worker(
+        parts.client,
+        task_queue=parts.task_queue,
+        workflows=parts.workflows,
+        activities=[tools.call_tool, prompts.complete_prompt, records.flush_facts, records.check_decision, records.resolve_effect],
+        interceptors=[interceptor],
+        graceful_shutdown_timeout=GRACE,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+        max_concurrent_activities=200,
+    )
+
+
+@asynccontextmanager
+async def worker_parts() -> AsyncGenerator[WorkerParts]:
+    """Open everything the settings name.
+
+    Raises:
+        InvalidInput: a setting is missing. Unavailable: PostgreSQL or Temporal does not answer, or the schema is not this version's.
+    """
+    platform, worker = PlatformSettings(), WorkerSettings()
+    keys = InstallationKeys(platform.key_path)
+    cipher = TenantCipher(keys.master)
+    temporal, database_settings = TemporalSettings(), DatabaseSettings()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(required_database_url(database_settings), max_size=database_settings.pool_max))
+        await check_schema_version(database)
+        link = await connect(required_temporal_address(temporal), namespace=temporal.namespace, cipher=cipher)
+        toolbox = build_toolbox(
+            secrets=SecretSettings(), environment=platform.environment, docker_url=worker.docker_url, docker_runtime=worker.docker_runtime
+        )
+        stack.push_async_callback(toolbox.aclose)
+        models = ModelSettings()
+        provider = build_models(models)
+        stack.push_async_callback(provider.aclose)
+        yield WorkerParts(
+            client=link.client,
+            storage=build_storage(database, cipher),
+            keys=keys,
+            toolbox=toolbox,
+            provider=provider,
+            prices=build_prices(models),
+        )
+
+
+async def run_worker(stop: asyncio.Event) -> None:
+    """Run until `stop` is set; makes the ready file once it polls."""
+    async with worker_parts() as parts, build_worker(parts):
+        ready = WorkerSettings().ready_file
+        if ready is not None:
+            ready.parent.mkdir(parents=True, exist_ok=True)
+            ready.touch()
+        log.info("the worker polls %s", parts.task_queue)
+        await stop.wait()
+        log.info("the worker stops")
+
+
+async def _until_signalled() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_number, stop.set)
+    await run_worker(stop)
+
+
+def main() -> int:
+    """Run a worker until SIGINT or SIGTERM; returns the exit code. The caller ends the process with `leave`."""
+    platform = PlatformSettings()
+    set_up_logs(style=platform.log_format, level=platform.log_level)
+    try:
+        run_loop(_until_signalled)
+    except StandfastError as error:
+        log.error("%s", error.detail)  # noqa: TRY400 - a sentence for the operator, not a traceback
+        return 6 if error.status == 503 else 2
+    return 0
+
+
+def run_loop(main_function: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run a coroutine function on uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main_function())
+
+
+def leave(code: int) -> None:
+    """End the process at once after flushing: the SDK can crash at interpreter exit (TEMPORAL.md §11)."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,205 @@
+"""The courier: starts activities with the facts that ride along, and acknowledges what has arrived (JOURNAL §1). Deterministic."""
+
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.options import (
+    CHECK_OPTIONS,
+    COMPENSATION_ATTEMPTS,
+    FLUSH_OPTIONS,
+    PROMPT_DEADLINE,
+    PROMPT_HEARTBEAT,
+    ActivityOptions,
+    compensation_options,
+    effect_options,
+)
+from activities.requests import CALL_TOOL, COMPLETE_PROMPT, DecisionRequest, FlushRequest, ResolveRequest, ToolRequest
+from activities.run_records import RunRecordActivities
+from domain.envelope import Envelope, Receipt
+from domain.facts import must_flush
+from domain.program import PinnedTool, RetryRule
+from domain.runs import Projection
+from domain.state import CallTool, CompletePrompt, RenderedUndo, State
+from workflows.failures import details_of
+from workflows.messages import RunInput
+
+WAIT_CANCELLED = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+"""A cancelled step is waited for: its compensation must not start while it may still run."""
+
+
+SUMMARY_BYTES = 160
+"""Longest summary: the server takes 400 bytes of payload, and encryption adds about 200."""
+
+
+def brief(text: str) -> str:
+    """Return a summary cut to what the server takes, at a whole character."""
+    return text.encode()[:SUMMARY_BYTES].decode(errors="ignore")
+
+
+def now_text() -> str:
+    """Return workflow time as RFC 3339 UTC with microseconds."""
+    return workflow.now().isoformat(timespec="microseconds")
+
+
+class Courier:
+    """Starts activities for one run."""
+
+    def __init__(self, given: RunInput, state: State) -> None:
+        self._given = given
+        self._state = state
+        self.handles: dict[str, workflow.ActivityHandle[Receipt]] = {}
+
+    def _envelope(
+        self, request: dict[str, JsonValue], *, step: str = "", visit: int = 1, call: str = "", deadline_s: float, project: list[str]
+    ) -> Envelope:
+        return Envelope(
+            tenant=self._given.tenant,
+            run=self._given.run,
+            epoch=self._state.epoch,
+            step=step,
+            visit=visit,
+            call=call,
+            correlation_id=self._given.correlation_id,
+            principal=self._given.principal,
+            deadline_s=deadline_s,
+            facts=list(self._state.unacked),
+            request=request,
+            project=project,
+        )
+
+    async def call_tool(self, command: CallTool) -> Receipt:
+        """Call a tool as a step or an agent's call. Raises: ActivityError."""
+        rule = command.retry or RetryRule(max_attempts=command.max_attempts)
+        request = ToolRequest(
+            tool=command.tool,
+            version=command.version,
+            arguments=command.arguments,
+            arguments_from=command.arguments_from,
+            effect_class=command.effect_class,
+            retry_class=command.retry_class,
+            max_attempts=rule.max_attempts,
+            approval=command.approval,
+            declaration=command.declaration,
+        )
+        envelope = self._envelope(
+            request.model_dump(mode="json"),
+            step=command.step,
+            visit=command.visit,
+            call=command.call,
+            deadline_s=command.timeout_s,
+            project=command.project,
+        )
+        options = effect_options(
+            deadline=_seconds(command.timeout_s), heartbeat=_maybe(command.heartbeat_s), rule=rule, bound=_left(command.deadline)
+        )
+        return await self._effect(command.id, CALL_TOOL, envelope, options, command.summary)
+
+    async def compensate(self, undo: RenderedUndo, tool: PinnedTool, *, visit: int, call: str) -> Receipt:
+        """Call a compensation: many attempts within a day. Raises: ActivityError."""
+        request = ToolRequest(
+            tool=tool.name,
+            version=tool.version,
+            arguments=undo.arguments,
+            effect_class=tool.effect_class,
+            retry_class=tool.retry_class,
+            max_attempts=COMPENSATION_ATTEMPTS,
+            declaration=tool.declaration,
+        )
+        envelope = self._envelope(
+            request.model_dump(mode="json"), step=undo.step, visit=visit, call=call, deadline_s=tool.timeout_s, project=[]
+        )
+        options = compensation_options(deadline=_seconds(tool.timeout_s), heartbeat=_maybe(tool.heartbeat_s))
+        return await self._effect(f"{undo.step}/{call}", CALL_TOOL, envelope, options, f"{undo.step}: undo by {tool.name}")
+
+    async def complete_prompt(self, command: CompletePrompt) -> Receipt:
+        """Call a model. Raises: ActivityError."""
+        rule = command.retry or RetryRule()
+        request: dict[str, JsonValue] = {**command.request, "max_attempts": rule.max_attempts}
+        deadline_s = PROMPT_DEADLINE.total_seconds()
+        envelope = self._envelope(
+            request, step=command.step, visit=command.visit, call=command.call, deadline_s=deadline_s, project=command.project
+        )
+        options = effect_options(deadline=PROMPT_DEADLINE, heartbeat=PROMPT_HEARTBEAT, rule=rule, bound=_left(command.deadline))
+        return await self._effect(command.id, COMPLETE_PROMPT, envelope, options, command.summary)
+
+    async def _effect(self, handle_id: str, activity_type: str, envelope: Envelope, options: ActivityOptions, summary: str) -> Receipt:
+        handle: workflow.ActivityHandle[Receipt] = workflow.start_activity(
+            activity_type,
+            envelope,
+            result_type=Receipt,
+            cancellation_type=WAIT_CANCELLED,
+            summary=brief(summary),
+            **options,
+        )
+        self.handles[handle_id] = handle
+        try:
+            receipt = await handle
+        except ActivityError as error:
+            details = details_of(error)
+            self._acknowledge(details.fact_head if details else 0)
+            raise
+        finally:
+            self.handles.pop(handle_id, None)
+        self._acknowledge(receipt.fact_head)
+        return receipt
+
+    def cancel_effects(self) -> None:
+        """Ask every running effect to stop; their outcomes still come."""
+        for handle in list(self.handles.values()):
+            handle.cancel()
+
+    async def flush(self, projection: Projection, summary: str) -> None:
+        """Write facts and projection; returns when PostgreSQL has them."""
+        request = FlushRequest(projection=projection, fact_seq=self._state.fact_seq)
+        envelope = self._envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
+        receipt = await workflow.execute_activity_method(RunRecordActivities.flush_facts, envelope, summary=brief(summary), **FLUSH_OPTIONS)
+        self._acknowledge(receipt.fact_head)
+
+    async def relieve(self) -> None:
+        """Flush when the unacknowledged suffix has grown too heavy to ride along (JOURNAL §1.4)."""
+        if must_flush(self._state.unacked):
+            await self.flush(Projection(), "facts")
+
+    async def check_decision(self, request: DecisionRequest, step: str) -> Receipt:
+        """Ask the live world whether this reviewer may decide."""
+        envelope = self._envelope(request.model_dump(mode="json"), step=step, deadline_s=15, project=[]).without_facts()
+        return await workflow.execute_activity_method(
+            RunRecordActivities.check_decision, envelope, summary=brief(f"{step}: may the reviewer decide?"), **CHECK_OPTIONS
+        )
+
+    async def resolve(self, command: CallTool, request: ResolveRequest) -> Receipt:
+        """Hand a person's answer about an effect in doubt to the journal."""
+        envelope = self._envelope(
+            request.model_dump(mode="json"),
+            step=command.step,
+            visit=command.visit,
+            call=command.call,
+            deadline_s=30,
+            project=command.project,
+        )
+        receipt = await workflow.execute_activity_method(
+            RunRecordActivities.resolve_effect, envelope, summary=brief(f"{command.step}: a person's answer"), **FLUSH_OPTIONS
+        )
+        self._acknowledge(receipt.fact_head)
+        return receipt
+
+    def _acknowledge(self, head: int) -> None:
+        self._state.unacked = [fact for fact in self._state.unacked if fact.seq > head]
+
+
+def _seconds(value: float) -> timedelta:
+    return timedelta(seconds=value)
+
+
+def _maybe(value: float | None) -> timedelta | None:
+    return timedelta(seconds=value) if value is not None else None
+
+
+def _left(deadline: str | None) -> timedelta | None:
+    """The time left until a step's deadline, at least a millisecond: Temporal refuses zero."""
+    if deadline is None:
+        return None
+    return max(datetime.fromisoformat(deadline) - workflow.now(), timedelta(milliseconds=1))

@@ -1,0 +1,106 @@
+"""Runs effects to their outcome: retries are Temporal's, doubts a person's, compensations go through the undo stack. Deterministic."""
+
+from temporalio.exceptions import ActivityError
+
+from activities.requests import ResolveRequest
+from domain.errors import EffectDivergent, EffectInDoubt, RunCancelled
+from domain.program import Program
+from domain.runs import Projection, RunStatus
+from domain.state import AskApproval, CallTool, Command, CompletePrompt, Done, Failed, Failure, Outcome, RenderedUndo, Unwind, Unwound
+from sagas.undo import Answer, unwind
+from workflows.couriers import Courier
+from workflows.failures import failure_of
+from workflows.people import People
+
+NEEDS_A_PERSON = frozenset({EffectInDoubt.code, EffectDivergent.code})
+
+
+class EffectRunner:
+    """Turns call, prompt and unwind commands into outcomes."""
+
+    def __init__(self, program: Program, courier: Courier, people: People) -> None:
+        self._program = program
+        self._courier = courier
+        self._people = people
+        self._tries: dict[str, int] = {}
+
+    async def run(self, command: Command) -> Outcome:
+        """Return the outcome of a command that is no question to people.
+
+        Raises:
+            TypeError: it is one.
+        """
+        if isinstance(command, CallTool):
+            return await self._call_tool(command)
+        if isinstance(command, CompletePrompt):
+            return await self._complete_prompt(command)
+        if isinstance(command, Unwind):
+            return await self._unwind(command)
+        raise TypeError(f"{command.kind} is not an effect")
+
+    def withdrawn(self, command: AskApproval) -> Failed:
+        """Return the outcome of a question that the run's cancellation took back."""
+        return Failed(command=command.id, failure=Failure(code=RunCancelled.code, detail="the run was cancelled", step=command.step))
+
+    async def _complete_prompt(self, command: CompletePrompt) -> Outcome:
+        try:
+            return Done(command=command.id, receipt=await self._courier.complete_prompt(command))
+        except ActivityError as error:
+            return Failed(command=command.id, failure=failure_of(error, command.step))
+
+    async def _call_tool(self, command: CallTool) -> Outcome:
+        while True:
+            try:
+                return Done(command=command.id, receipt=await self._courier.call_tool(command))
+            except ActivityError as error:
+                failure = failure_of(error, command.step)
+            if failure.code not in NEEDS_A_PERSON:
+                return Failed(command=command.id, failure=failure)
+            settled = await self._settle_doubt(command, failure)
+            if settled is not None:
+                return settled
+
+    async def _settle_doubt(self, command: CallTool, failure: Failure) -> Outcome | None:
+        """Ask a person; None means that the call is to be made again (the journal then knows more)."""
+        kind = "divergent" if failure.code == EffectDivergent.code else "in_doubt"
+        answer = await self._people.ask_person(
+            kind,
+            step=command.step,
+            visit=command.visit,
+            call=command.call,
+            detail=f"{command.tool}: {failure.detail}",
+            back_to=RunStatus.RUNNING,
+            until_cancelled=True,
+        )
+        if answer is None or answer.resolution == "give_up":
+            return Failed(command=command.id, failure=failure.model_copy(update={"unknown": True}))
+        if answer.late:
+            return None
+        happened = answer.resolution == "happened"
+        receipt = await self._courier.resolve(
+            command, ResolveRequest(happened=happened, output=answer.output, completed_by=answer.principal)
+        )
+        return Done(command=command.id, receipt=receipt) if happened else None
+
+    async def _unwind(self, command: Unwind) -> Outcome:
+        await self._courier.flush(
+            Projection(status=RunStatus.COMPENSATING, waits_for=f"{command.step}: compensations"), f"{command.step}: compensate"
+        )
+        await unwind(command.undo, call=self._compensate, ask=self._ask)
+        return Unwound(command=command.id)
+
+    async def _compensate(self, undo: RenderedUndo) -> Failure | None:
+        self._tries[undo.step] = self._tries.get(undo.step, 0) + 1
+        tried = self._tries[undo.step]
+        call = "compensate" if tried == 1 else f"compensate.{tried}"
+        try:
+            await self._courier.compensate(undo, self._program.tools[undo.tool], visit=1, call=call)
+        except ActivityError as error:
+            return failure_of(error, undo.step)
+        return None
+
+    async def _ask(self, undo: RenderedUndo, kind: str, detail: str) -> Answer:
+        answer = await self._people.ask_person(
+            kind, step=undo.step, visit=1, call="compensate", detail=detail, back_to=RunStatus.COMPENSATING, until_cancelled=False
+        )
+        return answer.resolution if answer is not None else "give_up"

@@ -1,0 +1,102 @@
+"""The wire messages of `standfast.run.v1`: its input, result, update, signals and query. Types only; the gateway imports them.
+
+Names are wire contracts, pinned by tests/architecture.
+"""
+
+from typing import Literal
+
+from pydantic import JsonValue
+
+from domain.approval import Decision, OpenApproval
+from domain.model import Wire
+from domain.program import Program
+from domain.runs import RunStatus
+
+RUN_WORKFLOW = "standfast.run.v1"
+TASK_QUEUE = "standfast"
+DECIDE_APPROVAL = "decide_approval"
+APPROVE = "approve"
+COMPLETE_TASK = "complete_task"
+RUN_STATE = "run_state"
+
+PROGRAM_BYTES_MAX = 256 * 1024
+"""Most bytes of a compiled program in the start input (history holds it once per epoch)."""
+
+
+class RunInput(Wire):
+    """What a run starts with; no personal data but in `input_fields` (the projected input; the codec encrypts it).
+
+    `state` is the stepper's state on continue-as-new, None at first; `history_max` is the number of events after which it continues
+    as new, None for the default.
+    """
+
+    v: int = 1
+    run: str
+    tenant: str
+    epoch: int = 1
+    principal: str
+    correlation_id: str
+    program: Program
+    input_fields: dict[str, JsonValue] = {}
+    state: dict[str, JsonValue] | None = None
+    build_id: str = ""
+    history_max: int | None = None
+
+
+class RunResult(Wire):
+    """What the workflow returns."""
+
+    status: RunStatus
+    output: JsonValue = None
+    error: dict[str, str] | None = None
+
+
+class DecisionResult(Wire):
+    """The answer of the update `decide_approval`."""
+
+    approval: str
+    decision: Literal["approve", "reject"]
+    decided_by: str
+    decided_at: str
+
+
+class TaskCompletion(Wire):
+    """The signal `complete_task`: a person's answer to an effect in doubt.
+
+    `resolution` is `happened` (then `output` is the outcome), `did_not_happen` (the effect is done anew) or `give_up` (the step
+    fails). `late` says that the lost attempt's own outcome arrived: the journal already has it.
+    """
+
+    task: str
+    resolution: Literal["happened", "did_not_happen", "give_up"]
+    output: JsonValue = None
+    principal: str = ""
+    late: bool = False
+
+
+class RunState(Wire):
+    """The answer of the query `run_state`."""
+
+    status: RunStatus
+    epoch: int
+    waits_for: str | None
+    steps: dict[str, str]
+    approvals: list[OpenApproval]
+    facts: int
+
+
+__all__ = [
+    "APPROVE",
+    "COMPLETE_TASK",
+    "DECIDE_APPROVAL",
+    "PROGRAM_BYTES_MAX",
+    "RUN_STATE",
+    "RUN_WORKFLOW",
+    "TASK_QUEUE",
+    "Decision",
+    "DecisionResult",
+    "RunInput",
+    "RunResult",
+    "RunState",
+    "TaskCompletion",
+]

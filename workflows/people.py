@@ -1,0 +1,161 @@
+"""Waiting for people: open approvals, decisions, and human tasks of one run. Deterministic."""
+
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from activities.failures import FailureDetails, application_error
+from activities.requests import DecisionRequest
+from domain.approval import Decision, OpenApproval, refusal
+from domain.errors import ApprovalClosed, StandfastError
+from domain.ids import format_id
+from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStatus, TaskClosure, TaskProjection
+from domain.state import AskApproval, Decided
+from workflows.couriers import Courier, brief, now_text
+from workflows.messages import DecisionResult, TaskCompletion
+
+
+class People:
+    """The open questions of one run; `decided_ids` are the decisions taken, carried over continue-as-new."""
+
+    def __init__(self, courier: Courier, decided_ids: list[str]) -> None:
+        self._courier = courier
+        self._decided_ids = decided_ids
+        self.approvals: dict[str, OpenApproval] = {}
+        self._decisions: dict[str, Decision] = {}
+        self._written: set[str] = set()
+        self._tasks: set[str] = set()
+        self._completions: dict[str, TaskCompletion] = {}
+        self.cancelled = False
+
+    def check(self, decision: Decision) -> None:
+        """The update's validator: refuse from state alone, leaving no history.
+
+        Raises:
+            ApplicationError: with the code of the refusal as its type.
+        """
+        if decision.decision_id in self._decided_ids:
+            return
+        refused = refusal(self.approvals.get(decision.approval), decision)
+        if refused is not None:
+            refuse(refused)
+
+    async def decide(self, decision: Decision) -> DecisionResult:
+        """Take a decision after the live check; answers when the inbox shows it.
+
+        Raises:
+            ApplicationError: with the code of the refusal as its type.
+        """
+        approval = self.approvals.get(decision.approval)
+        if approval is not None and decision.decision_id not in self._decided_ids:
+            await self._take(approval, decision)
+        await workflow.wait_condition(lambda: decision.approval in self._written)
+        taken = self._decisions.get(decision.approval)
+        if taken is None or taken.decision_id != decision.decision_id:
+            refuse(ApprovalClosed(f"approval {decision.approval} is closed"))
+        return DecisionResult(approval=taken.approval, decision=taken.verdict, decided_by=taken.principal, decided_at=now_text())
+
+    async def _take(self, approval: OpenApproval, decision: Decision) -> None:
+        request = DecisionRequest(
+            decision=decision,
+            reviewer_role=approval.reviewer_role,
+            exclude_requester=approval.exclude_requester,
+            requester=approval.requester,
+        )
+        live = await self._courier.check_decision(request, approval.step)
+        if not live.fields.get("ok"):
+            raise ApplicationError(str(live.fields.get("detail")), type=str(live.fields.get("code")), non_retryable=True)
+        again = refusal(approval, decision)
+        if again is not None:
+            refuse(again)
+        approval.decision, approval.decision_id = decision.verdict, decision.decision_id
+        self._decisions[approval.approval] = decision
+        self._decided_ids.append(decision.decision_id)
+
+    async def ask(self, command: AskApproval, definition_step: str) -> Decided:
+        """Open the approval in the inbox and wait for a decision, its deadline, or the run's cancellation."""
+        approval = command.approval
+        self.approvals[approval.approval] = approval
+        row = ApprovalProjection(**approval.model_dump(mode="json", exclude={"decision", "decision_id"}), unbound=command.unbound)
+        waits = f"{definition_step}: a decision by {approval.reviewer_role}"
+        await self._courier.flush(
+            Projection(status=RunStatus.WAITING, waits_for=waits, open_approval=row), f"{definition_step}: ask {approval.reviewer_role}"
+        )
+        try:
+            await workflow.wait_condition(
+                lambda: approval.decision is not None or self.cancelled,
+                timeout=time_left(approval.deadline),
+                timeout_summary=brief(f"{definition_step}: deadline of the approval"),
+            )
+        except TimeoutError:
+            approval.decision = approval.decision or "timed_out"
+        taken = self._decisions.get(approval.approval)
+        if taken is None:
+            approval.decision = "timed_out" if approval.decision == "timed_out" else "withdrawn"
+            return Decided(command=command.id, verdict="timed_out")
+        return Decided(
+            command=command.id, verdict=taken.verdict, decision_id=taken.decision_id, decided_by=taken.principal, comment=taken.comment
+        )
+
+    async def write_decision(self, approval: OpenApproval) -> None:
+        """Close the approval in the inbox, with the facts about it."""
+        taken = self._decisions.get(approval.approval)
+        closure = ApprovalClosure(
+            approval=approval.approval,
+            decision=approval.decision or "withdrawn",
+            decision_id=taken.decision_id if taken else None,
+            decided_by=taken.principal if taken else None,
+            comment=taken.comment if taken else None,
+            decided_at=now_text(),
+        )
+        await self._courier.flush(Projection(status=RunStatus.RUNNING, close_approval=closure), f"{approval.step}: {closure.decision}")
+        self._written.add(approval.approval)
+
+    async def ask_person(
+        self, kind: str, *, step: str, visit: int, call: str, detail: str, back_to: RunStatus, until_cancelled: bool
+    ) -> TaskCompletion | None:
+        """Open a human task and wait for its answer; None when the run is cancelled meanwhile and `until_cancelled` is set."""
+        task = format_id("tsk", workflow.uuid4().bytes)
+        self._tasks.add(task)
+        row = TaskProjection(
+            task=task, kind=kind, step=step, visit=visit, call=call, title=f"{step}: {kind}", detail=detail, opened_at=now_text()
+        )
+        waits = f"{step}: a person's answer to task {task}"
+        await self._courier.flush(
+            Projection(status=RunStatus.IN_DOUBT, reason=kind, waits_for=waits, open_task=row), f"{step}: ask a person"
+        )
+        await workflow.wait_condition(lambda: task in self._completions or (until_cancelled and self.cancelled))
+        answer = self._completions.get(task)
+        by, said = (answer.principal, answer.resolution) if answer else ("", "withdrawn")
+        closure = TaskClosure(task=task, resolution=said, completed_by=by, completed_at=now_text())
+        await self._courier.flush(Projection(status=back_to, close_task=closure), f"{step}: answered")
+        return answer
+
+    def complete_task(self, completion: TaskCompletion) -> None:
+        """Take an answer; the first one counts, one for an unknown task is dropped."""
+        if completion.task in self._tasks:
+            self._completions.setdefault(completion.task, completion)
+
+
+def time_left(deadline: str | None) -> timedelta | None:
+    """The time until a deadline, never negative; None for none."""
+    if deadline is None:
+        return None
+    return max(datetime.fromisoformat(deadline) - workflow.now(), timedelta())
+
+
+def refused_error(error: StandfastError) -> ApplicationError:
+    """Return the ApplicationError of a refused decision."""
+    return application_error(error, FailureDetails(detail=error.detail), final=True)
+
+
+def refuse(error: StandfastError) -> NoReturn:
+    """Refuse a decision.
+
+    Raises:
+        ApplicationError: with the error's code as its type.
+    """
+    refused = refused_error(error)
+    raise refused

@@ -1,0 +1,231 @@
+"""`standfast.run.v1`: the durable shell around the pure stepper. Deterministic.
+
+It executes the stepper's commands as activities, timers and waits, and feeds outcomes back. Cancellation never cuts the driver:
+the main coroutine takes it and tells the driver, which stops what runs, undoes sagas and ends the run.
+"""
+
+import asyncio
+
+from pydantic import JsonValue
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ApplicationError
+
+from domain.approval import Decision
+from domain.errors import StandfastError
+from domain.ledger import Kind
+from domain.projection import unproject
+from domain.runs import Projection, RunStatus
+from domain.state import AskApproval, CancelRequested, Command, Decided, Finish, Outcome, RunContext, State, Tick, Unwind
+from domain.stepper import Stepper
+from workflows.couriers import Courier, now_text
+from workflows.details import run_details
+from workflows.effects import EffectRunner
+from workflows.messages import (
+    APPROVE,
+    COMPLETE_TASK,
+    DECIDE_APPROVAL,
+    RUN_STATE,
+    RUN_WORKFLOW,
+    DecisionResult,
+    RunInput,
+    RunResult,
+    RunState,
+    TaskCompletion,
+)
+from workflows.people import People, refused_error
+
+STATUS = SearchAttributeKey.for_keyword("RunStatus")
+HISTORY_MAX = 3000
+"""Continue as new beyond this many events: well before the server suggests it at 4,096 (TEMPORAL.md §4)."""
+
+
+@workflow.defn(name=RUN_WORKFLOW, sandboxed=False)
+class RunWorkflow:
+    """One run of a definition."""
+
+    @workflow.init
+    def __init__(self, given: RunInput) -> None:
+        self._given = given
+        state = State.model_validate(given.state) if given.state is not None else State()
+        state.epoch = given.epoch
+        context = RunContext(tenant=given.tenant, run=given.run, principal=given.principal, input=unproject(given.input_fields))
+        self._stepper = Stepper(given.program, context, state)
+        self._courier = Courier(given, state)
+        self._people = People(self._courier, state.decisions)
+        self._effects = EffectRunner(given.program, self._courier, self._people)
+        self._outcomes: list[Outcome] = []
+        self._fault: BaseException | None = None
+        self._status = RunStatus.RUNNING
+        self._told = False
+        self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def state(self) -> State:
+        """The stepper's state."""
+        return self._stepper.state
+
+    @workflow.run
+    async def run(self, given: RunInput) -> RunResult:
+        """Drive the run to its end.
+
+        Raises:
+            ApplicationError: the run failed; its type is the failure's code.
+            CancelledError: the run was cancelled.
+        """
+        del given  # the constructor has it
+        driver = asyncio.create_task(self._drive())
+        while True:
+            try:
+                finish = await asyncio.shield(driver)
+                break
+            except asyncio.CancelledError:
+                if driver.cancelled():
+                    raise
+                self._people.cancelled = True
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        error = finish.error or {}
+        if finish.status is RunStatus.CANCELLED:
+            raise asyncio.CancelledError(error.get("detail", "cancelled"))
+        if finish.status is not RunStatus.SUCCEEDED:
+            raise ApplicationError(error.get("detail", ""), error, type=error.get("code"), non_retryable=True)
+        return RunResult(status=finish.status, output=finish.output)
+
+    @workflow.update(name=DECIDE_APPROVAL)
+    async def decide_approval(self, decision: Decision) -> DecisionResult:
+        """Decide an approval; the update id is the decision's id.
+
+        Raises:
+            ApplicationError: refused; its type is the code.
+        """
+        try:
+            return await self._people.decide(decision)
+        except ApplicationError as error:
+            self._note_refusal(decision, error)
+            raise
+
+    @decide_approval.validator
+    def validate_decision(self, decision: Decision) -> None:
+        """Refuse late, double, self and wrong-digest decisions without history."""
+        self._people.check(decision)
+
+    @workflow.signal(name=APPROVE)
+    async def approve(self, decision: Decision) -> None:
+        """The same decision as a signal: it takes the same path, and a refusal becomes a fact."""
+        try:
+            self._people.check(decision)
+            await self._people.decide(decision)
+        except ApplicationError as error:
+            self._note_refusal(decision, error)
+
+    @workflow.signal(name=COMPLETE_TASK)
+    def complete_task(self, completion: TaskCompletion) -> None:
+        """A person's answer to a human task."""
+        self._people.complete_task(completion)
+
+    @workflow.query(name=RUN_STATE)
+    def run_state(self) -> RunState:
+        """What the run knows of itself."""
+        return RunState(
+            status=self._status,
+            epoch=self.state.epoch,
+            waits_for=self._waits_for(),
+            steps={path: record.status.value for path, record in self.state.steps.items()},
+            approvals=list(self._people.approvals.values()),
+            facts=self.state.fact_seq,
+        )
+
+    def _note_refusal(self, decision: Decision, error: ApplicationError) -> None:
+        if not self.state.finished:
+            data: dict[str, JsonValue] = {"approval": decision.approval, "decision": decision.decision_id, "code": error.type}
+            self._stepper.note(self._tick(), Kind.APPROVAL_REFUSED, principal=decision.principal or None, data=data)
+
+    def _tick(self) -> Tick:
+        return Tick(now=now_text(), entropy=workflow.uuid4().hex)
+
+    async def _drive(self) -> Finish:
+        commands = self._stepper.start(self._tick())
+        while True:
+            finish = next((command for command in commands if isinstance(command, Finish)), None)
+            if finish is not None:
+                await self._finish(finish)
+                return finish
+            await self._courier.relieve()
+            self._maybe_continue_as_new(commands)
+            self._dispatch(commands)
+            await workflow.wait_condition(lambda: bool(self._outcomes or self._fault) or (self._people.cancelled and not self._told))
+            if self._fault is not None:
+                raise self._fault
+            if self._people.cancelled and not self._told:
+                self._told = True
+                self._cancel_running()
+                commands = self._stepper.apply(CancelRequested(), self._tick())
+            else:
+                commands = await self._take(self._outcomes.pop(0))
+
+    async def _take(self, outcome: Outcome) -> list[Command]:
+        asked = self.state.pending.get(outcome.command) if isinstance(outcome, Decided) else None
+        commands = self._stepper.apply(outcome, self._tick())
+        if isinstance(asked, AskApproval):
+            await self._people.write_decision(asked.approval)
+        return commands
+
+    def _dispatch(self, commands: list[Command]) -> None:
+        for command in commands:
+            task = asyncio.create_task(self._execute(command))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        if commands:
+            workflow.set_current_details(run_details(self._given, self.state, self._waits_for()))
+
+    async def _execute(self, command: Command) -> None:
+        """Run one command to its outcome; a bug in this code stops the workflow task, not the run."""
+        try:
+            self._outcomes.append(await self._outcome_of(command))
+        except StandfastError as error:
+            self._fault = refused_error(error)
+        except BaseException as error:  # noqa: BLE001 - handed to the driver, which raises it: a bug must fail the workflow task
+            self._fault = error
+
+    async def _outcome_of(self, command: Command) -> Outcome:
+        if isinstance(command, AskApproval):
+            self._set_status(RunStatus.WAITING)
+            decided = await self._people.ask(command, command.step)
+            self._set_status(RunStatus.RUNNING)
+            return self._effects.withdrawn(command) if self._people.cancelled and decided.decided_by is None else decided
+        if isinstance(command, Unwind):
+            self._set_status(RunStatus.COMPENSATING)
+        return await self._effects.run(command)
+
+    def _cancel_running(self) -> None:
+        if not any(isinstance(command, Unwind) for command in self.state.pending.values()):
+            self._courier.cancel_effects()
+
+    def _set_status(self, status: RunStatus) -> None:
+        if status is not self._status:
+            self._status = status
+            workflow.upsert_search_attributes([STATUS.value_set(status.value)])  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type argument open
+
+    def _waits_for(self) -> str | None:
+        waiting = [
+            f"{command.step} ({command.kind.replace('_', ' ')})"
+            for command in self.state.pending.values()
+            if not isinstance(command, Finish)
+        ]
+        return ", ".join(waiting) or None
+
+    def _maybe_continue_as_new(self, commands: list[Command]) -> None:
+        """Between commands only: nothing is in flight, no handler runs, and every pending command goes along."""
+        info = workflow.info()
+        long = info.is_continue_as_new_suggested() or info.get_current_history_length() > (self._given.history_max or HISTORY_MAX)
+        quiet = len(self.state.pending) == len(commands) and not self._running and workflow.all_handlers_finished()
+        if long and quiet and not self._people.cancelled and not any(isinstance(c, Unwind | AskApproval) for c in commands):
+            carried = self.state.model_dump(mode="json")
+            workflow.continue_as_new(self._given.model_copy(update={"epoch": self.state.epoch + 1, "state": carried}))
+
+    async def _finish(self, finish: Finish) -> None:
+        await workflow.wait_condition(lambda: not self._running)
+        projection = Projection(status=finish.status, result=finish.output, error=finish.error, usage=self.state.usage)
+        await self._courier.flush(projection, f"{finish.status.value}: write the result")
+        self._set_status(finish.status)
+        workflow.set_current_details(run_details(self._given, self.state, None))
