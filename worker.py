@@ -1,6 +1,7 @@
 """Starts one worker process: settings, container, run."""
 
-from wiring.worker import leave, main
+from wiring.processes import leave
+from wiring.worker import main
 
 if __name__ == "__main__":
     leave(main())

@@ -6,9 +6,11 @@ from pydantic import JsonValue
 from temporalio import activity
 
 from activities.effects import effect_key
+from activities.options import MARGIN
 from activities.requests import CALL_TOOL, PromptRequest, ToolRequest
-from domain.effects import EffectClass, EffectKey, RetryClass, request_digest
+from domain.effects import EffectClass, EffectKey, IntentAnswer, IntentVerdict, RetryClass, request_digest
 from domain.envelope import Envelope
+from domain.errors import EffectDivergent, EffectInDoubt, EffectLeased, FactDiverged, FactGap, StaleEpoch, StandfastError
 from domain.ledger import Kind
 
 
@@ -76,3 +78,31 @@ def _tool_plan(envelope: Envelope, request: ToolRequest) -> AttemptPlan:
         max_attempts=request.max_attempts,
         request=arguments,
     )
+
+
+def within_step(envelope: Envelope) -> Envelope:
+    """Return the envelope with its deadline cut to the time its step has left: an attempt never lives on while its step is undone."""
+    info = activity.info()
+    if info.schedule_to_close_timeout is None:
+        return envelope
+    left = info.schedule_to_close_timeout - MARGIN - (info.started_time - info.scheduled_time)
+    return envelope.model_copy(update={"deadline_s": min(envelope.deadline_s, left.total_seconds())})
+
+
+def stopped(verdict: IntentVerdict) -> StandfastError:
+    """The error that an answer other than GO and a recorded outcome stands for."""
+    match verdict.answer:
+        case IntentAnswer.LEASED:
+            return EffectLeased(
+                "an earlier attempt may still be alive; waiting for its lease", retry_after_s=max(verdict.wait_ms, 1) / 1000
+            )
+        case IntentAnswer.IN_DOUBT:
+            return EffectInDoubt("an earlier attempt was lost, and this effect may not be repeated: a person must say whether it happened")
+        case IntentAnswer.DIVERGENT:
+            return EffectDivergent("this effect was done before with other arguments: a person must decide")
+        case IntentAnswer.STALE_EPOCH:
+            return StaleEpoch(verdict.detail or "a newer epoch of this run has begun")
+        case IntentAnswer.FACT_GAP:
+            return FactGap(verdict.detail or "a fact is missing")
+        case _:
+            return FactDiverged(verdict.detail or "a fact came again with other content")

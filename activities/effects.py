@@ -11,7 +11,7 @@ from domain.approval import BoundCall, approval_digest
 from domain.canonical import canonical_bytes
 from domain.effects import EffectKey
 from domain.envelope import Envelope, Receipt, Usage
-from domain.errors import StaleDigest, ToolAnswerInvalid, ToolFailed, UnknownModel
+from domain.errors import InvalidInput, StaleDigest, ToolAnswerInvalid, ToolFailed, UnknownModel
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, Message, ModelToolCall, PriceBook, StopReason
 from domain.schemas import validate
 from domain.stores import ApprovalStore, MessageStore, PayloadStore
@@ -19,6 +19,9 @@ from domain.tools import DeclaredTools, ToolBox, ToolCall
 
 INLINE_ARGUMENTS_MAX = 2048
 """Larger arguments of a model's tool call travel by reference (bytes of canonical JSON)."""
+
+CALLS_BYTES_MAX = 4096
+"""Most that arguments or complaints of all calls of one turn put into history together: half of what a projection may hold."""
 
 
 def effect_key(envelope: Envelope) -> EffectKey:
@@ -65,6 +68,7 @@ class ToolActivities:
                 deadline_s=envelope.deadline_s,
             )
         )
+        _check_storable(request.tool, output)
         if tool.spec.output_schema and (problems := validate(tool.spec.output_schema, output)):
             raise ToolAnswerInvalid(f"{request.tool} answered, but its answer breaks its schema: {'; '.join(problems)}")
         return Receipt(output=output)
@@ -98,7 +102,8 @@ class ToolActivities:
         same = approved is not None and approved.tool == request.tool and approved.version == request.version
         free = {name.removeprefix(envelope.step + ".") for name in asked.unbound if name.startswith(envelope.step + ".")}
         bound = {name: value for name, value in request.arguments.items() if name not in free}
-        if row.state != "approved" or digest != asked.digest or not same or approved is None or approved.arguments != bound:
+        given = row.state == "approved" or (row.state == "timed_out" and not request.effect_class.changes_world)
+        if not given or digest != asked.digest or not same or approved is None or approved.arguments != bound:
             raise StaleDigest(f"this call of {request.tool} is not what approval {asked.approval} allowed ({row.state}); nothing was done")
 
 
@@ -158,6 +163,18 @@ class PromptActivities:
         return Message(role="tool", vendor_id=str(item["vendor_id"]), text=json.dumps(result, ensure_ascii=False, sort_keys=True))
 
 
+def _check_storable(tool: str, output: JsonValue) -> None:
+    """Refuse an answer the ledger could not hold, while it can still be told as a failure of the tool.
+
+    Raises:
+        ToolAnswerInvalid: it has no canonical JSON form, such as an integer beyond ±(2⁵³−1).
+    """
+    try:
+        canonical_bytes(output)
+    except InvalidInput as error:
+        raise ToolAnswerInvalid(f"{tool} answered, but its answer cannot be stored: {error.detail}") from error
+
+
 def _outcome(request: PromptRequest, reply: CompletionReply, head: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The stored outcome: the reply as a message, the calls checked against the tools, the answer against its schema."""
     message = Message(role="assistant", text=reply.text, tool_calls=reply.tool_calls)
@@ -165,8 +182,8 @@ def _outcome(request: PromptRequest, reply: CompletionReply, head: dict[str, Jso
     return {
         "stop": reply.stop.value,
         "head": head,
-        "calls": [_checked(request, call) for call in reply.tool_calls],
-        "problems": cast("list[JsonValue]", problems),
+        "calls": [_checked(request, call, room=CALLS_BYTES_MAX // len(reply.tool_calls)) for call in reply.tool_calls],
+        "problems": cast("list[JsonValue]", _within(problems, CALLS_BYTES_MAX)),
         "answer": answer,
         "scripted": reply.scripted,
         "model": reply.model,
@@ -174,15 +191,27 @@ def _outcome(request: PromptRequest, reply: CompletionReply, head: dict[str, Jso
     }
 
 
-def _checked(request: PromptRequest, call: ModelToolCall) -> dict[str, JsonValue]:
+def _within(problems: list[str], room: int) -> list[str]:
+    """The first problems, as many as fit; at least the first, cut."""
+    kept = problems[:1]
+    for problem in problems[1:]:
+        if sum(map(len, kept)) + len(problem) > room:
+            break
+        kept.append(problem)
+    return [problem[:room] for problem in kept]
+
+
+def _checked(request: PromptRequest, call: ModelToolCall, *, room: int) -> dict[str, JsonValue]:
+    """The call as the workflow sees it; `room` bounds what it may put into history."""
     tool = next((t for t in request.tools if t.name == call.name), None)
     problem: str | None = None
     if call.arguments is None:
         problem = f"the arguments are no JSON object: {call.raw_arguments[:200]}"
     elif tool is not None and (problems := validate(tool.parameters, call.arguments)):
         problem = f"the arguments break the schema: {'; '.join(problems)[:800]}"
-    checked: dict[str, JsonValue] = {"name": call.name[:200], "vendor_id": call.vendor_id, "problem": problem, "arguments": None}
-    if problem is None and len(canonical_bytes(call.arguments)) <= INLINE_ARGUMENTS_MAX:
+    told = problem[:room] if problem is not None else None
+    checked: dict[str, JsonValue] = {"name": call.name[:200], "vendor_id": call.vendor_id, "problem": told, "arguments": None}
+    if problem is None and len(canonical_bytes(call.arguments)) <= min(INLINE_ARGUMENTS_MAX, room):
         checked["arguments"] = call.arguments
     return checked
 

@@ -15,23 +15,20 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from activities.attempts import AttemptPlan, plan_attempt
+from activities.attempts import AttemptPlan, plan_attempt, stopped, within_step
 from activities.failures import FailureDetails, application_error
 from activities.options import LEASE_MARGIN
 from activities.requests import EFFECTS
 from activities.run_records import carrier_of
-from domain.effects import EffectJournal, EffectState, Intent, IntentAnswer, IntentVerdict, Outcome, OutcomeVerdict, RecordedOutcome
+from domain.effects import EffectJournal, EffectState, Intent, IntentAnswer, Outcome, OutcomeAnswer, OutcomeVerdict, RecordedOutcome
 from domain.envelope import Envelope, Receipt, Usage
 from domain.errors import (
-    EffectDivergent,
     EffectInDoubt,
     EffectLeased,
-    FactDiverged,
-    FactGap,
     RunCancelled,
-    StaleEpoch,
     StandfastError,
     StepFailed,
+    StepTimedOut,
     ToolTimedOut,
     Unavailable,
 )
@@ -43,6 +40,15 @@ OUTCOME_TRIES = 6
 """How often an outcome is offered to PostgreSQL before the attempt gives up; the effect then stays an intent with a lease."""
 
 
+FaultPoint = Callable[[str, str, str], None]
+"""Called at named points of an attempt with (point, step, call); tests end the process there (DESIGN §15)."""
+
+
+def no_fault(point: str, step: str, call: str) -> None:
+    """Do nothing: fault points are inert but in tests."""
+    del point, step, call
+
+
 @dataclass(frozen=True)
 class JournalTools:
     """What the interceptor needs: the journal, the worker's clock (RFC 3339 UTC, microseconds) and fresh attempt tokens."""
@@ -50,7 +56,7 @@ class JournalTools:
     journal: EffectJournal
     clock: Callable[[], str]
     token: Callable[[], str]
-    fault_point: Callable[[str], None] = lambda _name: None
+    fault_point: FaultPoint = no_fault
 
 
 class JournalInterceptor(Interceptor):
@@ -76,17 +82,20 @@ class _JournalInbound(ActivityInboundInterceptor):
                 return cast("Receipt", await super().execute_activity(input))
             except StandfastError as error:
                 raise application_error(error, FailureDetails(detail=error.detail, attempt=attempt)) from error
-        envelope = cast("Envelope", input.args[0])
-        return await _Attempt(self._tools, envelope, plan_attempt(envelope)).run(
+        given = cast("Envelope", input.args[0])
+        envelope = within_step(given)
+        input.args = [envelope]
+        return await _Attempt(self._tools, envelope, plan_attempt(envelope), cut=envelope.deadline_s < given.deadline_s).run(
             lambda: super(_JournalInbound, self).execute_activity(input)
         )
 
 
 class _Attempt:
-    """One attempt of one effect."""
+    """One attempt of one effect; `cut` says that its step's time ends before the attempt's own would."""
 
-    def __init__(self, tools: JournalTools, envelope: Envelope, plan: AttemptPlan) -> None:
+    def __init__(self, tools: JournalTools, envelope: Envelope, plan: AttemptPlan, *, cut: bool) -> None:
         info = activity.info()
+        self._cut = cut
         self._tools = tools
         self._envelope = envelope
         self._plan = plan
@@ -103,8 +112,10 @@ class _Attempt:
 
     async def run(self, do: Callable[[], "asyncio.Future[object] | object"]) -> Receipt:
         """Intent, attempt, outcome. Raises: ApplicationError, with the code of the error tree as its type."""
+        if self._envelope.deadline_s <= 0:
+            raise self._error(StepTimedOut("the step's time was over before this attempt began")) from None
         try:
-            self._tools.fault_point("before-intent")
+            self._tools.fault_point("before-intent", self._plan.key.step, self._plan.key.call)
             verdict = await self._tools.journal.intent(self._intent())
         except StandfastError as error:
             raise self._error(error) from error
@@ -112,9 +123,8 @@ class _Attempt:
         if verdict.answer in (IntentAnswer.DONE, IntentAnswer.FAILED) and verdict.recorded is not None:
             return self._recorded(verdict.recorded)
         if verdict.answer is not IntentAnswer.GO:
-            error = _stopped(verdict)
-            raise self._error(error) from None
-        self._tools.fault_point("after-intent")
+            raise self._error(stopped(verdict)) from None
+        self._tools.fault_point("after-intent", self._plan.key.step, self._plan.key.call)
         return await self._go(do)
 
     def _intent(self) -> Intent:
@@ -160,18 +170,22 @@ class _Attempt:
             async with asyncio.timeout(self._envelope.deadline_s):
                 receipt = cast("Receipt", await cast("asyncio.Future[object]", do()))
         except TimeoutError as late:
-            error = ToolTimedOut(f"no answer within {self._envelope.deadline_s:g} s; whether it happened is unknown")
-            raise await self._failed(error, unknown=True) from late
+            waited = f"no answer within {self._envelope.deadline_s:g} s; whether it happened is unknown"
+            raise await self._failed(StepTimedOut(waited) if self._cut else ToolTimedOut(waited), unknown=True) from late
         except asyncio.CancelledError:
             await asyncio.shield(self._cancelled())
             raise
         except StandfastError as error:
             raise await self._failed(error, unknown=isinstance(error, ToolTimedOut)) from error
+        except Exception as error:
+            log.exception("%s broke", self._plan.subject)
+            broke = StepFailed(f"{self._plan.subject} broke with {type(error).__name__}; whether it happened is unknown")
+            raise await self._failed(broke, unknown=True) from error
         finally:
             beat.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await beat
-        self._tools.fault_point("after-effect")
+        self._tools.fault_point("after-effect", self._plan.key.step, self._plan.key.call)
         took = int(1000 * (asyncio.get_running_loop().time() - started))
         return await self._done(receipt, receipt.usage.model_copy(update={"duration_ms": took}))
 
@@ -198,8 +212,10 @@ class _Attempt:
         except StandfastError as error:
             fault = error
         verdict = await self._record(self._outcome(EffectState.DONE, self._plan.kinds.done, output=receipt, usage=usage))
-        self._tools.fault_point("after-outcome")
+        self._tools.fault_point("after-outcome", self._plan.key.step, self._plan.key.call)
         self._fact_head = verdict.fact_head or self._fact_head
+        if verdict.answer is OutcomeAnswer.SETTLED_LATE:
+            raise self._error(EffectLeased("another attempt's outcome stands; the next attempt reads it", retry_after_s=0.05))
         if fault is not None:
             raise self._error(fault) from fault
         return Receipt(fact_head=self._fact_head, ref=verdict.output_ref, digest=verdict.output_digest, fields=fields, usage=usage)
@@ -268,22 +284,3 @@ class _Attempt:
             detail=error.detail, attempt=self._number, fact_head=self._fact_head, recorded=isinstance(error, StepFailed)
         )
         return application_error(error, details, final=final)
-
-
-def _stopped(verdict: IntentVerdict) -> StandfastError:
-    """The error that an answer other than GO and a recorded outcome stands for."""
-    match verdict.answer:
-        case IntentAnswer.LEASED:
-            return EffectLeased(
-                "an earlier attempt may still be alive; waiting for its lease", retry_after_s=max(verdict.wait_ms, 1) / 1000
-            )
-        case IntentAnswer.IN_DOUBT:
-            return EffectInDoubt("an earlier attempt was lost, and this effect may not be repeated: a person must say whether it happened")
-        case IntentAnswer.DIVERGENT:
-            return EffectDivergent("this effect was done before with other arguments: a person must decide")
-        case IntentAnswer.STALE_EPOCH:
-            return StaleEpoch(verdict.detail or "a newer epoch of this run has begun")
-        case IntentAnswer.FACT_GAP:
-            return FactGap(verdict.detail or "a fact is missing")
-        case _:
-            return FactDiverged(verdict.detail or "a fact came again with other content")

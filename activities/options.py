@@ -50,12 +50,15 @@ def _policy(rule: RetryRule, *, attempts: int) -> RetryPolicy:
 
 
 def effect_options(*, deadline: timedelta, heartbeat: timedelta | None, rule: RetryRule, bound: timedelta | None) -> ActivityOptions:
-    """Return the options of a tool or model call; `bound` is the time left to its step, None for the default."""
+    """Return the options of a tool or model call; `bound` is the time left to its step, None for the default.
+
+    The bound gets `MARGIN` too: attempts end themselves within it.
+    """
     attempts = rule.max_attempts + SPARE_ATTEMPTS
     whole = (deadline + MARGIN) * attempts + timedelta(seconds=rule.max_delay_s) * attempts
     return {
         "start_to_close_timeout": deadline + MARGIN,
-        "schedule_to_close_timeout": min(bound, whole) if bound is not None else whole,
+        "schedule_to_close_timeout": min(bound + MARGIN, whole) if bound is not None else whole,
         "heartbeat_timeout": heartbeat,
         "retry_policy": _policy(rule, attempts=attempts),
     }

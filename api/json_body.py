@@ -91,21 +91,22 @@ def _check_tree(root: JsonValue) -> None:
     Raises:
         BodyTooLarge: too deep. What `_check_leaf` raises.
     """
-    level = [root]
-    for _ in range(BODY_DEPTH_MAX + 1):
+    level, depth = [root], 0
+    while level:
         inner: list[JsonValue] = []
+        containers = 0
         for value in level:
             _check_leaf(value)
             if isinstance(value, dict):
-                for name in value:
-                    _check_leaf(name)
-                inner.extend(value.values())
+                containers += 1
+                inner += [*value, *value.values()]
             elif isinstance(value, list):
-                inner.extend(value)
-        if not inner:
-            return
+                containers += 1
+                inner += value
+        depth += containers > 0
+        if depth > BODY_DEPTH_MAX:
+            raise BodyTooLarge(TOO_DEEP)
         level = inner
-    raise BodyTooLarge(TOO_DEEP)
 
 
 def _check_leaf(value: JsonValue) -> None:

@@ -16,8 +16,8 @@ from domain.errors import StandfastError, Unavailable
 from wiring.gateway import GatewayParts, gateway_parts
 from wiring.keys import new_id
 from wiring.logs import set_up_logs
+from wiring.processes import run_loop
 from wiring.settings import PlatformSettings, WorkerSettings
-from wiring.worker import run_loop
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,9 @@
 Every call first binds the workflow to its tenant, because the payload codec encrypts per tenant.
 """
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Protocol, cast
 
@@ -44,7 +45,12 @@ from workflows.messages import (
     TaskCompletion,
 )
 
-RPC_TIMEOUT = timedelta(seconds=10)
+RPC_TIMEOUT = timedelta(seconds=5)
+"""A client waits this long for its 503 while Temporal is down."""
+
+ANSWER_MARGIN = timedelta(seconds=1)
+"""A decision's own timeout, which means unknown, fires before the bound that means unavailable."""
+
 RESENDS = 3
 """How often a decision is sent anew when the run went on as a new one under it (JOURNAL §9)."""
 
@@ -120,16 +126,17 @@ class UpdateHandle(Protocol):
 
 
 class TemporalRuns:
-    """The port on a Temporal client; `bind_tenant` is the codec's registry of workflows."""
+    """The port on a Temporal client; `bind_tenant` is the codec's registry of workflows, `rpc_timeout` bounds every call but `decide`."""
 
-    def __init__(self, client: Client, bind_tenant: BindTenant) -> None:
+    def __init__(self, client: Client, bind_tenant: BindTenant, *, rpc_timeout: timedelta = RPC_TIMEOUT) -> None:
+        self._rpc_timeout = rpc_timeout
         self._client = client
         self._bind = bind_tenant
 
     async def start(self, start: RunInput, *, summary: str) -> None:
         """Start with USE_EXISTING and REJECT_DUPLICATE; the fairness key is the tenant."""
         self._bind(start.run, start.tenant)
-        with _translated(start.run):
+        async with _translated(start.run, self._rpc_timeout):
             try:
                 await self._client.start_workflow(
                     RUN_WORKFLOW,
@@ -141,7 +148,7 @@ class TemporalRuns:
                     search_attributes=_search_attributes(start),
                     static_summary=summary,
                     priority=Priority(fairness_key=start.tenant),
-                    rpc_timeout=RPC_TIMEOUT,
+                    rpc_timeout=self._rpc_timeout,
                 )
             except WorkflowAlreadyStartedError:
                 return
@@ -155,7 +162,7 @@ class TemporalRuns:
         """
         handle = cast("UpdateHandle", self._handle(tenant, run))  # the SDK's overloads are partly untyped
         for _ in range(RESENDS):
-            with _translated(run):
+            async with _translated(run, timedelta(seconds=timeout_s) + ANSWER_MARGIN):
                 try:
                     return await handle.execute_update(
                         DECIDE_APPROVAL,
@@ -174,24 +181,24 @@ class TemporalRuns:
 
     async def approve(self, tenant: str, run: str, decision: Decision) -> None:
         """Send the signal."""
-        with _translated(run):
-            await self._handle(tenant, run).signal(APPROVE, decision, rpc_timeout=RPC_TIMEOUT)
+        async with _translated(run, self._rpc_timeout):
+            await self._handle(tenant, run).signal(APPROVE, decision, rpc_timeout=self._rpc_timeout)
 
     async def complete_task(self, tenant: str, run: str, completion: TaskCompletion) -> None:
         """Send the signal."""
-        with _translated(run):
-            await self._handle(tenant, run).signal(COMPLETE_TASK, completion, rpc_timeout=RPC_TIMEOUT)
+        async with _translated(run, self._rpc_timeout):
+            await self._handle(tenant, run).signal(COMPLETE_TASK, completion, rpc_timeout=self._rpc_timeout)
 
     async def cancel(self, tenant: str, run: str) -> None:
         """Ask for cancellation."""
-        with _translated(run):
-            await self._handle(tenant, run).cancel(rpc_timeout=RPC_TIMEOUT)
+        async with _translated(run, self._rpc_timeout):
+            await self._handle(tenant, run).cancel(rpc_timeout=self._rpc_timeout)
 
     async def describe(self, tenant: str, run: str) -> RunDescription | None:
         """Describe the latest Temporal run of this id."""
         try:
-            with _translated(run):
-                found = await self._handle(tenant, run).describe(rpc_timeout=RPC_TIMEOUT)
+            async with _translated(run, self._rpc_timeout):
+                found = await self._handle(tenant, run).describe(rpc_timeout=self._rpc_timeout)
         except RunClosed:
             return None
         status = found.status.name.lower() if found.status is not None else "unknown"
@@ -203,9 +210,9 @@ class TemporalRuns:
         Raises:
             Unavailable: it cannot answer. RunClosed: it is gone.
         """
-        with _translated(run):
+        async with _translated(run, self._rpc_timeout):
             try:
-                return await self._handle(tenant, run).query(RUN_STATE, result_type=RunState, rpc_timeout=RPC_TIMEOUT)
+                return await self._handle(tenant, run).query(RUN_STATE, result_type=RunState, rpc_timeout=self._rpc_timeout)
             except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as failed:
                 raise Unavailable(f"run {run} did not answer the question for its state: {failed}") from failed
 
@@ -229,17 +236,20 @@ def refusal_of(failed: WorkflowUpdateFailedError) -> StandfastError:
     return by_code.get(cause.type or "", StandfastError)(cause.message)
 
 
-@contextmanager
-def _translated(run: str) -> Generator[None]:
-    """Turn gRPC failures into domain errors.
+@asynccontextmanager
+async def _translated(run: str, within: timedelta) -> AsyncGenerator[None]:
+    """Turn gRPC failures into domain errors, and bound the call: the SDK retries for 10 s below its own `rpc_timeout` (measured).
 
     Raises:
         RunClosed: not found.
-        Unavailable: passing.
+        Unavailable: passing, or no answer in time.
         StandfastError: anything else.
     """
     try:
-        yield
+        async with asyncio.timeout(within.total_seconds()):
+            yield
+    except TimeoutError as late:
+        raise Unavailable(f"Temporal gave no answer in {within.total_seconds():g} s; try again") from late
     except RPCError as failed:
         if failed.status is RPCStatusCode.NOT_FOUND:
             raise RunClosed(f"run {run} is not open: {failed.message}") from failed

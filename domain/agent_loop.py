@@ -91,6 +91,8 @@ class AgentLoop:
 
     def _call_tools(self, calls: list[dict[str, JsonValue]]) -> None:
         self.agent.calls = []
+        if self.recorder.state.cancelled:
+            return
         for place, asked in enumerate(calls):
             name = str(asked["name"])
             call = AgentCall(index=place, vendor_id=str(asked["vendor_id"]), tool=name)
@@ -193,7 +195,7 @@ class AgentLoop:
             project=PROMPT_FIELDS + answers,
             retry=self.step.retry,
             deadline=deadline,
-            summary=f"{self.step.path}: {model} (turn {self.agent.turn} of {self.step.max_turns})",
+            summary=f"{self.recorder.summary(self.step.summary, self.step.path)}: {model} (turn {self.agent.turn} of {self.step.max_turns})",
         )
 
     def _fail(self, failure: Failure) -> None:

@@ -54,6 +54,17 @@ class Decision(Wire):
     attestation: str = ""
 
 
+class TakenDecision(Wire):
+    """A decision that counted; carried over continue-as-new, so that the same one sent again gets the same answer."""
+
+    decision_id: str
+    approval: str
+    verdict: Literal["approve", "reject"]
+    principal: str
+    comment: str = ""
+    decided_at: str
+
+
 def approval_digest(*, tenant: str, run: str, approval: str, step: str, visit: int, nonce: str, calls: list[BoundCall]) -> str:
     """Return the hex digest that a decision must name."""
     bound: list[JsonValue] = [call.model_dump(mode="json") for call in calls]

@@ -58,7 +58,11 @@ class HttpToolDeclaration(Value):
     @field_validator("url")
     @classmethod
     def _url_has_a_fixed_host(cls, url: str) -> str:
-        """Refuse a URL whose host could vary, that carries a password, or that has a fragment."""
+        """Refuse a URL whose host could vary, that carries a password, or that has a fragment.
+
+        Raises:
+            ValueError: with the reason.
+        """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):
             raise ValueError(f"the URL must begin with https:// (or http://), not with {url[:20]!r}")
@@ -77,7 +81,11 @@ class HttpToolDeclaration(Value):
     @field_validator("headers")
     @classmethod
     def _headers_are_plain(cls, headers: dict[str, str]) -> dict[str, str]:
-        """Refuse header names and values that could change the request's shape."""
+        """Refuse header names and values that could change the request's shape.
+
+        Raises:
+            ValueError: with the reason.
+        """
         for name, value in headers.items():
             if not HEADER_NAME.match(name):
                 raise ValueError(f"{name!r} is no header name")
@@ -91,7 +99,11 @@ class HttpToolDeclaration(Value):
 
     @model_validator(mode="after")
     def _arguments_are_declared(self) -> "HttpToolDeclaration":
-        """Refuse a placeholder that the input schema does not require."""
+        """Refuse a placeholder that the input schema does not require.
+
+        Raises:
+            ValueError: with the reason.
+        """
         required = self.input_schema.get("required", [])
         known = set(cast("list[str]", required)) if isinstance(required, list) else set[str]()
         properties = self.input_schema.get("properties", {})

@@ -6,6 +6,7 @@ from pydantic import JsonValue
 
 from domain import expressions
 from domain.context import expression_context
+from domain.errors import ExpressionFailed
 from domain.facts import Fact
 from domain.ids import format_id
 from domain.ledger import Kind
@@ -74,6 +75,16 @@ class Recorder:
     def render(self, template: JsonValue) -> JsonValue:
         """Evaluate a template now. Raises: ExpressionFailed."""
         return expressions.render(template, self.context())
+
+    def summary(self, template: str | None, otherwise: str) -> str:
+        """Return what the Web UI shows of a step; a summary that cannot be computed never stops a run."""
+        if template is None:
+            return otherwise
+        try:
+            text = self.render(template)
+        except ExpressionFailed:
+            return otherwise
+        return text if isinstance(text, str) else otherwise
 
     def holds(self, condition: str) -> bool:
         """Evaluate a condition now. Raises: ExpressionFailed."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from domain.approval import OpenApproval
+from domain.approval import OpenApproval, TakenDecision
 from domain.effects import EffectClass, RetryClass
 from domain.envelope import Receipt, Usage
 from domain.facts import Fact
@@ -145,6 +145,7 @@ class AskApproval(Wire):
     visit: int
     approval: OpenApproval
     unbound: list[str] = []
+    summary: str = ""
 
 
 class Unwind(Wire):
@@ -249,7 +250,7 @@ class State(Wire):
     fact_seq: int = 0
     last_fact_digest: str = ""
     unacked: list[Fact] = []
-    decisions: list[str] = []
+    decisions: list[TakenDecision] = []
     usage: Usage = Usage()
     cancelled: bool = False
     finished: bool = False

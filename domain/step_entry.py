@@ -163,7 +163,14 @@ def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
             "unbound": list(step.unbound),
         },
     )
-    return AskApproval(id=recorder.command_id(step.path, "approval"), step=step.path, visit=visit, approval=opened, unbound=step.unbound)
+    return AskApproval(
+        id=recorder.command_id(step.path, "approval"),
+        step=step.path,
+        visit=visit,
+        approval=opened,
+        unbound=step.unbound,
+        summary=recorder.summary(step.summary, step.path),
+    )
 
 
 def unbound_arguments(step: ApproveStep, path: str) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 
 from adapters.sandboxes.bubblewrap import BubblewrapSandbox
 from adapters.sandboxes.docker_backend import DockerSandbox
+from adapters.sandboxes.docker_engine import DEFAULT_URL
 
 Facility = Literal["bubblewrap", "docker", "runsc", "chromium", "postgres15", "promtool"]
 
@@ -43,9 +44,14 @@ def _waited(question: Callable[[], Coroutine[None, None, str | None]]) -> str | 
         return executor.submit(lambda: asyncio.run(question())).result()
 
 
+def docker_sandbox(runtime: str | None = None) -> DockerSandbox:
+    """Return a sandbox on the daemon of DOCKER_HOST, or on the default one."""
+    return DockerSandbox(base_url=os.environ.get("DOCKER_HOST", DEFAULT_URL), runtime=runtime)
+
+
 async def _docker(runtime: str | None) -> str | None:
     """Ask the daemon of DOCKER_HOST."""
-    sandbox = DockerSandbox(runtime=runtime)
+    sandbox = docker_sandbox(runtime)
     try:
         return await sandbox.missing()
     finally:

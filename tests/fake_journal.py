@@ -176,6 +176,14 @@ class FakeJournal:
             self.payloads[effect.intent.carrier.tenant, ref] = output
         effect.end(state, ref=ref, output=output, error=error)
 
+    async def renew(self, key: EffectKey, *, lease_token: str, lease_ms: int) -> bool:
+        """Extend a living attempt's lease; False when the effect is not this attempt's any more."""
+        effect = self.effects.get(key)
+        if effect is None or effect.token != lease_token or effect.state is not EffectState.INTENT:
+            return False
+        effect.lease_until = time.monotonic() + lease_ms / 1000
+        return True
+
     async def resolve(
         self, carrier: Carrier, key: EffectKey, *, happened: bool, output: JsonValue, principal: str, at: str
     ) -> IntentVerdict:
@@ -186,6 +194,7 @@ class FakeJournal:
             return IntentVerdict(answer=opening.refusal, fact_head=run.fact_head, detail=opening.detail)
         effect = self.effects[key]
         if effect.state in (EffectState.IN_DOUBT, EffectState.DIVERGENT):
+            effect.token = ""
             effect.digest, effect.other_digest = effect.other_digest or effect.digest, None
             denied = {"code": "effect-in-doubt", "detail": "a person said that it did not happen", "retryable": "true"}
             self._end(

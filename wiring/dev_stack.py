@@ -9,8 +9,11 @@ from pathlib import Path
 
 from adapters.codec.data_keys import derive_key
 from adapters.postgres.keys import PostgresKeyStore
-from adapters.postgres.migrate import migrate
 from adapters.postgres.pool import Database
+from adapters.postgres.roles import APP
+from adapters.postgres.schema_version import check_schema_version
+from adapters.postgres.urls import with_role
+from domain.errors import Unavailable
 from domain.ids import CROCKFORD
 from domain.principals import ApiKeyParts, Role, format_api_key
 from wiring.dev.config import DevConfig, PreparedDatabase, print_line
@@ -59,10 +62,11 @@ def dev_key(keys: InstallationKeys, name: str) -> ApiKeyParts:
 
 
 async def prepare_database(owner_url: str, *, state: Path, tenant: str) -> PreparedDatabase:
-    """Migrate the database at the owner's URL and make the development principals; repeatable."""
+    """Migrate the database at the owner's URL and make the development principals; repeatable, and quick when all is there."""
     keys = InstallationKeys(PlatformSettings(state_dir=state).key_path)
-    migrated = await asyncio.to_thread(migrate, owner_url, app_password=keys.app_password)
-    url = migrated.app_url or owner_url
+    url = with_role(owner_url, user=APP, password=keys.app_password)
+    if not await _is_current(url):
+        await asyncio.to_thread(_migrate, owner_url, keys.app_password)
     async with Database(url, max_size=2) as database:
         store = PostgresKeyStore(database)
         for principal in DEV_PRINCIPALS:
@@ -78,6 +82,23 @@ async def prepare_database(owner_url: str, *, state: Path, tenant: str) -> Prepa
                     reviewer_roles=principal.reviewer_roles,
                 )
     return PreparedDatabase(database_url=url, api_keys={p.name: format_api_key(dev_key(keys, p.name)) for p in DEV_PRINCIPALS})
+
+
+async def _is_current(url: str) -> bool:
+    """Whether the application's role gets in and finds this version's schema; of anything else `migrate` knows the reason."""
+    try:
+        async with Database(url, max_size=1) as database:
+            await check_schema_version(database)
+    except Unavailable:
+        return False
+    return True
+
+
+def _migrate(owner_url: str, app_password: str) -> None:
+    """Migrate; blocking."""
+    from adapters.postgres.migrate import migrate  # noqa: PLC0415 - Alembic takes a second to import, and a warm start needs none
+
+    migrate(owner_url, app_password=app_password)
 
 
 def dev_config(state_dir: Path, *, environment: Mapping[str, str] | None = None, progress: Callable[[str], None] = print_line) -> DevConfig:

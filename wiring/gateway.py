@@ -8,8 +8,8 @@ from adapters.codec.cipher import TenantCipher
 from adapters.codec.codec_server import decode_body, encode_body
 from adapters.codec.temporal_codec import TemporalCodec
 from adapters.definitions.yaml_reader import YamlBundleReader
-from adapters.postgres.migrate import check_schema_version
 from adapters.postgres.pool import Database
+from adapters.postgres.schema_version import check_schema_version
 from domain.compile import compile_program
 from domain.registry import BundleReader, ProgramCompiler
 from domain.tools import ToolSpec

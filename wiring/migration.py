@@ -2,7 +2,8 @@
 
 import sys
 
-from adapters.postgres.migrate import current_revision, migrate, newest_revision
+from adapters.postgres.migrate import current_revision, migrate
+from adapters.postgres.schema_version import newest_revision
 from domain.errors import InvalidInput
 from wiring.keys import InstallationKeys
 from wiring.settings import DatabaseSettings, PlatformSettings

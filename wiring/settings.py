@@ -152,6 +152,14 @@ class SecretSettings(Group):
     )
 
 
+class FaultSettings(Group):
+    """Fault points; inert unless the environment is `test`."""
+
+    file: Path | None = Field(
+        default=None, validation_alias="STANDFAST_FAULT_FILE", description="tests only: lines `point step call` at which the worker ends"
+    )
+
+
 def required_database_url(settings: DatabaseSettings) -> str:
     """Return DATABASE_URL.
 
@@ -184,5 +192,6 @@ GROUPS: tuple[type[BaseSettings], ...] = (
     ModelSettings,
     WorkerSettings,
     SecretSettings,
+    FaultSettings,
 )
 """Every group; the settings page is made from them."""

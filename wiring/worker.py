@@ -2,32 +2,32 @@
 
 import asyncio
 import logging
-import os
 import signal
-import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import uvloop
 from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.effects import PromptActivities, ToolActivities
-from activities.interceptor import JournalInterceptor, JournalTools
+from activities.interceptor import FaultPoint, JournalInterceptor, JournalTools, no_fault
 from activities.run_records import RunRecordActivities
 from adapters.codec.cipher import TenantCipher
-from adapters.postgres.migrate import check_schema_version
 from adapters.postgres.pool import Database
+from adapters.postgres.schema_version import check_schema_version
 from domain.effects import EffectJournal
 from domain.errors import StandfastError
 from domain.provider import LlmProvider, PriceBook
+from wiring.faults import fault_point
 from wiring.keys import InstallationKeys, clock_text, new_token
 from wiring.logs import set_up_logs
 from wiring.models import build_models, build_prices
+from wiring.processes import run_loop
 from wiring.settings import (
     DatabaseSettings,
+    FaultSettings,
     ModelSettings,
     PlatformSettings,
     SecretSettings,
@@ -61,7 +61,7 @@ class WorkerParts:
     task_queue: str = TASK_QUEUE
     workflows: list[type] = field(default_factory=lambda: [RunWorkflow])
     journal: EffectJournal | None = None
-    fault_point: Callable[[str], None] = lambda _name: None
+    fault_point: FaultPoint = no_fault
 
 
 def build_worker(parts: WorkerParts) -> Worker:
@@ -115,6 +115,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
             toolbox=toolbox,
             provider=provider,
             prices=build_prices(models),
+            fault_point=fault_point(platform, FaultSettings()),
         )
 
 
@@ -148,16 +149,3 @@ def main() -> int:
         log.error("%s", error.detail)  # noqa: TRY400 - a sentence for the operator, not a traceback
         return 6 if error.status == 503 else 2
     return 0
-
-
-def run_loop(main_function: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run a coroutine function on uvloop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main_function())
-
-
-def leave(code: int) -> None:
-    """End the process at once after flushing: the SDK can crash at interpreter exit (TEMPORAL.md §11)."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

@@ -77,10 +77,16 @@ class EffectRunner:
         if answer.late:
             return None
         happened = answer.resolution == "happened"
-        receipt = await self._courier.resolve(
-            command, ResolveRequest(happened=happened, output=answer.output, completed_by=answer.principal)
-        )
-        return Done(command=command.id, receipt=receipt) if happened else None
+        request = ResolveRequest(happened=happened, output=answer.output, completed_by=answer.principal)
+        try:
+            receipt = await self._courier.resolve(command, request)
+        except ActivityError as error:
+            return Failed(command=command.id, failure=failure_of(error, command.step).model_copy(update={"unknown": True}))
+        if happened:
+            return Done(command=command.id, receipt=receipt)
+        if self._people.cancelled:
+            return Failed(command=command.id, failure=Failure(code=RunCancelled.code, detail="the run was cancelled", step=command.step))
+        return None
 
     async def _unwind(self, command: Unwind) -> Outcome:
         await self._courier.flush(

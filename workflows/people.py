@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.failures import FailureDetails, application_error
 from activities.requests import DecisionRequest
-from domain.approval import Decision, OpenApproval, refusal
-from domain.errors import ApprovalClosed, StandfastError
+from domain.approval import Decision, OpenApproval, TakenDecision, refusal
+from domain.errors import StandfastError, Unavailable
 from domain.ids import format_id
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStatus, TaskClosure, TaskProjection
 from domain.state import AskApproval, Decided
@@ -18,13 +18,12 @@ from workflows.messages import DecisionResult, TaskCompletion
 
 
 class People:
-    """The open questions of one run; `decided_ids` are the decisions taken, carried over continue-as-new."""
+    """The questions of one run; `taken` are its decisions, carried over continue-as-new, `approvals` those of this epoch."""
 
-    def __init__(self, courier: Courier, decided_ids: list[str]) -> None:
+    def __init__(self, courier: Courier, taken: list[TakenDecision]) -> None:
         self._courier = courier
-        self._decided_ids = decided_ids
+        self._taken = taken
         self.approvals: dict[str, OpenApproval] = {}
-        self._decisions: dict[str, Decision] = {}
         self._written: set[str] = set()
         self._tasks: set[str] = set()
         self._completions: dict[str, TaskCompletion] = {}
@@ -36,7 +35,7 @@ class People:
         Raises:
             ApplicationError: with the code of the refusal as its type.
         """
-        if decision.decision_id in self._decided_ids:
+        if self._known(decision) is not None:
             return
         refused = refusal(self.approvals.get(decision.approval), decision)
         if refused is not None:
@@ -48,31 +47,39 @@ class People:
         Raises:
             ApplicationError: with the code of the refusal as its type.
         """
-        approval = self.approvals.get(decision.approval)
-        if approval is not None and decision.decision_id not in self._decided_ids:
-            await self._take(approval, decision)
-        await workflow.wait_condition(lambda: decision.approval in self._written)
-        taken = self._decisions.get(decision.approval)
-        if taken is None or taken.decision_id != decision.decision_id:
-            refuse(ApprovalClosed(f"approval {decision.approval} is closed"))
-        return DecisionResult(approval=taken.approval, decision=taken.verdict, decided_by=taken.principal, decided_at=now_text())
+        taken = self._known(decision) or await self._take(self.approvals[decision.approval], decision)
+        await workflow.wait_condition(lambda: taken.approval in self._written or taken.approval not in self.approvals)
+        return DecisionResult(approval=taken.approval, decision=taken.verdict, decided_by=taken.principal, decided_at=taken.decided_at)
 
-    async def _take(self, approval: OpenApproval, decision: Decision) -> None:
+    def _known(self, decision: Decision) -> TakenDecision | None:
+        return next((taken for taken in self._taken if taken.decision_id == decision.decision_id), None)
+
+    def _decided(self, approval: OpenApproval) -> TakenDecision | None:
+        return next((taken for taken in self._taken if taken.approval == approval.approval), None)
+
+    async def _take(self, approval: OpenApproval, decision: Decision) -> TakenDecision:
         request = DecisionRequest(
             decision=decision,
             reviewer_role=approval.reviewer_role,
             exclude_requester=approval.exclude_requester,
             requester=approval.requester,
         )
-        live = await self._courier.check_decision(request, approval.step)
+        try:
+            live = await self._courier.check_decision(request, approval.step)
+        except ActivityError:
+            refuse(Unavailable("the reviewer's roles could not be checked: send the decision again under another id"))
         if not live.fields.get("ok"):
             raise ApplicationError(str(live.fields.get("detail")), type=str(live.fields.get("code")), non_retryable=True)
+        twin = self._known(decision)  # the same decision may have come by update and by signal
+        if twin is not None:
+            return twin
         again = refusal(approval, decision)
         if again is not None:
             refuse(again)
         approval.decision, approval.decision_id = decision.verdict, decision.decision_id
-        self._decisions[approval.approval] = decision
-        self._decided_ids.append(decision.decision_id)
+        taken = TakenDecision(**decision.model_dump(exclude={"digest", "attestation"}), decided_at=now_text())
+        self._taken.append(taken)
+        return taken
 
     async def ask(self, command: AskApproval, definition_step: str) -> Decided:
         """Open the approval in the inbox and wait for a decision, its deadline, or the run's cancellation."""
@@ -81,17 +88,17 @@ class People:
         row = ApprovalProjection(**approval.model_dump(mode="json", exclude={"decision", "decision_id"}), unbound=command.unbound)
         waits = f"{definition_step}: a decision by {approval.reviewer_role}"
         await self._courier.flush(
-            Projection(status=RunStatus.WAITING, waits_for=waits, open_approval=row), f"{definition_step}: ask {approval.reviewer_role}"
+            Projection(status=RunStatus.WAITING, waits_for=waits, open_approval=row), f"{command.summary}: ask {approval.reviewer_role}"
         )
         try:
             await workflow.wait_condition(
                 lambda: approval.decision is not None or self.cancelled,
                 timeout=time_left(approval.deadline),
-                timeout_summary=brief(f"{definition_step}: deadline of the approval"),
+                timeout_summary=brief(f"{command.summary}: deadline of the approval"),
             )
         except TimeoutError:
             approval.decision = approval.decision or "timed_out"
-        taken = self._decisions.get(approval.approval)
+        taken = self._decided(approval)
         if taken is None:
             approval.decision = "timed_out" if approval.decision == "timed_out" else "withdrawn"
             return Decided(command=command.id, verdict="timed_out")
@@ -101,7 +108,7 @@ class People:
 
     async def write_decision(self, approval: OpenApproval) -> None:
         """Close the approval in the inbox, with the facts about it."""
-        taken = self._decisions.get(approval.approval)
+        taken = self._decided(approval)
         closure = ApprovalClosure(
             approval=approval.approval,
             decision=approval.decision or "withdrawn",

@@ -16,7 +16,7 @@ from domain.errors import StandfastError
 from domain.ledger import Kind
 from domain.projection import unproject
 from domain.runs import Projection, RunStatus
-from domain.state import AskApproval, CancelRequested, Command, Decided, Finish, Outcome, RunContext, State, Tick, Unwind
+from domain.state import AskApproval, CancelRequested, Command, Decided, Failed, Finish, Outcome, RunContext, State, Tick, Unwind
 from domain.stepper import Stepper
 from workflows.couriers import Courier, now_text
 from workflows.details import run_details
@@ -151,7 +151,7 @@ class RunWorkflow:
                 await self._finish(finish)
                 return finish
             await self._courier.relieve()
-            self._maybe_continue_as_new(commands)
+            await self._maybe_continue_as_new(commands)
             self._dispatch(commands)
             await workflow.wait_condition(lambda: bool(self._outcomes or self._fault) or (self._people.cancelled and not self._told))
             if self._fault is not None:
@@ -164,7 +164,7 @@ class RunWorkflow:
                 commands = await self._take(self._outcomes.pop(0))
 
     async def _take(self, outcome: Outcome) -> list[Command]:
-        asked = self.state.pending.get(outcome.command) if isinstance(outcome, Decided) else None
+        asked = self.state.pending.get(outcome.command) if isinstance(outcome, Decided | Failed) else None
         commands = self._stepper.apply(outcome, self._tick())
         if isinstance(asked, AskApproval):
             await self._people.write_decision(asked.approval)
@@ -214,14 +214,20 @@ class RunWorkflow:
         ]
         return ", ".join(waiting) or None
 
-    def _maybe_continue_as_new(self, commands: list[Command]) -> None:
+    async def _maybe_continue_as_new(self, commands: list[Command]) -> None:
+        """Continue as new when the history is long; facts are flushed first (JOURNAL §1.5)."""
+        if self._may_continue_as_new(commands) and self.state.unacked:
+            await self._courier.flush(Projection(), "facts")
+        if self._may_continue_as_new(commands):
+            carried = self.state.model_dump(mode="json")
+            workflow.continue_as_new(self._given.model_copy(update={"epoch": self.state.epoch + 1, "state": carried}))
+
+    def _may_continue_as_new(self, commands: list[Command]) -> bool:
         """Between commands only: nothing is in flight, no handler runs, and every pending command goes along."""
         info = workflow.info()
         long = info.is_continue_as_new_suggested() or info.get_current_history_length() > (self._given.history_max or HISTORY_MAX)
         quiet = len(self.state.pending) == len(commands) and not self._running and workflow.all_handlers_finished()
-        if long and quiet and not self._people.cancelled and not any(isinstance(c, Unwind | AskApproval) for c in commands):
-            carried = self.state.model_dump(mode="json")
-            workflow.continue_as_new(self._given.model_copy(update={"epoch": self.state.epoch + 1, "state": carried}))
+        return long and quiet and not self._people.cancelled and not any(isinstance(c, Unwind | AskApproval) for c in commands)
 
     async def _finish(self, finish: Finish) -> None:
         await workflow.wait_condition(lambda: not self._running)

@@ -21,14 +21,12 @@ from anthropic.types import (
 )
 from anthropic.types import Message as AnthropicMessage
 
+from adapters.models.addresses import ANTHROPIC_BASE_URL
 from adapters.models.output_schemas import instructions_with_schema, is_enforceable
 from adapters.models.tool_arguments import echoed_arguments, tool_call
 from adapters.models.tool_names import ToolNames, vendor_tool_name
 from adapters.models.vendor_errors import VendorErrors
 from domain.provider import CompletionReply, CompletionRequest, Message, OnDelta, StopReason
-
-ANTHROPIC_BASE_URL = "https://api.anthropic.com"
-"""The vendor's own address; given to the SDK explicitly, which else reads it from the environment."""
 
 _STOPS = {
     "end_turn": StopReason.ANSWERED,

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.models.anthropic_provider import ANTHROPIC_BASE_URL, AnthropicProvider
-from adapters.models.compatible_provider import CompatibleProvider
-from adapters.models.openai_provider import OPENAI_BASE_URL, OpenAIProvider
+from adapters.models.addresses import ANTHROPIC_BASE_URL, OPENAI_BASE_URL
+from adapters.models.late_vendors import LateVendor, anthropic_vendor, compatible_vendor, openai_vendor
 from adapters.models.scripted import ScriptedProvider
 from domain.errors import UnknownModel
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, OnDelta
@@ -32,7 +31,7 @@ class ModelRouter:
     """The `LlmProvider` that wiring uses; the text before the first `/` of a model names the provider.
 
     `compatible` maps an alias (`compatible`, or a name of one's own) to its server; `scripts` maps the name in `scripted/<name>` to a
-    file. An alias may not take the name of another provider.
+    file. An alias may not take the name of another provider. A vendor's SDK is loaded by the first call of one of its models.
 
     Raises:
         InvalidDefinition: a script has mistakes.
@@ -49,15 +48,15 @@ class ModelRouter:
         compatible: Mapping[str, CompatibleServer] | None = None,
         scripts: Mapping[str, Path] | None = None,
     ) -> None:
-        self._vendors: dict[str, AnthropicProvider | OpenAIProvider | CompatibleProvider] = {}
+        self._vendors: dict[str, LateVendor] = {}
         for alias, server in (compatible or {}).items():
             if "/" in alias or alias in ("anthropic", "openai", "scripted"):
                 raise UnknownModel(f"'{alias}' cannot name an OpenAI-compatible server; choose another name, without '/'")
-            self._vendors[alias] = CompatibleProvider(name=alias, base_url=server.base_url, api_key=server.api_key)
+            self._vendors[alias] = compatible_vendor(name=alias, base_url=server.base_url, api_key=server.api_key)
         if anthropic_api_key:
-            self._vendors["anthropic"] = AnthropicProvider(api_key=anthropic_api_key, base_url=anthropic_base_url)
+            self._vendors["anthropic"] = anthropic_vendor(api_key=anthropic_api_key, base_url=anthropic_base_url)
         if openai_api_key:
-            self._vendors["openai"] = OpenAIProvider(api_key=openai_api_key, base_url=openai_base_url)
+            self._vendors["openai"] = openai_vendor(api_key=openai_api_key, base_url=openai_base_url)
         self._scripted = ScriptedProvider(scripts or {})
         self._script_names = sorted(scripts or {})
 

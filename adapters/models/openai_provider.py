@@ -19,15 +19,13 @@ from openai.types.responses import (
 )
 from openai.types.responses.response_input_param import FunctionCallOutput
 
+from adapters.models.addresses import OPENAI_BASE_URL
 from adapters.models.openai_errors import translated
 from adapters.models.output_schemas import instructions_with_schema, is_enforceable
 from adapters.models.tool_arguments import echoed_arguments, tool_call
 from adapters.models.tool_names import ToolNames, vendor_tool_name
 from adapters.models.vendor_errors import VendorErrors
 from domain.provider import CompletionReply, CompletionRequest, Message, OnDelta, StopReason
-
-OPENAI_BASE_URL = "https://api.openai.com/v1"
-"""The vendor's own address; given to the SDK explicitly, which else reads it from the environment."""
 
 _OUTPUT_TOKENS_MIN = 16
 """The API refuses a smaller `max_output_tokens` (Responses API reference)."""

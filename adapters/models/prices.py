@@ -4,8 +4,6 @@ import decimal
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from genai_prices import Usage, calc_price
-
 _TOKENS_PER_PRICE = 1_000_000
 _MICROS_PER_USD = 1_000_000
 _SCRIPTED_PREFIX = "scripted/"
@@ -38,14 +36,16 @@ class GenaiPriceBook:
         if model.startswith(_SCRIPTED_PREFIX):
             return 0
         provider, _, name = model.partition("/")
-        return _listed_cost(provider, name, Usage(input_tokens=input_tokens, output_tokens=output_tokens))
+        return _listed_cost(provider, name, input_tokens=input_tokens, output_tokens=output_tokens)
 
 
-def _listed_cost(provider: str, name: str, usage: Usage) -> int | None:
+def _listed_cost(provider: str, name: str, *, input_tokens: int, output_tokens: int) -> int | None:
+    from genai_prices import Usage, calc_price  # noqa: PLC0415 - its price list takes a quarter of a second, and scripted runs need none
+
     if not provider or not name:
         return None
     try:
-        price = calc_price(usage, name, provider_id=provider).total_price
+        price = calc_price(Usage(input_tokens=input_tokens, output_tokens=output_tokens), name, provider_id=provider).total_price
     except LookupError:
         return None
     return int((price * _MICROS_PER_USD).to_integral_value(rounding=decimal.ROUND_CEILING))

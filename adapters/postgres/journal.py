@@ -119,13 +119,8 @@ class PostgresJournal:
 
     async def renew(self, key: EffectKey, *, lease_token: str, lease_ms: int) -> bool:
         """Extend a living attempt's lease from now; False when the row is not this attempt's any more."""
-        async with self._db.tenant(key.tenant) as tx:
-            renewed = await tx.affected(
-                "UPDATE effects SET lease_until = clock_timestamp() + %s * interval '1 millisecond'"
-                " WHERE tenant_id = %s AND run = %s AND step = %s AND visit = %s AND call = %s AND lease_token = %s AND state = 'intent'",
-                [lease_ms, key.tenant, key.run, key.step, key.visit, key.call, lease_token],
-            )
-        return renewed > 0
+        row = await self._db.call(key.tenant, "journal_renew", [key.run, *_place(key), lease_token, Int4(lease_ms)])
+        return bool(row["answer"])
 
     async def resolve(
         self, carrier: Carrier, key: EffectKey, *, happened: bool, output: JsonValue, principal: str, at: str

@@ -1,4 +1,4 @@
-"""Brings a database to the newest revision, and refuses a schema this version does not know. Synchronous: it runs once."""
+"""Brings a database to the newest revision. Synchronous: it runs once."""
 
 import secrets
 import threading
@@ -7,12 +7,11 @@ from typing import NamedTuple
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from adapters.postgres.pool import Database
 from adapters.postgres.roles import APP, OWNER, ensure_roles
+from adapters.postgres.schema_version import newest_revision, refuse_unknown
 from adapters.postgres.urls import connection_advice, with_role
 from domain.errors import Unavailable
 
@@ -44,22 +43,6 @@ def _config() -> Config:
     config.set_main_option("script_location", "adapters.postgres:migrations")
     config.set_main_option("path_separator", "os")
     return config
-
-
-def newest_revision() -> str:
-    """Return the revision this version of Standfast works with.
-
-    Raises:
-        Unavailable: the installation lacks its migrations.
-    """
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    if head is None:
-        raise Unavailable("this installation has no migrations: install Standfast again")
-    return head
-
-
-def _known_revisions() -> set[str]:
-    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def _connect(owner_url: str) -> psycopg.Connection:
@@ -113,7 +96,7 @@ def migrate(owner_url: str, *, app_password: str | None = None) -> Migrated:
     with _connect(owner_url) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
         before = _revision_of(connection)
-        _refuse_unknown(before)
+        refuse_unknown(before)
         password = ensure_roles(connection, app_password, secrets.token_urlsafe(24))
         if before != newest_revision():
             _revise(_connect(owner_url), "head")
@@ -128,26 +111,3 @@ def downgrade(owner_url: str, revision: str) -> None:
         Unavailable: the database does not answer.
     """
     _revise(_connect(owner_url), revision, down=True)
-
-
-def _refuse_unknown(revision: str | None) -> None:
-    if revision is not None and revision not in _known_revisions():
-        raise Unavailable(
-            f"the database is at schema revision {revision}, and this version of Standfast knows up to {newest_revision()}: "
-            "upgrade Standfast, or point DATABASE_URL at another database"
-        )
-
-
-async def check_schema_version(db: Database) -> None:
-    """Refuse to work on a schema that is absent, older or newer than this version.
-
-    Raises:
-        Unavailable: it does not fit, and what to do about it; or the database does not answer.
-    """
-    async with db.platform() as tx:
-        there = await tx.row("SELECT to_regclass('public.alembic_version') IS NOT NULL AS there")
-        row = await tx.row("SELECT version_num FROM public.alembic_version") if there and there["there"] else None
-    revision = None if row is None else str(row["version_num"])
-    _refuse_unknown(revision)
-    if revision != newest_revision():
-        raise Unavailable(f"the database is at schema revision {revision or 'none'} and needs {newest_revision()}: run `standfast migrate`")

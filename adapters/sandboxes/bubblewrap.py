@@ -10,10 +10,9 @@ import shutil
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from pathlib import Path
 from typing import Literal
 
-from adapters.sandboxes.bubblewrap_arguments import NOBODY, PROBE, bwrap_arguments, given_files
+from adapters.sandboxes.bubblewrap_arguments import NOBODY, PRLIMIT, PROBE, bwrap_arguments, given_files
 from adapters.sandboxes.output import OutputCollector
 from adapters.sandboxes.process_tree import kill_group, tree_usage
 from domain.errors import SandboxUnavailable
@@ -91,8 +90,8 @@ class BubblewrapSandbox:
             return "it needs Linux: use the monty or docker backend here"
         if shutil.which(self._program) is None:
             return f"the program {self._program} is not on PATH: {INSTALL}"
-        if not Path("/usr/bin/prlimit").exists():
-            return "the program /usr/bin/prlimit is missing: install util-linux"
+        if shutil.which(PRLIMIT) is None:
+            return f"the program {PRLIMIT} is missing: install util-linux"
         process = await self._start([self._program, *bwrap_arguments(PROBE, {}), "--", "true"], ())
         try:
             async with asyncio.timeout(PROBE_S):
@@ -148,10 +147,9 @@ class _Watched:
         kill_group(self._process.pid)
 
     async def _read(self, stream: str, reader: asyncio.StreamReader | None) -> None:
-        """Collect one stream until its last writer is gone or the limit is passed."""
+        """Collect one stream until its last writer is gone; what comes after the limit is read too, else the pipe never closes."""
         while reader is not None and (chunk := await reader.read(CHUNK_BYTES)):
-            if not self._output.take(stream, chunk):
-                return
+            self._output.take(stream, chunk)
 
     async def _write(self, stdin: bytes) -> None:
         """Feed standard input; code that does not read it is no error."""
@@ -169,14 +167,13 @@ class _Watched:
     async def _watch(self) -> None:
         """Weigh the process tree until it breaks a limit."""
         while self._broken is None:
-            if time.monotonic() - self._began_s > self._profile.wall_s:
-                return self._break("timeout")
             usage = await asyncio.to_thread(tree_usage, self._process.pid)
             if usage.memory_bytes > self._profile.memory_bytes:
-                return self._break("memory")
-            if usage.cpu_s > self._profile.cpu_s:
-                return self._break("timeout")
-            await asyncio.sleep(WATCH_S)
+                self._break("memory")
+            elif usage.cpu_s > self._profile.cpu_s or time.monotonic() - self._began_s > self._profile.wall_s:
+                self._break("timeout")
+            else:
+                await asyncio.sleep(WATCH_S)
 
     def _told(self) -> SandboxResult:
         """Build the result from what was seen; the kernel's own CPU limit ends as a timeout too."""

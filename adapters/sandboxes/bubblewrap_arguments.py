@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +14,8 @@ NOBODY = 65534
 ADDRESS_SPACE_BYTES = 512 * 1024 * 1024
 """Room above twice the memory limit for what a process maps and never touches; the watch weighs what it does touch."""
 OPEN_FILES_MAX = 256
+PRLIMIT = "/usr/bin/prlimit"
+"""Part of util-linux; the same path inside and outside."""
 PROBE = SandboxProfile(name="probe", backend="bubblewrap")
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
@@ -21,7 +23,7 @@ ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
 
 
 @contextmanager
-def given_files(files: dict[str, bytes]) -> Iterator[dict[str, int]]:
+def given_files(files: dict[str, bytes]) -> Generator[dict[str, int]]:
     """Hold each file in memory under a descriptor that bwrap copies from; nothing touches the host's disk.
 
     Raises:
@@ -57,7 +59,7 @@ def bwrap_arguments(profile: SandboxProfile, placed: dict[str, int]) -> list[str
     arguments += ["--remount-ro", "/", "--chdir", "/work", "--clearenv"]
     for name, value in _environment().items():
         arguments += ["--setenv", name, value]
-    return [*arguments, "--", "/usr/bin/prlimit", *_limits(profile)]
+    return [*arguments, "--", PRLIMIT, *_limits(profile)]
 
 
 def _system() -> list[str]:
@@ -66,7 +68,7 @@ def _system() -> list[str]:
     for name in MERGED:
         path = Path("/") / name
         if path.is_symlink():
-            arguments += ["--symlink", os.readlink(path), str(path)]
+            arguments += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             arguments += ["--ro-bind", str(path), str(path)]
     for name in ETC:

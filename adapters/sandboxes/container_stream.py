@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
-from docker.models.containers import Container
+from adapters.sandboxes.docker_engine import EngineContainer
 
 CHUNK_BYTES = 65536
 HEADER = struct.Struct(">BxxxI")
@@ -21,10 +21,10 @@ Take = Callable[[str, bytes], bool]
 class ContainerStream:
     """Attaches to a container that is made and not yet started, so that no output is missed."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: EngineContainer) -> None:
         attached = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
         # Over a Unix socket the SDK wraps the socket in a SocketIO, which can read but not send; the socket itself is inside.
-        self._attached = cast("object", attached)
+        self._attached = attached
         self._socket = cast("socket.socket", getattr(attached, "_sock", attached))
         self._socket.settimeout(None)
 
@@ -75,5 +75,6 @@ class ContainerStream:
         """End the reading, from whichever thread."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        with suppress(OSError):
-            cast("socket.socket", self._attached).close()
+        for each in (self._attached, self._socket):
+            with suppress(OSError):
+                cast("socket.socket", each).close()

@@ -7,34 +7,31 @@ call of it runs in a thread.
 
 import asyncio
 import time
-from typing import Literal
+from typing import Literal, cast
 
-import docker
-import docker.errors
-from docker.models.containers import Container
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from adapters.sandboxes.container_options import DEADLINE_LABEL, container_options, given_archive
 from adapters.sandboxes.container_stream import ContainerStream
+from adapters.sandboxes.docker_engine import ANSWER_S, DEFAULT_URL, Engine, EngineContainer, connect
 from adapters.sandboxes.output import OutputCollector
 from domain.errors import InvalidInput, SandboxUnavailable
 from domain.sandbox import OnOutput, SandboxProfile, SandboxResult
 
 Ended = Literal["exit", "timeout", "memory", "output", "error"]
 
-ANSWER_S = 30.0
-"""How long the daemon may take to answer one request other than a wait."""
 DRAIN_S = 5.0
 """How long the last output of an ended container may take to arrive."""
-INSTALL = "install and start Docker (`apt-get install docker.io`), or set DOCKER_HOST to a daemon this user may use"
+INSTALL = "install and start Docker (`apt-get install docker.io`), or point DOCKER_HOST at a daemon this user may use"
 
 
 class DockerSandbox:
-    """Runs containers on one daemon; `base_url` None means DOCKER_HOST or the default socket; `runtime` is e.g. `runsc`."""
+    """Runs containers on one daemon; `base_url` is what DOCKER_HOST would hold; `runtime` is e.g. `runsc`."""
 
-    def __init__(self, *, base_url: str | None = None, runtime: str | None = None) -> None:
+    def __init__(self, *, base_url: str = DEFAULT_URL, runtime: str | None = None) -> None:
         self._base_url = base_url
         self._runtime = runtime
-        self._client: docker.DockerClient | None = None
+        self._client: Engine | None = None
         self._swept = False
 
     async def run(
@@ -65,7 +62,7 @@ class DockerSandbox:
                 # A container may come into being although we were cancelled: wait for it, then remove it, whatever else happens.
                 await asyncio.shield(asyncio.create_task(_removed(creating)))
 
-    def _create(self, client: docker.DockerClient, profile: SandboxProfile, command: list[str]) -> Container:
+    def _create(self, client: Engine, profile: SandboxProfile, command: list[str]) -> EngineContainer:
         """Make the container; blocking.
 
         Raises:
@@ -74,9 +71,9 @@ class DockerSandbox:
         options = container_options(profile, runtime=self._runtime, deadline_s=time.time() + profile.wall_s + 2 * ANSWER_S)
         try:
             return client.containers.create(profile.image or "", list(command), **options)
-        except docker.errors.ImageNotFound as error:
+        except ImageNotFound as error:
             raise SandboxUnavailable(f"the image {profile.image} is not on this Docker: `docker pull {profile.image}`") from error
-        except docker.errors.APIError as error:
+        except APIError as error:
             raise SandboxUnavailable(f"Docker refuses the sandbox {profile.name}: {error.explanation or error}") from error
 
     async def missing(self) -> str | None:
@@ -84,16 +81,16 @@ class DockerSandbox:
         try:
             client = await asyncio.to_thread(self._client_now)
             info = await asyncio.to_thread(client.info)
-        except (docker.errors.DockerException, OSError) as error:
-            return f"no Docker daemon answers ({_short(error)}): {INSTALL}"
-        runtimes = info.get("Runtimes") or {}
+        except (DockerException, OSError) as error:
+            return f"no Docker daemon answers at {self._base_url} ({_short(error)}): {INSTALL}"
+        runtimes = cast("dict[str, object]", info.get("Runtimes") or {})
         if self._runtime is not None and self._runtime not in runtimes:
             return (
                 f"Docker has no runtime {self._runtime} (it has {', '.join(sorted(runtimes))}): install gVisor and name it in daemon.json"
             )
         return None
 
-    async def _connected(self, profile: SandboxProfile) -> docker.DockerClient:
+    async def _connected(self, profile: SandboxProfile) -> Engine:
         """Return a client of a daemon that answers.
 
         Raises:
@@ -108,13 +105,10 @@ class DockerSandbox:
             await asyncio.to_thread(_sweep, client)
         return client
 
-    def _client_now(self) -> docker.DockerClient:
+    def _client_now(self) -> Engine:
         """Return the client, made at first use; blocking."""
         if self._client is None:
-            if self._base_url is None:
-                self._client = docker.from_env(timeout=ANSWER_S)
-            else:
-                self._client = docker.DockerClient(base_url=self._base_url, timeout=ANSWER_S)
+            self._client = connect(self._base_url)
         return self._client
 
     async def aclose(self) -> None:
@@ -127,7 +121,7 @@ class DockerSandbox:
 class _Running:
     """One container from start to end."""
 
-    def __init__(self, container: Container, profile: SandboxProfile, output: OutputCollector) -> None:
+    def __init__(self, container: EngineContainer, profile: SandboxProfile, output: OutputCollector) -> None:
         self._container = container
         self._profile = profile
         self._output = output
@@ -139,7 +133,7 @@ class _Running:
         self._output.when_full(self._full.set)
         try:
             return await self._ran(archive)
-        except (docker.errors.APIError, OSError) as error:
+        except (APIError, OSError) as error:
             return SandboxResult(ended="error", exit_code=137, stdout="", stderr=f"Docker broke off: {_short(error)}")
 
     async def _ran(self, archive: bytes) -> SandboxResult:
@@ -151,7 +145,8 @@ class _Running:
         try:
             await asyncio.to_thread(self._start)
             self._began_s = time.monotonic()
-            tasks.append(asyncio.create_task(asyncio.to_thread(self._container.wait, timeout=self._profile.wall_s + ANSWER_S)))
+            waiting = asyncio.to_thread(self._container.wait, timeout=self._profile.wall_s + ANSWER_S)
+            tasks.append(asyncio.create_task(waiting))
             done, _ = await asyncio.wait(tasks, timeout=self._profile.wall_s, return_when=asyncio.FIRST_COMPLETED)
             timed_out = not done
         finally:
@@ -167,7 +162,7 @@ class _Running:
         """
         try:
             self._container.start()
-        except docker.errors.APIError as error:
+        except APIError as error:
             raise SandboxUnavailable(f"Docker cannot start the sandbox {self._profile.name}: {error.explanation or error}") from error
 
     async def _stopped(self, stream: ContainerStream, talking: "asyncio.Task[None]", tasks: list[asyncio.Task[object]]) -> None:
@@ -205,31 +200,35 @@ class _Running:
         )
 
 
-def _kill(container: Container) -> None:
-    """Kill; a container that has ended already is fine. Blocking."""
+def _kill(container: EngineContainer) -> None:
+    """Kill; a container that has ended already is fine. Blocking.
+
+    Raises:
+        APIError: the daemon refuses for another reason.
+    """
     try:
         container.kill()
-    except docker.errors.APIError as error:
+    except APIError as error:
         if error.status_code not in (404, 409):
             raise
 
 
-async def _removed(creating: "asyncio.Task[Container]") -> None:
+async def _removed(creating: "asyncio.Task[EngineContainer]") -> None:
     """Remove the container, if it came to be."""
     made = (await asyncio.gather(creating, return_exceptions=True))[0]
-    if isinstance(made, Container):
+    if not isinstance(made, BaseException):
         await asyncio.to_thread(_remove, made)
 
 
-def _remove(container: Container) -> None:
+def _remove(container: EngineContainer) -> None:
     """Remove with its volumes; one that is gone is fine. Blocking."""
     try:
         container.remove(force=True, v=True)
-    except docker.errors.NotFound:
+    except NotFound:
         return
 
 
-def _sweep(client: docker.DockerClient) -> None:
+def _sweep(client: Engine) -> None:
     """Remove what a killed worker left behind: sandboxes whose own deadline has passed. Blocking."""
     for container in client.containers.list(all=True, filters={"label": DEADLINE_LABEL}, ignore_removed=True):
         deadline = container.labels.get(DEADLINE_LABEL, "")

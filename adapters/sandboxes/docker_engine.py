@@ -1,9 +1,12 @@
 """The part of the Docker SDK that sandboxes use, with types; its own annotations are incomplete. Everything here blocks."""
 
+import socket
 from typing import Protocol, cast
 
 import docker
 
+DEFAULT_URL = "unix:///var/run/docker.sock"
+"""Where Docker listens unless told otherwise (dockerd reference, --host)."""
 ANSWER_S = 30
 """How long the daemon may take to answer one request other than a wait, in whole seconds."""
 
@@ -68,12 +71,16 @@ class Engine(Protocol):
         ...
 
 
-def connect(base_url: str | None) -> Engine:
-    """Return a client of the daemon at `base_url`, or of DOCKER_HOST or the default socket when it is None.
+def connect(base_url: str) -> Engine:
+    """Return a client of the daemon at `base_url` (`unix:///path` or `tcp://host:port`).
 
     Raises:
+        OSError: nothing listens on that Unix socket.
         DockerException: no daemon answers there.
     """
-    if base_url is None:
-        return cast("Engine", docker.from_env(timeout=ANSWER_S))
+    if base_url.startswith("unix://"):
+        # The SDK leaves its socket open when the connection is refused; so look first.
+        with socket.socket(socket.AF_UNIX) as looking:
+            looking.settimeout(ANSWER_S)
+            looking.connect(base_url.removeprefix("unix://"))
     return cast("Engine", docker.DockerClient(base_url=base_url, timeout=ANSWER_S))

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import time
-from typing import Literal, cast
+from typing import Literal, Self, cast
 
 from pydantic_monty import (
     AsyncMonty,
@@ -24,6 +24,7 @@ from pydantic_monty import (
 )
 
 from adapters.sandboxes.output import OutputCollector
+from adapters.sandboxes.work_files import checked_name
 from domain.errors import InvalidInput, SandboxUnavailable
 from domain.sandbox import OnOutput, SandboxProfile, SandboxResult
 
@@ -57,7 +58,7 @@ class MontySandbox:
         """Run `files["main.py"]`; an uncaught exception ends it as `exit` with code 1 and the traceback on stderr.
 
         Raises:
-            InvalidInput: another command, no `main.py`, source that is no UTF-8, or something on stdin.
+            InvalidInput: another command, no `main.py`, source that is no UTF-8, a file outside the work folder, or something on stdin.
             SandboxUnavailable: the worker binary cannot be started here.
         """
         code, inputs = _snippet(command, files, stdin)
@@ -75,7 +76,11 @@ class MontySandbox:
         return None
 
     async def _started(self) -> AsyncMonty:
-        """Return the pool, starting it once."""
+        """Return the pool, starting it once.
+
+        Raises:
+            SandboxUnavailable: the worker binary does not start.
+        """
         async with self._starting:
             if self._pool is None:
                 pool = AsyncMonty(min_processes=1, max_processes=self._workers)
@@ -92,7 +97,7 @@ class MontySandbox:
             if pool is not None:
                 await pool.__aexit__(None, None, None)
 
-    async def __aenter__(self) -> "MontySandbox":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -140,7 +145,7 @@ class _Run:
 
     async def result(self, code: str, inputs: dict[str, object], files: dict[str, bytes]) -> SandboxResult:
         """Run and say how it ended; cancelling kills the worker."""
-        beside = OSAccess([MemoryFile(f"/work/{name}", content=content) for name, content in files.items()])
+        beside = OSAccess([MemoryFile(f"/work/{checked_name(name)}", content=content) for name, content in files.items()])
         async with self._pool.checkout(limits=self._limits()) as session:
             self._began_s = time.monotonic()
             feed = asyncio.ensure_future(session.feed_run(code, inputs=inputs, print_callback=self._printed, os=beside, cwd="/work"))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Self
 
 from domain.sandbox import OnOutput
 
@@ -43,7 +44,8 @@ class OutputCollector:
         """Return what was kept of a stream; bytes that are no UTF-8 become U+FFFD."""
         return self._kept[stream].decode("utf-8", errors="replace")
 
-    async def __aenter__(self) -> "OutputCollector":
+    async def __aenter__(self) -> Self:
+        """Begin to deliver."""
         self._pump = asyncio.create_task(self._forward()) if self._on_output is not None else None
         return self
 

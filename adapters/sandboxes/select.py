@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from adapters.sandboxes.bubblewrap import BubblewrapSandbox
-from adapters.sandboxes.docker_backend import DockerSandbox
 from adapters.sandboxes.monty import MontySandbox
 from domain.errors import SandboxUnavailable
 from domain.sandbox import OnOutput, Sandbox, SandboxProfile, SandboxResult
@@ -25,6 +24,48 @@ class ProbedSandbox(Sandbox, Protocol):
         ...
 
 
+class _LateDocker:
+    """The docker backend, imported at its first use: the SDK takes a good part of a second, and most workers never need it."""
+
+    def __init__(self, *, base_url: str | None, runtime: str | None) -> None:
+        self._base_url = base_url
+        self._runtime = runtime
+        self._building = asyncio.Lock()
+        self._backend: ProbedSandbox | None = None
+
+    async def run(
+        self,
+        profile: SandboxProfile,
+        command: list[str],
+        *,
+        files: dict[str, bytes],
+        stdin: bytes = b"",
+        on_output: OnOutput | None = None,
+    ) -> SandboxResult:
+        """Run in a container."""
+        return await (await self._loaded()).run(profile, command, files=files, stdin=stdin, on_output=on_output)
+
+    async def missing(self) -> str | None:
+        """Return why no container can run here, or None."""
+        return await (await self._loaded()).missing()
+
+    async def aclose(self) -> None:
+        """Close the backend, if it was ever used."""
+        if self._backend is not None:
+            await self._backend.aclose()
+
+    async def _loaded(self) -> ProbedSandbox:
+        async with self._building:
+            if self._backend is None:
+                self._backend = await asyncio.to_thread(self._build)
+            return self._backend
+
+    def _build(self) -> ProbedSandbox:
+        from adapters.sandboxes.docker_backend import DockerSandbox  # noqa: PLC0415 - late on purpose, see the class
+
+        return DockerSandbox(base_url=self._base_url, runtime=self._runtime)
+
+
 class SandboxRouter:
     """Implements `domain.sandbox.Sandbox` over all backends; close it with `aclose`."""
 
@@ -32,13 +73,13 @@ class SandboxRouter:
         self._backends = dict(backends)
 
     @classmethod
-    def with_all_backends(cls, *, docker_url: str | None = None, docker_runtime: str | None = None) -> "SandboxRouter":
-        """Build every backend; none of them is started before it is used."""
+    def with_all_backends(cls, *, docker_url: str | None = None, docker_runtime: str | None = None) -> Self:
+        """Build every backend; none of them is started before it is used. `docker_url` None means Docker's default socket."""
         return cls(
             {
                 "monty": MontySandbox(),
                 "bubblewrap": BubblewrapSandbox(),
-                "docker": DockerSandbox(base_url=docker_url, runtime=docker_runtime),
+                "docker": _LateDocker(base_url=docker_url, runtime=docker_runtime),
             }
         )
 

@@ -24,7 +24,8 @@ def read_http_tools(text: str, *, source: str, bases: Mapping[str, str] | None =
         InvalidDefinition: no YAML, a wrong or unknown field, an unusable schema, a base that is not set; `where` is the place.
     """
     try:
-        document = cast("object", YAML(typ="safe", pure=True).load(text))
+        # ruamel does not annotate what `load` reads.
+        document = cast("object", YAML(typ="safe", pure=True).load(text))  # pyright: ignore[reportUnknownMemberType]
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
@@ -52,7 +53,11 @@ def read_http_tools_file(path: Path, *, bases: Mapping[str, str] | None = None) 
 
 
 def _declaration(entry: object, *, where: str, bases: Mapping[str, str]) -> HttpToolDeclaration:
-    """Build one declaration and check its schemas."""
+    """Build one declaration and check its schemas.
+
+    Raises:
+        InvalidDefinition: a wrong field or an unusable schema.
+    """
     if not isinstance(entry, dict):
         raise InvalidDefinition("a tool is a mapping with kind, name, method, url, input and effect_class", where=where)
     fields = cast("dict[str, JsonValue]", entry)
@@ -72,7 +77,11 @@ def _declaration(entry: object, *, where: str, bases: Mapping[str, str]) -> Http
 
 
 def _with_base(url: str, *, where: str, bases: Mapping[str, str]) -> str:
-    """Return the URL with its `${NAME}` replaced by the address of that name."""
+    """Return the URL with its `${NAME}` replaced by the address of that name.
+
+    Raises:
+        InvalidDefinition: that name is not set.
+    """
     match = BASE.match(url)
     if match is None:
         return url

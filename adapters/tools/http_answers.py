@@ -72,7 +72,11 @@ def result(declaration: HttpToolDeclaration, status: int, body: bytes) -> JsonVa
 
 
 def _refuse_constant(name: str) -> JsonValue:
-    """Refuse NaN and the infinities, which Python would take."""
+    """Refuse NaN and the infinities, which Python would take.
+
+    Raises:
+        ValueError: always.
+    """
     raise ValueError(f"{name} is no JSON")
 
 

@@ -67,7 +67,8 @@ class HttpTool:
             raise ToolTimedOut(f"{self._spec.name}: {self._declaration.host} did not answer within {deadline_s:g} s") from error
         if status in self._declaration.ok_statuses:
             return result(self._declaration, status, body)
-        raise _without(failure(self._declaration, status, body, retry_after), secrets)
+        error = _without(failure(self._declaration, status, body, retry_after), secrets)
+        raise error
 
     def _headers(self, call: ToolCall) -> tuple[dict[str, str], list[str]]:
         """Return the headers with their secrets put in, and those secrets.
@@ -78,7 +79,11 @@ class HttpTool:
         secrets: list[str] = []
 
         def reveal(name: str) -> str:
-            """Look one secret up and remember it."""
+            """Look one secret up and remember it.
+
+            Raises:
+                ToolFailed: it is not set, or no header can carry it.
+            """
             try:
                 secret = self._resolve_secret(name)
             except LookupError as error:
@@ -97,7 +102,13 @@ class HttpTool:
         return headers, secrets
 
     async def _exchange(self, rendered: RenderedRequest, headers: dict[str, str], deadline_s: float) -> tuple[int, str | None, bytes]:
-        """Try the host's addresses in turn until one takes the connection; return status, Retry-After and body."""
+        """Try the host's addresses in turn until one takes the connection; return status, Retry-After and body.
+
+        Raises:
+            ToolFailed: the host is another than declared, or has an address that is not allowed.
+            ToolUnavailable: none takes it.
+            ToolTimedOut: no answer in time.
+        """
         url = httpx2.URL(rendered.url)
         if url.host != self._declaration.host:
             raise ToolFailed(f"{self._spec.name} may call only {self._declaration.host}, not {url.host}")

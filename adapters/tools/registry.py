@@ -46,7 +46,11 @@ class ToolRegistry:
             self._add(tool)
 
     def _add(self, tool: Tool) -> None:
-        """Take one tool in, after checking what it declares."""
+        """Take one tool in, after checking what it declares.
+
+        Raises:
+            InvalidDefinition: it is there already, or cannot be called as declared.
+        """
         spec = tool.spec
         if (spec.name, spec.version) in self._tools:
             raise InvalidDefinition(f"the tool {spec.name} {spec.version} is declared twice: rename one or raise its version")
@@ -119,7 +123,11 @@ def load_entry_points(context: ToolContext, *, group: str = GROUP, found: Iterab
 
 
 def _made(point: EntryPoint, context: ToolContext) -> list[Tool]:
-    """Load one entry point and call its factory."""
+    """Load one entry point and call its factory.
+
+    Raises:
+        InvalidDefinition: it cannot be loaded, is no factory, or makes something that is no tool.
+    """
     label = f"the tool entry point {point.name} = {point.value}"
     try:
         factory = cast("object", point.load())

@@ -13,9 +13,9 @@ from domain.tools import Tool, ToolCall, ToolSpec
 from examples.delay_claim.lookup import look_up_flight
 
 _DESCRIPTION = (
-    "Looks a departure from New York (EWR, JFK, LGA) up in the 2013 flight table. Gives its status (flown, cancelled, diverted), its delays in "
-    "whole minutes (negative when early) and its times; or found=false with the reason: not-in-table means that it never flew, "
-    "month-not-loaded that nothing can be said, several-legs that you must name one of `origins`."
+    "Looks a departure from New York (EWR, JFK, LGA) up in the 2013 flight table. Gives its status (flown, cancelled, diverted), "
+    "its delays in whole minutes (negative when early) and its times; or found=false with the reason: not-in-table means that it "
+    "never flew, month-not-loaded that nothing can be said, several-legs that you must name one of `origins`."
 )
 _MINUTES: JsonValue = {"type": ["integer", "null"]}
 

@@ -7,7 +7,7 @@ import pytest
 from domain.effects import EffectClass, EffectState, IntentAnswer, OutcomeAnswer, RetryClass
 from domain.errors import JournalError, NotFound
 from domain.runs import Projection, TaskProjection
-from tests.contracts.journal_bench import AT, SHORT_MS, JournalBench, carrier, fact, intent, key, kinds, outcome
+from tests.contracts.journal_bench import AT, FIRST, LONG_MS, SHORT_MS, JournalBench, carrier, fact, intent, key, kinds, outcome
 
 TASK = TaskProjection(
     task="tsk_1", kind="in_doubt", step="settle.pay", visit=1, call="0", title="Did it happen?", detail="bank.pay", opened_at=AT
@@ -113,6 +113,14 @@ class TestLease:
         assert again.answer is IntentAnswer.IN_DOUBT
         assert (await kinds(bench)).count("worker:effect:in_doubt") == 1
 
+    async def test_is_renewed_by_the_attempt_that_holds_it_only(self, bench: JournalBench) -> None:
+        await bench.journal.intent(intent(bench, lease_ms=0))
+        assert not await bench.journal.renew(key(bench), lease_token="second", lease_ms=LONG_MS)
+        assert await bench.journal.renew(key(bench), lease_token=FIRST, lease_ms=LONG_MS)
+        assert (await bench.journal.intent(intent(bench, token="second"))).answer is IntentAnswer.LEASED
+        await bench.journal.outcome(outcome(bench, output=1))
+        assert not await bench.journal.renew(key(bench), lease_token=FIRST, lease_ms=LONG_MS)
+
 
 class TestOutcome:
     async def test_records_once_however_often_it_is_told(self, bench: JournalBench) -> None:
@@ -198,6 +206,14 @@ class TestResolve:
         assert said.answer is IntentAnswer.GO
         third = await bench.journal.intent(intent(bench, token="third", attempt=3, retry_class=RetryClass.AT_MOST_ONCE))
         assert third.answer is IntentAnswer.GO
+
+    async def test_is_not_the_end_of_what_the_lost_attempt_has_to_tell(self, bench: JournalBench) -> None:
+        await lapse_at_most_once(bench)
+        await bench.journal.resolve(carrier(bench), key(bench), happened=False, output=None, principal="prn_b", at=AT)
+        late = await bench.journal.outcome(outcome(bench, output={"paid": 80}, cost=3))
+        assert late.answer is OutcomeAnswer.SETTLED_LATE
+        assert (await kinds(bench))[-1] == "worker:effect:settled_late"
+        assert (await bench.row()).cost_usd_micros == 3
 
     async def test_lets_the_truth_that_came_first_stand(self, bench: JournalBench) -> None:
         await lapse_at_most_once(bench)

@@ -42,7 +42,7 @@ from domain.state import (
 )
 from domain.stepper import Stepper
 from domain.tools import Tool, ToolCall, ToolSpec
-from examples.delay_claim.demo_bundle import read_bundle_files, with_addresses
+from examples.delay_claim.demo.bundle import read_bundle_files, with_addresses
 from examples.delay_claim.tools import build
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "delay_claim" / "scripts" / "claim-reviewer.yaml"
@@ -167,9 +167,13 @@ class ClaimRun:
         for item in cast("list[dict[str, JsonValue]]", asked["append"]):
             self._messages.append(self._message(item))
         schema = cast("dict[str, JsonValue]", asked["output_schema"])
-        tools = [ToolSchema.model_validate({k: tool[k] for k in ("name", "description", "parameters")}) for tool in _objects(asked["tools"])]
+        names = ("name", "description", "parameters")
         request = CompletionRequest(
-            model=str(asked["model"]), instructions=str(asked["instructions"]), messages=list(self._messages), tools=tools, output_schema=schema
+            model=str(asked["model"]),
+            instructions=str(asked["instructions"]),
+            messages=list(self._messages),
+            tools=[ToolSchema.model_validate({name: tool[name] for name in names}) for tool in _objects(asked["tools"])],
+            output_schema=schema,
         )
         self.requests.append(request)
         reply = await self._model.complete(request, timeout_s=5)

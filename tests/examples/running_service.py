@@ -123,13 +123,13 @@ StartService = Callable[[str, Path], ServiceProcess]
 """Starts the service of a name on a store; the fixture behind it ends whatever a test leaves running."""
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds_max: float = WAIT_SECONDS_MAX) -> None:
     """Return as soon as the condition holds.
 
     Raises:
-        TimeoutError: it did not hold within `WAIT_SECONDS_MAX`.
+        TimeoutError: it did not hold within `seconds_max`.
     """
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    deadline = time.monotonic() + seconds_max
     pause = threading.Event()
     while not condition():
         if time.monotonic() > deadline:

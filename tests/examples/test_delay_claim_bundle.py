@@ -9,7 +9,7 @@ import pytest
 from pydantic import JsonValue
 
 from domain.runs import RunStatus
-from examples.delay_claim.demo_bundle import BANK_URL, MAIL_URL, VERSION, named_after_content, read_bundle_files
+from examples.delay_claim.demo.bundle import BANK_URL, MAIL_URL, VERSION, named_after_content, read_bundle_files
 from tests.examples.bundle_run import BundleTools, ClaimRun, compile_bundle
 from tests.examples.running_service import Caller
 

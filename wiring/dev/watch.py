@@ -10,7 +10,7 @@ from wiring.dev.records import ProcessRecords, RecordedProcess, write_processes
 from wiring.embedded.cache import Progress
 from wiring.embedded.processes import process_identity
 
-_BACKOFF_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+_BACKOFF_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0)
 """Pause before the first, second, … restart in a row; the last one holds for all later ones."""
 
 _STEADY_SECONDS = 30.0

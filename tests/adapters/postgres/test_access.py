@@ -1,5 +1,6 @@
 """Who may see and change what: row-level security, ownership, and the append-only ledger (DESIGN §10, JOURNAL §5)."""
 
+import asyncio
 from contextlib import suppress
 
 import psycopg
@@ -111,6 +112,20 @@ class TestRowLevelSecurity:
             await fail_inside(db, tenant)
             async with db.platform() as tx:
                 assert await tx.rows("SELECT run FROM runs") == []
+
+    async def test_never_mixes_tenants_that_share_connections(self, server: MigratedServer, tenant: str) -> None:
+        async with Database(server.app_url, max_size=3) as db:
+            tenants = [f"{tenant}-{number}" for number in range(4)]
+            for one in tenants:
+                await PostgresBench(db, one).accept()
+
+            async def switch(one: str) -> set[str]:
+                await fail_inside(db, one)
+                async with db.tenant(one) as tx:
+                    return {row["tenant_id"] for row in await tx.rows("SELECT tenant_id FROM runs")}
+
+            asked = tenants * 100
+            assert await asyncio.gather(*map(switch, asked)) == [{one} for one in asked]
 
     async def test_refuses_a_row_for_another_tenant(self, db: Database, tenant: str) -> None:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

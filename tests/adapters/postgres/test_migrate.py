@@ -10,8 +10,9 @@ from psycopg import conninfo
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from adapters.postgres.migrate import Migrated, check_schema_version, current_revision, downgrade, migrate, newest_revision
+from adapters.postgres.migrate import Migrated, current_revision, downgrade, migrate
 from adapters.postgres.pool import Database
+from adapters.postgres.schema_version import check_schema_version, newest_revision
 from adapters.postgres.tables import Table
 from domain.errors import Unavailable
 from tests.adapters.postgres.databases import MigratedServer, new_database

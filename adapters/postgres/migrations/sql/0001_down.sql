@@ -1,6 +1,6 @@
 -- Takes revision 0001 back; every row goes with it. The roles stay: they belong to the server, not to this database.
 DROP FUNCTION find_api_key(text), tenant_ids();
-DROP FUNCTION journal_flush, journal_resolve, journal_outcome, journal_intent;
+DROP FUNCTION journal_flush, journal_resolve, journal_outcome, journal_renew, journal_intent;
 DROP FUNCTION close_task, open_task, close_approval, open_approval;
 DROP FUNCTION outcome_choice, intent_choice, recorded_output;
 DROP FUNCTION run_advance, journal_open, append_entry, chain_append, entry_hash;

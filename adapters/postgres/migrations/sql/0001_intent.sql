@@ -108,3 +108,14 @@ BEGIN
     answer := CASE v_choice WHEN 'go_again' THEN 'go' WHEN 'to_in_doubt' THEN 'in_doubt' WHEN 'to_divergent' THEN 'divergent'
         ELSE v_choice END;
 END $$;
+
+-- Extends a living attempt's lease from now; false when the row is not this attempt's any more.
+CREATE FUNCTION journal_renew(
+    p_tenant text, p_run text, p_step text, p_visit integer, p_call text, p_token text, p_lease_ms integer)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE effects SET lease_until = clock_timestamp() + p_lease_ms * interval '1 millisecond'
+        WHERE tenant_id = p_tenant AND run = p_run AND step = p_step AND visit = p_visit AND call = p_call
+            AND lease_token = p_token AND state = 'intent';
+    RETURN FOUND;
+END $$;

@@ -121,7 +121,8 @@ BEGIN
         END IF;
         UPDATE effects e SET
             state = CASE WHEN p_happened THEN 'done' ELSE 'failed' END,
-            digest = coalesce(e.diverged_digest, e.digest), diverged_digest = NULL, ended_at = v_open.opened_at,
+            -- The lost attempt's token goes: should it answer after all, that is told as settled late, and never swallowed.
+            lease_token = '', digest = coalesce(e.diverged_digest, e.digest), diverged_digest = NULL, ended_at = v_open.opened_at,
             output_ref = p_output_ref, output_digest = p_output_digest,
             error = CASE WHEN p_happened THEN NULL
                 ELSE '{"code": "effect-in-doubt", "detail": "a person said that it did not happen", "retryable": "true"}'::json END

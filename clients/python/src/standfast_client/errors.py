@@ -82,7 +82,7 @@ class ApiError(StandfastError):
     def __init__(
         self, detail: str, *, status: int, code: str, correlation_id: str | None = None, errors: Sequence[InputFault] = ()
     ) -> None:
-        listed = "".join(f"\n  {fault}" for fault in errors if str(fault) not in detail)
+        listed = "".join(f"\n  {fault}" for fault in errors if fault.detail not in detail)
         super().__init__(f"{detail}{listed}")
         self.status = status
         self.code = code

@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeVar, cast
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from standfast_client.errors import ApiError, GatewayUnreachableError, InputFault, UnexpectedAnswerError, error_class
+from standfast_client.models import JsonInput
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -108,6 +109,15 @@ def post(path: str, body: dict[str, JsonValue], *, idempotency_key: str | None) 
     """Return a POST with an Idempotency-Key; body members that are None are left out."""
     given: dict[str, JsonValue] = {name: value for name, value in body.items() if value is not None}
     return Request(method="POST", path=path, body=given, headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())})
+
+
+def plain(value: JsonInput) -> JsonValue:
+    """Return the value with ordinary dicts and lists, which is what can be sent."""
+    if isinstance(value, Mapping):
+        return {name: plain(member) for name, member in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(member) for member in value]
+    return value
 
 
 def _written(value: Parameter) -> str | Sequence[str]:

@@ -1,11 +1,15 @@
 """What the gateway answers, typed. Members a newer gateway adds are ignored. Times are RFC 3339 UTC, money is integer micro-USD."""
 
 import base64
-from typing import Annotated, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue
 
 T = TypeVar("T")
+
+JsonInput: TypeAlias = "str | int | float | bool | Mapping[str, JsonInput] | Sequence[JsonInput] | None"
+"""What may be given as JSON: unlike `JsonValue` it takes a `dict[str, str]` too."""
 
 CLOSED_STATUSES = frozenset({"succeeded", "failed", "cancelled", "timed_out", "dead", "expired", "terminated"})
 """The statuses in which a run has ended; the others are `accepted running waiting paused compensating in_doubt`."""

@@ -1,10 +1,8 @@
 """What people answer, asynchronous: approvals and tasks."""
 
-from pydantic import JsonValue
-
 from standfast_client.drivers import AsyncDriver
 from standfast_client.flows import decisions
-from standfast_client.models import Approval, Decision, Task
+from standfast_client.models import Approval, Decision, JsonInput, Task
 
 
 class AsyncApprovals:
@@ -64,7 +62,7 @@ class AsyncTasks:
         """Read a task."""
         return await self._driver.run(decisions.task(self._driver.link, task))
 
-    async def complete(self, task: str, resolution: str, *, output: JsonValue = None, idempotency_key: str | None = None) -> Task:
+    async def complete(self, task: str, resolution: str, *, output: JsonInput = None, idempotency_key: str | None = None) -> Task:
         """Answer a task.
 
         Args:

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from standfast_client.drivers import AsyncDriver
 from standfast_client.flows import proof, runs
-from standfast_client.models import Run, Trace
+from standfast_client.models import JsonInput, Run, Trace
 from standfast_client.verify import LedgerEntry, Verdict
 
 
@@ -100,10 +100,10 @@ class AsyncRuns:
     async def start(
         self,
         definition: str,
-        input: JsonValue = None,  # noqa: A002 - the gateway's own word, and what a reader expects here
+        input: JsonInput = None,  # noqa: A002 - the gateway's own word, and what a reader expects here
         *,
         version: str | None = None,
-        config: Mapping[str, JsonValue] | None = None,
+        config: Mapping[str, JsonInput] | None = None,
         idempotency_key: str | None = None,
     ) -> AsyncRunHandle:
         """Start a run.

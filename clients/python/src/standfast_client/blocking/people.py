@@ -1,10 +1,8 @@
 """What people answer, blocking: approvals and tasks."""
 
-from pydantic import JsonValue
-
 from standfast_client.drivers import Driver
 from standfast_client.flows import decisions
-from standfast_client.models import Approval, Decision, Task
+from standfast_client.models import Approval, Decision, JsonInput, Task
 
 
 class Approvals:
@@ -64,7 +62,7 @@ class Tasks:
         """Read a task."""
         return self._driver.run(decisions.task(self._driver.link, task))
 
-    def complete(self, task: str, resolution: str, *, output: JsonValue = None, idempotency_key: str | None = None) -> Task:
+    def complete(self, task: str, resolution: str, *, output: JsonInput = None, idempotency_key: str | None = None) -> Task:
         """Answer a task.
 
         Args:

@@ -4,9 +4,9 @@ from urllib.parse import quote
 
 from pydantic import JsonValue
 
-from standfast_client.exchange import Flow, Link, get, parse, post
+from standfast_client.exchange import Flow, Link, get, parse, plain, post
 from standfast_client.flows.paging import paged
-from standfast_client.models import Approval, Decision, Task
+from standfast_client.models import Approval, Decision, JsonInput, Task
 
 
 def approvals(link: Link, *, state: str | None, mine: bool, limit: int) -> Flow[list[Approval]]:
@@ -42,9 +42,9 @@ def task(link: Link, task_id: str) -> Flow[Task]:
     return parse((yield from link.ask(get(_task_path(task_id)))), Task)
 
 
-def complete(link: Link, task_id: str, resolution: str, *, output: JsonValue, idempotency_key: str | None) -> Flow[Task]:
+def complete(link: Link, task_id: str, resolution: str, *, output: JsonInput, idempotency_key: str | None) -> Flow[Task]:
     """Answer a task."""
-    body: dict[str, JsonValue] = {"resolution": resolution, "output": output}
+    body: dict[str, JsonValue] = {"resolution": resolution, "output": plain(output)}
     request = post(f"{_task_path(task_id)}/complete", body, idempotency_key=idempotency_key)
     return parse((yield from link.ask(request)), Task)
 

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from pydantic import JsonValue
 
 from standfast_client.errors import RunFailedError, WaitTimedOutError
-from standfast_client.exchange import Flow, Link, Pause, get, parse, post
+from standfast_client.exchange import Flow, Link, Pause, get, parse, plain, post
 from standfast_client.flows.paging import paged
-from standfast_client.models import Run, RunAccepted, RunOutcome, Trace
+from standfast_client.models import JsonInput, Run, RunAccepted, RunOutcome, Trace
 
 LONG_POLL_S = 20.0
 """How long the gateway is asked to hold one request for a result."""
@@ -28,16 +28,16 @@ def run_path(run: str) -> str:
 def start(
     link: Link,
     definition: str,
-    value: JsonValue,
+    value: JsonInput,
     *,
     version: str | None,
-    config: Mapping[str, JsonValue] | None,
+    config: Mapping[str, JsonInput] | None,
     idempotency_key: str | None,
 ) -> Flow[str]:
     """Start a run and return its id."""
-    body: dict[str, JsonValue] = {"definition": f"{definition}@{version}" if version else definition, "input": value}
+    body: dict[str, JsonValue] = {"definition": f"{definition}@{version}" if version else definition, "input": plain(value)}
     if config:
-        body["config"] = dict(config)
+        body["config"] = plain(config)
     request = post("/runs", body, idempotency_key=idempotency_key)
     return parse((yield from link.ask(request)), RunAccepted).run
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "bundle"
+FOLDER = Path(__file__).parents[1] / "bundle"
 DEFINITION = "delay-claim"
 BANK_URL = "http://127.0.0.1:8401"
 MAIL_URL = "http://127.0.0.1:8402"

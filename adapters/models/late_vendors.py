@@ -1,0 +1,72 @@
+"""The one place that imports a vendor's adapter, at the first call of one of its models: each SDK takes a second or more to load.
+
+What can be wrong with the configuration is known without the SDKs, and `ModelRouter` says it when it is built.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from domain.provider import CompletionReply, CompletionRequest, LlmProvider, OnDelta
+
+
+class Vendor(LlmProvider, Protocol):
+    """A provider with connections to close."""
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        ...
+
+
+class LateVendor:
+    """A `Vendor` that `build` makes at its first call, in a thread, so that nothing else in the process waits for the import."""
+
+    def __init__(self, build: Callable[[], Vendor]) -> None:
+        self._build = build
+        self._building = asyncio.Lock()
+        self._vendor: Vendor | None = None
+
+    async def complete(self, request: CompletionRequest, on_delta: OnDelta | None = None, *, timeout_s: float) -> CompletionReply:
+        """Return the vendor's reply, as `LlmProvider.complete` promises."""
+        async with self._building:
+            if self._vendor is None:
+                self._vendor = await asyncio.to_thread(self._build)
+        return await self._vendor.complete(request, on_delta, timeout_s=timeout_s)
+
+    async def aclose(self) -> None:
+        """Close the vendor's connections, if it was ever called."""
+        if self._vendor is not None:
+            await self._vendor.aclose()
+
+
+def anthropic_vendor(*, api_key: str, base_url: str) -> LateVendor:
+    """Return Anthropic's provider, not yet loaded."""
+
+    def build() -> Vendor:
+        from adapters.models.anthropic_provider import AnthropicProvider  # noqa: PLC0415 - late on purpose, see the module
+
+        return AnthropicProvider(api_key=api_key, base_url=base_url)
+
+    return LateVendor(build)
+
+
+def openai_vendor(*, api_key: str, base_url: str) -> LateVendor:
+    """Return OpenAI's provider, not yet loaded."""
+
+    def build() -> Vendor:
+        from adapters.models.openai_provider import OpenAIProvider  # noqa: PLC0415 - late on purpose, see the module
+
+        return OpenAIProvider(api_key=api_key, base_url=base_url)
+
+    return LateVendor(build)
+
+
+def compatible_vendor(*, name: str, base_url: str, api_key: str | None) -> LateVendor:
+    """Return the provider of an OpenAI-compatible server, not yet loaded."""
+
+    def build() -> Vendor:
+        from adapters.models.compatible_provider import CompatibleProvider  # noqa: PLC0415 - late on purpose, see the module
+
+        return CompatibleProvider(name=name, base_url=base_url, api_key=api_key)
+
+    return LateVendor(build)

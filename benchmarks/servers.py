@@ -1,0 +1,69 @@
+"""The real servers a measurement runs on, for its duration: PostgreSQL with durable commits, Temporal with a SQLite file in WAL mode."""
+
+import asyncio
+import signal
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wiring.embedded.ports import LOOPBACK, free_ports
+from wiring.embedded.postgres import STOP_SIGNAL, PostgresServer
+from wiring.embedded.temporal_arguments import TemporalPorts, temporal_database_file, temporal_server_arguments
+from wiring.embedded.temporal_ready import wait_for_temporal
+from wiring.embedded.temporal_server import ensure_temporal_server
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where they answer, and the folder they live in."""
+
+    folder: Path
+    owner_url: str
+    temporal_address: str
+
+
+@asynccontextmanager
+async def servers() -> AsyncGenerator[Servers]:
+    """Run both on a folder of their own, with the settings of `standfast dev`; both are stopped and the folder removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="standfast-bench-") as name:
+        folder = Path(name)
+        async with _postgres(folder) as owner_url, _temporal(folder) as address:
+            yield Servers(folder, owner_url, address)
+
+
+@asynccontextmanager
+async def _postgres(folder: Path) -> AsyncGenerator[str]:
+    server = await asyncio.to_thread(PostgresServer.prepare, folder, print, durable=True)
+    with (folder / "postgres.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(*server.argv, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        await server.wait_ready(process.pid, alive=lambda: process.returncode is None)
+        yield server.owner_url
+    finally:
+        await _stopped(process, STOP_SIGNAL)
+        server.clean_up()
+
+
+@asynccontextmanager
+async def _temporal(folder: Path) -> AsyncGenerator[str]:
+    program = await ensure_temporal_server(progress=print)
+    ports = TemporalPorts(*free_ports(3))
+    database = temporal_database_file(folder)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    arguments = temporal_server_arguments(ports=ports, database=database)
+    with (folder / "temporal.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(str(program), *arguments, stdout=log, stderr=log)
+    try:
+        address = f"{LOOPBACK}:{ports.frontend}"
+        await wait_for_temporal(address, alive=lambda: process.returncode is None)
+        yield address
+    finally:
+        await _stopped(process, signal.SIGTERM)
+
+
+async def _stopped(process: asyncio.subprocess.Process, signal_number: int) -> None:
+    if process.returncode is None:
+        process.send_signal(signal_number)
+    await process.wait()

@@ -1,0 +1,1 @@
+"""Tests of the sandbox backends, beyond what every backend has in common."""

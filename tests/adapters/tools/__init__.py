@@ -1,0 +1,1 @@
+"""Tests of the tools and their registry, beyond what every tool has in common."""

@@ -1,0 +1,36 @@
+"""A ledger row changed by hand in PostgreSQL, as a superuser can: verification names it."""
+
+import psycopg
+import pytest
+
+from tests.faults.payout import Payouts
+
+
+def as_superuser(payouts: Payouts, statement: str, run: str) -> int:
+    """Run one statement past the append-only trigger and return the number of rows it changed."""
+    with psycopg.connect(payouts.stack.dev["database_owner_url"]) as connection:
+        connection.execute("SET session_replication_role = replica")
+        return connection.execute(statement.encode(), [run]).rowcount
+
+
+@pytest.mark.timeout(120)
+class TestRowChangedByHand:
+    @pytest.mark.parametrize(
+        ("statement", "seq"),
+        [
+            (
+                "UPDATE ledger_entries SET body = convert_to(replace(convert_from(body, 'UTF8'), 'settle', 'sattle'), 'UTF8') WHERE run = %s AND seq = 5",
+                5,
+            ),
+            ("UPDATE ledger_entries SET principal = 'prn_00000000000000000000000000' WHERE run = %s AND seq = 3", 3),
+            ("DELETE FROM ledger_entries WHERE run = %s AND seq = 4", 4),
+        ],
+    )
+    def test_is_found_and_named(self, payouts: Payouts, statement: str, seq: int) -> None:
+        run = payouts.start(f"row-{seq}")
+        payouts.end(run)
+        assert payouts.verified(run)["ok"]
+        assert as_superuser(payouts, statement, run) == 1
+        verdict = payouts.verified(run)
+        assert not verdict["ok"]
+        assert verdict["broken"]["seq"] == seq
