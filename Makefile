@@ -18,7 +18,8 @@ demo: $(READY) ## run the delay-claim demo end to end (KEEP=1 leaves the stack r
 	@$(BIN)/standfast demo $(if $(KEEP),--keep)
 
 test: $(READY) ## run all tests (TEST_ARGS="-k name" narrows)
-	@$(BIN)/pytest $(TEST_ARGS)
+	@$(BIN)/python -m wiring.embedded
+	@$(BIN)/pytest -n 2 --dist loadfile $(TEST_ARGS)
 
 check: $(READY) ## format, lint, room rules, types, unused code and packages, architecture tests
 	$(BIN)/ruff format --check --quiet .

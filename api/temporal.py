@@ -216,7 +216,7 @@ class TemporalRuns:
             except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as failed:
                 raise Unavailable(f"run {run} did not answer the question for its state: {failed}") from failed
 
-    def _handle(self, tenant: str, run: str) -> "WorkflowHandle[object, object]":
+    def _handle(self, tenant: str, run: str) -> WorkflowHandle[object, object]:
         self._bind(run, tenant)
         return self._client.get_workflow_handle(run)
 

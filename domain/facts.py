@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue
 
-from domain.canonical import canonical_bytes, digest_hex
+from domain.canonical import digest_hex
 from domain.ledger import EntryBody
 from domain.model import Wire
 
@@ -49,4 +49,4 @@ def must_flush(unacked: list[Fact]) -> bool:
     """Whether the unacknowledged suffix is too heavy to ride along."""
     if len(unacked) > FACTS_PER_CARRIER:
         return True
-    return sum(len(canonical_bytes(f.model_dump(mode="json"))) for f in unacked) > FACT_BYTES_PER_CARRIER
+    return sum(len(fact.model_dump_json().encode()) for fact in unacked) > FACT_BYTES_PER_CARRIER

@@ -23,8 +23,8 @@ CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 PREFIXES = ("run", "apr", "dec", "tsk", "key", "whk", "prn")
 
-_ID = re.compile(rf"^({'|'.join(PREFIXES)})_([{CROCKFORD}]{{26}})$")
-_TENANT = re.compile(r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$")
+_ID = re.compile(rf"^({'|'.join(PREFIXES)})_([{CROCKFORD}]{{26}})\Z")
+_TENANT = re.compile(r"^[a-z][a-z0-9-]{0,38}[a-z0-9]\Z")
 
 
 def format_id(prefix: str, raw: bytes) -> str:

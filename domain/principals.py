@@ -37,7 +37,7 @@ class ApiKeyParts(Value):
     secret: str
 
 
-_KEY = re.compile(r"^sf_([a-z]{3,4})_([0-9a-z]{26})_([0-9a-z]{52})([0-9a-f]{8})$")
+_KEY = re.compile(r"^sf_([a-z]{3,4})_([0-9a-z]{26})_([0-9a-z]{52})([0-9a-f]{8})\Z")
 
 
 def checksum(text: str) -> str:

@@ -12,7 +12,6 @@ import pytest
 
 from adapters.sandboxes.bubblewrap import BubblewrapSandbox
 from adapters.sandboxes.docker_backend import DockerSandbox
-from adapters.sandboxes.docker_engine import DEFAULT_URL
 
 Facility = Literal["bubblewrap", "docker", "runsc", "chromium", "postgres15", "promtool"]
 
@@ -46,7 +45,7 @@ def _waited(question: Callable[[], Coroutine[None, None, str | None]]) -> str | 
 
 def docker_sandbox(runtime: str | None = None) -> DockerSandbox:
     """Return a sandbox on the daemon of DOCKER_HOST, or on the default one."""
-    return DockerSandbox(base_url=os.environ.get("DOCKER_HOST", DEFAULT_URL), runtime=runtime)
+    return DockerSandbox(base_url=os.environ.get("DOCKER_HOST"), runtime=runtime)
 
 
 async def _docker(runtime: str | None) -> str | None:

@@ -104,7 +104,12 @@ class _Program:
             "stdin": lambda: self._stdin,
             "environment": lambda: b"",
         }
-        endless: dict[str, Callable[[], Awaitable[None]]] = {"loop": self._wait, "sleep": self._wait, "eat": self._eat, "flood": self._flood}
+        endless: dict[str, Callable[[], Awaitable[None]]] = {
+            "loop": self._wait,
+            "sleep": self._wait,
+            "eat": self._eat,
+            "flood": self._flood,
+        }
         if word in texts:
             await self._write("stdout", texts[word]())
         elif word == "warn":

@@ -4,11 +4,11 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.errors import IdempotencyKeyReused, NotFound, RequestInFlight, VersionExists
+from domain.errors import Conflict, IdempotencyKeyReused, InvalidInput, NotFound, RequestInFlight, VersionExists
 from domain.principals import Principal, Role
 from domain.registry import DefinitionDraft, RegisteredDefinition
 from domain.stores import StoredAnswer
-from domain.versions import newest
+from domain.versions import is_range, is_version, newest, newest_first
 from tests.fakes_database import MemoryDatabase
 
 
@@ -21,10 +21,12 @@ class FakeDefinitionStore:
 
     async def register(self, tenant: str, draft: DefinitionDraft, *, principal: str) -> RegisteredDefinition:
         """Insert a version."""
+        if not is_version(draft.version):
+            raise InvalidInput(f"{draft.version!r} is no version: three numbers with dots, such as 1.0.0")
         place = (tenant, draft.name, draft.version)
         known = self._versions.get(place)
         if known is not None and known.sha256 != draft.sha256:
-            raise VersionExists(f"{draft.name} {draft.version} exists with other content")
+            raise VersionExists(f"{draft.name} {draft.version} exists with other content: raise its version")
         if known is None:
             said = {**draft.model_dump(), "registered_at": self._database.now(), "registered_by": principal}
             known = self._versions[place] = RegisteredDefinition.model_validate(said)
@@ -32,25 +34,22 @@ class FakeDefinitionStore:
 
     async def get(self, tenant: str, name: str, version_range: str | None) -> RegisteredDefinition:
         """Return the highest version in the range."""
-        versions = [version for owner, known, version in self._versions if (owner, known) == (tenant, name)]
-        try:
-            found = newest([version_range] if version_range else [], versions)
-        except ValueError as error:
-            raise NotFound(f"{version_range!r} is no range of versions") from error
+        versions = self._of(tenant, name)
+        if version_range is not None and not is_range(version_range):
+            raise InvalidInput(f"{version_range!r} is no range of versions: write one such as ^1 or 1.2.0")
+        found = newest([version_range] if version_range else [], versions)
         if found is None:
-            there = ", ".join(versions) if versions else "no version of it"
+            there = ", ".join(versions or sorted({known for owner, known, _ in self._versions if owner == tenant})) or "none yet"
             raise NotFound(f"there is no definition {name} {version_range or ''}: there is {there}")
         return self._versions[tenant, name, found]
 
     async def all(self, tenant: str) -> list[RegisteredDefinition]:
         """Return every version, by name, then newest first."""
-        found: list[RegisteredDefinition] = []
-        for name in sorted({name for owner, name, _ in self._versions if owner == tenant}):
-            left = [version for owner, known, version in self._versions if (owner, known) == (tenant, name)]
-            while (highest := newest([">=0.0.0-0"], left) or (left[0] if left else None)) is not None:
-                found.append(self._versions[tenant, name, highest])
-                left.remove(highest)
-        return found
+        names = sorted({name for owner, name, _ in self._versions if owner == tenant})
+        return [self._versions[tenant, name, version] for name in names for version in newest_first(self._of(tenant, name))]
+
+    def _of(self, tenant: str, name: str) -> list[str]:
+        return [version for owner, known, version in self._versions if (owner, known) == (tenant, name)]
 
 
 @dataclass
@@ -87,7 +86,9 @@ class FakeKeyStore:
         """Insert a key, and its principal if it is new."""
         new = Principal(id=principal, tenant=tenant, role=role, reviewer_roles=reviewer_roles, name=name)
         self._principals.setdefault((tenant, principal), new)
-        self._keys[key_id] = _Key(tenant, secret_hmac, principal)
+        key = self._keys.setdefault(key_id, _Key(tenant, secret_hmac, principal))
+        if (key.tenant, key.secret_hmac, key.principal) != (tenant, secret_hmac, principal):
+            raise Conflict(f"there is another key {key_id}")
 
     async def set_reviewer_roles(self, tenant: str, principal: str, reviewer_roles: tuple[str, ...]) -> None:
         """Replace the reviewer roles."""
@@ -131,7 +132,8 @@ class FakeIdempotencyStore:
 
     async def finish(self, tenant: str, *, route: str, key: str, answer: StoredAnswer) -> None:
         """Store the answer."""
-        self.claims[tenant, route, key].answer = answer
+        claim = self.claims[tenant, route, key]
+        claim.answer = claim.answer or answer
 
     async def release(self, tenant: str, *, route: str, key: str) -> None:
         """Give the key back."""

@@ -80,11 +80,15 @@ class FakeRunStore:
 
     async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str) -> bool:
         """Close what no workflow can close."""
-        if self._database.run(tenant, run).status.closed:
+        row = self._database.run(tenant, run)
+        if row.status.closed or (status is RunStatus.EXPIRED and row.epoch is not None):
             return False
         kind = Kind.RUN_START_EXPIRED if status is RunStatus.EXPIRED else Kind.RUN_ENDED_EXTERNALLY
         await self.append_entry(tenant, run, kind=kind, principal="platform", at=at, data={"status": status, "reason": reason})
         self._database.change_run(tenant, run, status=status, reason=reason, closed_at=at)
+        for place, approval in self._database.approvals.items():
+            if place[0] == tenant and approval.run == run and approval.state == "open":
+                self._database.approvals[place] = approval.model_copy(update={"state": "withdrawn", "decided_at": at})
         return True
 
     async def touch(self, tenant: str, run: str) -> None:

@@ -1,8 +1,6 @@
 """From Temporal's failures to the stepper's: codes, and whether the effect may have happened all the same. Deterministic."""
 
-from typing import cast
-
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from activities.failures import FailureDetails
@@ -45,4 +43,4 @@ def failure_of(error: ActivityError, step: str) -> Failure:
     if isinstance(cause, TemporalTimeout):
         kind = cause.type.name.lower().replace("_", "-") if cause.type else "timeout"
         return Failure(code=StepTimedOut.code, detail=f"no attempt ended in time ({kind})", step=step, unknown=True)
-    return Failure(code="step-failed", detail=str(cast("FailureError", cause)), step=step, unknown=True)
+    return Failure(code="step-failed", detail=str(cause), step=step, unknown=True)

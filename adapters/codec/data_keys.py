@@ -4,6 +4,7 @@ Keys are 32 bytes. A key id is 1–63 ASCII characters, travels in clear beside 
 """
 
 import struct
+from functools import lru_cache
 from typing import Protocol
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -16,6 +17,10 @@ KEY_BYTES = 32
 
 FIRST_KEY_ID = "k1"
 """The key id in use until keys are rotated."""
+
+
+_TENANTS_CACHED = 1024
+"""Data keys kept derived; each sealed payload asks for one."""
 
 
 class DataKeys(Protocol):
@@ -60,8 +65,8 @@ class DerivedDataKeys:
         derive_key(master_key, "check")
         if not key_ids or not all(0 < len(key_id) < 64 and key_id.isascii() for key_id in key_ids):
             raise InvalidInput(f"key ids are 1 to 63 ASCII characters and there is at least one, not {key_ids!r}")
-        self._master_key = master_key
         self._key_ids = key_ids
+        self._derived = lru_cache(maxsize=_TENANTS_CACHED)(lambda tenant, key_id: derive_key(master_key, "data-key", tenant, key_id))
 
     def current(self, tenant: str) -> str:
         """Return the newest key id; the same for every tenant."""
@@ -76,4 +81,4 @@ class DerivedDataKeys:
         """
         if key_id not in self._key_ids:
             raise ReferenceMissing(f"there is no data key {key_id!r} for tenant {tenant!r}: it was destroyed or never existed")
-        return derive_key(self._master_key, "data-key", tenant, key_id)
+        return self._derived(tenant, key_id)

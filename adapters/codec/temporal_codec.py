@@ -5,8 +5,9 @@ authenticated, so decoding works without a serialization context (codec server),
 to another workflow. Payloads that are not encrypted pass through when decoding: people send such signals with Temporal's own tools.
 """
 
+import copy
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Self
 
 from google.protobuf.message import DecodeError
@@ -116,9 +117,30 @@ def owner_of(payload: Payload) -> tuple[str, str]:
     return tenant.decode(errors="replace"), workflow_id.decode(errors="replace")
 
 
+@dataclass(frozen=True)
+class SealingDataConverter(DataConverter):
+    """A data converter of which only the codec depends on the workflow.
+
+    The SDK asks for one per workflow, activity and payload, and its own way builds all converters anew each time: a tenth of a step's
+    time on our side.
+    """
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """Return a copy whose codec serves one workflow; the other converters are shared."""
+        if not isinstance(self.payload_codec, WithSerializationContext):
+            return self
+        bound = copy.copy(self)
+        object.__setattr__(bound, "payload_codec", self.payload_codec.with_context(context))
+        return bound
+
+
 def build_data_converter(codec: TemporalCodec) -> DataConverter:
     """Return the platform's data converter: pydantic models as JSON, sealed, failure messages and stack traces as well."""
-    return replace(pydantic_data_converter, payload_codec=codec, failure_converter_class=DefaultFailureConverterWithEncodedAttributes)
+    return SealingDataConverter(
+        payload_converter_class=pydantic_data_converter.payload_converter_class,
+        payload_codec=codec,
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
 
 
 def _place(workflow_id: str) -> str:

@@ -8,20 +8,22 @@ from pydantic import JsonValue
 
 from domain.provider import CompletionRequest
 
-_ENFORCEABLE = frozenset({
-    "$ref",
-    "$defs",
-    "type",
-    "properties",
-    "required",
-    "additionalProperties",
-    "items",
-    "enum",
-    "const",
-    "anyOf",
-    "title",
-    "description",
-})
+_ENFORCEABLE = frozenset(
+    {
+        "$ref",
+        "$defs",
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "enum",
+        "const",
+        "anyOf",
+        "title",
+        "description",
+    }
+)
 """Keywords that both vendors' structured output take (OpenAI "Supported schemas", Anthropic "JSON Schema limitations"); a schema with
 others is asked for in words, and our own check of the answer decides either way."""
 

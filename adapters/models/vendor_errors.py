@@ -13,15 +13,17 @@ from domain.errors import ModelFailed, ModelUnavailable
 _PASSING_STATUSES = frozenset({408, 409, 429})
 """Request timeout, lock conflict, rate limit: the 4xx that both vendors' SDKs retry."""
 
-_LASTING_KINDS = frozenset({
-    "authentication_error",
-    "billing_error",
-    "invalid_prompt",
-    "invalid_request_error",
-    "not_found_error",
-    "permission_error",
-    "request_too_large",
-})
+_LASTING_KINDS = frozenset(
+    {
+        "authentication_error",
+        "billing_error",
+        "invalid_prompt",
+        "invalid_request_error",
+        "not_found_error",
+        "permission_error",
+        "request_too_large",
+    }
+)
 """Error types inside a stream that another attempt will not mend (Anthropic errors page; OpenAI `ResponseError.code`)."""
 
 _HINTS = {401: "; check the API key", 403: "; check the rights of the API key", 404: "; check the model's name and the base URL"}

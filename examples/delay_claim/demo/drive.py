@@ -14,15 +14,14 @@ from examples.delay_claim.demo.outcome import ClaimOutcome, Evidence
 from examples.delay_claim.demo.screen import Screen, usd
 from examples.delay_claim.demo.services import Services
 from examples.delay_claim.demo.stack import DemoStack
-from standfast_client import Approval, ConflictError, Run, Standfast, WaitTimedOutError
+from standfast_client import Approval, ConflictError, Run, Standfast
 
 FOLDER = Path(__file__).parents[1]
 _POLL_SECONDS = 0.2
-_SILENCE_SECONDS_MAX = 5.0
 _SCRIPTED_SECONDS_MAX = 90.0
 _MODEL_SECONDS_MAX = 600.0
 """A real model thinks, and its vendor may ask to wait."""
-_CANCEL_SECONDS_MAX = 20.0
+_RESULT_SECONDS_MAX = 20.0
 
 Json = Mapping[str, Any]  # Any: members of the example's own JSON files
 
@@ -47,7 +46,6 @@ class Drive:
         self._expected = read_expected()
         self._runs: dict[str, Run] = {}
         self._decisions: dict[str, Literal["approve", "reject"]] = {}
-        self._spoke_at = time.monotonic()
 
     def close(self) -> None:
         """Close the connections."""
@@ -65,21 +63,6 @@ class Drive:
             self._developer.definitions.register(files)
         self._say(f"registered {DEFINITION} {version}: agent, approval, saga, and the tools of bank and mail service")
         return version
-
-    def cancel_earlier(self, record: Path) -> None:
-        """Cancel runs that an interrupted demo left open, so that they do not mix with this one's."""
-        if not record.exists():
-            return
-        for run in cast("list[str]", json.loads(record.read_text(encoding="utf-8"))):
-            handle = self._operator.runs.handle(run)
-            if not handle.read().closed:
-                self._say(f"cancels {run}, which an interrupted demo left open")
-                try:
-                    handle.cancel("the demo was interrupted")
-                    handle.wait(_CANCEL_SECONDS_MAX)
-                except (ConflictError, WaitTimedOutError) as error:
-                    self._say(f"{run}: {error}")
-        record.unlink()
 
     def start_all(self, version: str, record: Path) -> None:
         """Arm the faults of the scenarios and start every claim at once."""
@@ -102,7 +85,9 @@ class Drive:
 
         def there() -> bool:
             if self._runs[doomed].closed:
-                raise DemoFailedError(f"{doomed} ended before its message was sent: {_why(self._runs[doomed])}")
+                raise DemoFailedError(
+                    f"{doomed} ended before its message was sent: {_why(self._runs[doomed])}{self._advice(self._runs[doomed])}"
+                )
             settled = all(self._runs[claim_id].closed or self._runs[claim_id].status == "waiting" for claim_id in others)
             return settled and self._services.mail.holds(doomed)
 
@@ -144,6 +129,14 @@ class Drive:
     def _doomed(self) -> str:
         return next(claim_id for claim_id, told in self._expected.items() if told["scenario"] == "worker-killed")
 
+    def _advice(self, run: Run) -> str:
+        unknown = run.error is not None and run.error.code == "unknown-model"
+        if not unknown or self._stack.own:
+            return ""
+        return (
+            f"; the stack that runs was started without {self._model.name}: stop it with `standfast dev --stop`, the demo then starts one"
+        )
+
     def _decide(self, claim_id: str, approval: Approval, *, person: bool) -> None:
         self._say(f"{claim_id}: {approval.title}")
         for call in approval.calls:
@@ -170,7 +163,7 @@ class Drive:
         )
 
     def _result(self, run: Run) -> Json:
-        result = self._operator.runs.handle(run.run).result(timeout=_CANCEL_SECONDS_MAX) if run.succeeded else None
+        result = self._operator.runs.handle(run.run).result(timeout=_RESULT_SECONDS_MAX) if run.succeeded else None
         return result if isinstance(result, dict) else {}
 
     def _until(self, condition: Callable[[], bool], what: str) -> None:
@@ -186,7 +179,7 @@ class Drive:
                 return
             if time.monotonic() > deadline:
                 raise DemoFailedError(f"waited in vain until {what}; {self._where()}; logs are in {self._stack.state_dir / 'logs'}")
-            if time.monotonic() - self._spoke_at > _SILENCE_SECONDS_MAX:
+            if self._screen.silent_too_long():
                 self._say(f"waits until {what}; {self._where()}")
             time.sleep(_POLL_SECONDS)
 
@@ -196,7 +189,7 @@ class Drive:
                 continue
             now = self._operator.runs.get(before.run)
             self._runs[claim_id] = now
-            if now.status != before.status and now.status != "running":
+            if now.status not in (before.status, "running"):
                 self._say(f"{claim_id}: {self._news(now)}")
 
     def _news(self, run: Run) -> str:
@@ -215,7 +208,6 @@ class Drive:
         return ", ".join(open_runs) or "all runs have ended"
 
     def _say(self, text: str) -> None:
-        self._spoke_at = time.monotonic()
         self._screen.step(text)
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from types import FrameType
 
 from examples.delay_claim.demo.drive import DemoFailedError, Drive
+from examples.delay_claim.demo.earlier import cancel_earlier_runs
 from examples.delay_claim.demo.model import SCRIPT, DemoModel, choose_model
 from examples.delay_claim.demo.outcome import ClaimOutcome, Evidence, find_disagreements
-from examples.delay_claim.demo.screen import Screen, bank_lines, commands, links, paragraph, table
+from examples.delay_claim.demo.screen import Screen, bank_line, commands, links, paragraph, table
 from examples.delay_claim.demo.services import ServiceFailedError, Services, start_services, stop_recorded
 from examples.delay_claim.demo.stack import DemoStack, StackFailedError, close_stack, open_stack
 from standfast_client import StandfastError
@@ -55,13 +56,16 @@ def main(*, keep: bool = False) -> int:
 
 def _run(screen: Screen, state_dir: Path, model: DemoModel) -> int:
     folder = state_dir / "demo"
-    stack = open_stack(state_dir, model, screen.step)
+    screen.step("needs the stack: Temporal, PostgreSQL, a worker, the gateway")
+    with screen.while_waiting("the stack is starting"):
+        stack = open_stack(state_dir, model, screen.step)
     screen.step(f"the stack is ready: gateway {stack.state.gateway_url}, Temporal Web UI {stack.state.temporal_ui_url}")
     services = start_services(folder)
+    if cancel_earlier_runs(stack, folder / "runs.json", screen):
+        services = start_services(folder)
     screen.step(f"bank at {services.bank.url}, mail service at {services.mail.url}")
     with _driving(stack, services, model, screen) as drive:
         version = drive.register()
-        drive.cancel_earlier(folder / "runs.json")
         drive.start_all(version, folder / "runs.json")
         drive.reach_the_kill()
         drive.kill_the_worker()
@@ -101,7 +105,7 @@ def _introduce(screen: Screen, model: DemoModel) -> None:
 
 
 def _report(screen: Screen, stack: DemoStack, model: DemoModel, outcomes: list[ClaimOutcome], evidence: Evidence) -> None:
-    blocks = [table(outcomes, evidence, model=model.shown), bank_lines(evidence)]
+    blocks = [table(outcomes, evidence, model=model.shown), [bank_line(evidence)]]
     blocks.append(["Each run in the Temporal Web UI:", *links(outcomes, stack)])
     blocks.append(["To explore further:", *(f"  {command}" for command in commands(outcomes))])
     for block in blocks:

@@ -2,21 +2,27 @@
 
 import sys
 import textwrap
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 from examples.delay_claim.demo.outcome import ClaimOutcome, Evidence
 from examples.delay_claim.demo.stack import DemoStack
+
+SILENCE_SECONDS_MAX = 4.5
+"""Whoever watches is told something at least this often."""
 
 
 class Screen:
     """Writes lines; the clock starts when it is made."""
 
     def __init__(self) -> None:
-        self._start = time.monotonic()
+        self._start = self._spoke_at = time.monotonic()
 
     def say(self, text: str = "") -> None:
         """Write a line as it is."""
+        self._spoke_at = time.monotonic()
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
@@ -28,10 +34,39 @@ class Screen:
         """Return the seconds since the start."""
         return time.monotonic() - self._start
 
+    def silent_too_long(self) -> bool:
+        """Tell whether nothing was written for `SILENCE_SECONDS_MAX`."""
+        return time.monotonic() - self._spoke_at > SILENCE_SECONDS_MAX
+
+    @contextmanager
+    def while_waiting(self, text: str) -> Generator[None]:
+        """Write `text` whenever nothing else was written for a while, until the block ends."""
+        done = threading.Event()
+
+        def remind() -> None:
+            while not done.wait(0.25):
+                if self.silent_too_long():
+                    self.step(text)
+
+        reminder = threading.Thread(target=remind)
+        reminder.start()
+        try:
+            yield
+        finally:
+            done.set()
+            reminder.join()
+
     def ask(self, question: str) -> bool:
-        """Ask the person at the terminal until the answer is yes or no."""
+        """Ask the person at the terminal until the answer is yes or no.
+
+        Raises:
+            KeyboardInterrupt: the terminal was closed (Ctrl-D), which answers nothing.
+        """
         while True:
-            answer = input(f"{question} [y/n] ").strip().lower()
+            try:
+                answer = input(f"{question} [y/n] ").strip().lower()
+            except EOFError:
+                raise KeyboardInterrupt from None
             if answer in ("y", "yes", "n", "no"):
                 return answer.startswith("y")
 
@@ -51,6 +86,10 @@ def verdict_of(outcome: ClaimOutcome, evidence: Evidence) -> str:
     return "pay, undone" if evidence.of_claim(outcome.claim_id)["releases"] else f"failed: {outcome.error_code}"
 
 
+_RIGHT = frozenset({2, 4, 5})
+"""Columns of figures."""
+
+
 def table(outcomes: Sequence[ClaimOutcome], evidence: Evidence, *, model: str) -> list[str]:
     """Return the lines of the table."""
     rows = [("claim", "verdict", "paid", "model", "tokens", "cost", "ledger")]
@@ -68,23 +107,25 @@ def table(outcomes: Sequence[ClaimOutcome], evidence: Evidence, *, model: str) -
             )
         )
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    right = {2, 4, 5}
-    lines = [
-        "  ".join(c.rjust(w) if p in right else c.ljust(w) for p, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip()
-        for row in rows
-    ]
+    lines = ["  ".join(_cell(row[place], width, place) for place, width in enumerate(widths)).rstrip() for row in rows]
     return [lines[0], "─" * max(len(line) for line in lines), *lines[1:]]
 
 
-def bank_lines(evidence: Evidence) -> list[str]:
+def _cell(text: str, width: int, place: int) -> str:
+    return text.rjust(width) if place in _RIGHT else text.ljust(width)
+
+
+def bank_line(evidence: Evidence) -> str:
     """Return what the bank itself counts."""
     bank = evidence.bank
-    return [
-        f"The bank's own count: {bank['payments']['count']} payments, {usd(bank['net_paid_micros'])}; "
-        f"{bank['releases']['count']} reservation released, {bank['refunds']['count']} refunds; "
-        f"{len(bank['paid_more_than_once'])} claims paid twice; {bank['calls']} calls under {bank['keys']} keys; "
-        f"books {'balanced' if bank['balanced'] else 'NOT balanced'}.",
+    parts = [
+        f"{bank['payments']['count']} payments of {usd(bank['net_paid_micros'])} in all",
+        f"{bank['releases']['count']} reservation released",
+        f"{bank['refunds']['count']} refunds",
+        f"{len(bank['paid_more_than_once'])} claims paid twice",
+        f"books {'balanced' if bank['balanced'] else 'NOT balanced'}",
     ]
+    return f"The bank's own count: {', '.join(parts)}."
 
 
 def links(outcomes: Sequence[ClaimOutcome], stack: DemoStack) -> list[str]:

@@ -100,7 +100,11 @@ def _refund(connection: sqlite3.Connection, call: Call) -> Answer:
 
 
 def _hold_for(connection: sqlite3.Connection, reservation_id: str) -> sqlite3.Row:
-    """The hold a payment takes: an open one if there is one, else one that was paid before."""
+    """The hold a payment takes: an open one if there is one, else one that was paid before.
+
+    Raises:
+        RefusedError: there is no such reservation.
+    """
     order = "SELECT * FROM holds WHERE reservation_id = ? ORDER BY state = 'held' DESC, rowid LIMIT 1"
     hold: sqlite3.Row | None = connection.execute(order, (reservation_id,)).fetchone()
     if hold is None:

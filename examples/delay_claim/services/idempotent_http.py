@@ -110,7 +110,8 @@ class Desk:
             return self._read(request)
         if request.method == "POST":
             return self._mutate(request)
-        raise _no_route(request)
+        unknown = _no_route(request)
+        raise unknown
 
     def _control(self, request: Request) -> Answer:
         match request.method, request.path:
@@ -123,21 +124,24 @@ class Desk:
             case "POST", "/faults/release":
                 return Answer(200, {"released": self._faults.release()})
             case _:
-                raise _no_route(request)
+                unknown = _no_route(request)
+                raise unknown
 
     def _read(self, request: Request) -> Answer:
         for reading in self._readings:
             if (parts := _match(reading.path, request.path)) is not None:
                 with self._store.transaction() as connection:
                     return Answer(200, reading.read(connection, {**request.query, **parts}))
-        raise _no_route(request)
+        unknown = _no_route(request)
+        raise unknown
 
     def _mutate(self, request: Request) -> Answer | None:
         for mutation in self._service.mutations:
             if (ids := _match(mutation.path, request.path)) is not None:
                 call = Call(mutation.route, request.path, ids, _key(request), parse_object(request.raw))
                 return self._meet(mutation, call, request.caller_gone)
-        raise _no_route(request)
+        unknown = _no_route(request)
+        raise unknown
 
     def _meet(self, mutation: Mutation, call: Call, caller_gone: Callable[[], bool]) -> Answer | None:
         rule = self._faults.take(call)

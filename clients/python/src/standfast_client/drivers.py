@@ -8,7 +8,7 @@ import httpx2
 
 from standfast_client.exchange import Flow, Link, Pause, Reply, RetryPolicy, Wish
 from standfast_client.settings import Connection
-from standfast_client.transport import answered, lost, outgoing, trusts_proxies
+from standfast_client.transport import answered, lost, outgoing, tls_for, trusts_proxies
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ class Driver:
         """Open no connection yet."""
         self.link = Link(connection.url, retry)
         self._connection = connection
-        self._http = httpx2.Client(transport=transport, trust_env=trusts_proxies(connection.url))
+        self._http = httpx2.Client(transport=transport, verify=tls_for(connection.url), trust_env=trusts_proxies(connection.url))
 
     def run(self, flow: Flow[T]) -> T:
         """Do what the flow wishes until it returns."""
@@ -53,7 +53,7 @@ class AsyncDriver:
         """Open no connection yet."""
         self.link = Link(connection.url, retry)
         self._connection = connection
-        self._http = httpx2.AsyncClient(transport=transport, trust_env=trusts_proxies(connection.url))
+        self._http = httpx2.AsyncClient(transport=transport, verify=tls_for(connection.url), trust_env=trusts_proxies(connection.url))
 
     async def run(self, flow: Flow[T]) -> T:
         """Do what the flow wishes until it returns."""

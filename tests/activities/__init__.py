@@ -1,0 +1,1 @@
+"""The activities: journal interceptor, tool and model calls, records."""

@@ -1,0 +1,97 @@
+"""Commands that look at or start something on this machine."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.exit_codes import ExitCode
+from cli.local.doctor import python_finding
+from cli.local.validate import bundle_of
+from tests.api.gateway import CLAIM
+from tests.cli.command_line import in_process
+
+PURE = """standfast: 1
+name: pure
+version: 1.0.0
+input: {schema: {type: object}}
+do:
+  - total: {set: {value: 3}}
+output: "${ steps.total.output }"
+"""
+
+
+class TestValidate:
+    def test_accepts_what_could_be_registered(self, tmp_path: Path) -> None:
+        (tmp_path / "pure.yaml").write_text(PURE, encoding="utf-8")
+        done = in_process("validate", "pure.yaml", folder=tmp_path)
+        assert (done.returncode, done.stdout[:15]) == (ExitCode.OK, "ok: pure 1.0.0,"), done.stderr
+
+    def test_says_file_line_column_and_what_to_write(self, tmp_path: Path) -> None:
+        (tmp_path / "bundle").mkdir()
+        (tmp_path / "bundle" / "pure.yaml").write_text(PURE.replace("set:", "sett:"), encoding="utf-8")
+        done = in_process("validate", "bundle", folder=tmp_path)
+        assert done.returncode == ExitCode.FAILURE
+        assert done.stdout.startswith("bundle/pure.yaml:6:13: ")
+        assert "`set`" in done.stdout
+        told = json.loads(in_process("validate", "bundle", "--json", folder=tmp_path).stdout)
+        assert (told["ok"], told["problems"][0]["line"]) == (False, 6)
+
+    def test_refuses_a_path_that_is_not_there(self, tmp_path: Path) -> None:
+        assert in_process("validate", "nowhere.yaml", folder=tmp_path).returncode == ExitCode.USAGE
+
+    def test_reads_a_file_with_what_lies_beside_it_save_other_definitions(self, tmp_path: Path) -> None:
+        (tmp_path / "pure.yaml").write_text(PURE, encoding="utf-8")
+        (tmp_path / "other.yaml").write_text(CLAIM, encoding="utf-8")
+        (tmp_path / "prompt.md").write_text("Review.", encoding="utf-8")
+        folder, files = bundle_of(tmp_path / "pure.yaml")
+        assert (folder, set(files)) == (tmp_path, {"pure.yaml", "prompt.md"})
+
+
+class TestDoctor:
+    def test_finds_what_this_machine_has(self, tmp_path: Path) -> None:
+        done = in_process("doctor", "--json", folder=tmp_path)
+        found = {each["what"]: each for each in json.loads(done.stdout)}
+        assert found["python"]["state"] == "ok"
+        assert found["postgresql"]["state"] == "ok"
+        assert found["sandbox monty"]["state"] == "ok"
+        assert found["local stack"]["advice"] == "start it with `standfast dev`"
+        assert done.returncode in (ExitCode.OK, ExitCode.FAILURE)
+
+    def test_says_that_an_outside_temporal_does_not_answer(self, tmp_path: Path) -> None:
+        done = in_process("doctor", folder=tmp_path, TEMPORAL_ADDRESS="127.0.0.1:9")
+        assert done.returncode == ExitCode.FAILURE
+        assert "missing: temporal server" in done.stderr
+
+    @pytest.mark.parametrize(("version", "state"), [((3, 10, 9), "missing"), (sys.version_info[:3], "ok"), ((3, 14, 0), "missing")])
+    def test_judges_the_python(self, version: tuple[int, int, int], state: str) -> None:
+        assert python_finding(version).state == state
+
+
+class TestDev:
+    def test_says_that_nothing_runs(self, tmp_path: Path) -> None:
+        done = in_process("dev", "--status", folder=tmp_path)
+        assert (done.returncode, "nothing runs" in done.stderr) == (ExitCode.UNAVAILABLE, True)
+        assert in_process("dev", "--stop", folder=tmp_path).returncode == ExitCode.OK
+
+    def test_deletes_nothing_unasked(self, tmp_path: Path) -> None:
+        data = tmp_path / "state" / "postgres"
+        data.mkdir(parents=True)
+        refused = in_process("dev", "--reset", "--state-dir", "state", folder=tmp_path)
+        assert (refused.returncode, data.exists()) == (ExitCode.REFUSED, True)
+        agreed = in_process("dev", "--reset", "--yes", "--state-dir", "state", folder=tmp_path)
+        assert (agreed.returncode, data.exists()) == (ExitCode.OK, False)
+
+    def test_refuses_options_that_exclude_each_other(self, tmp_path: Path) -> None:
+        assert in_process("dev", "--stop", "--detach", folder=tmp_path).returncode == ExitCode.USAGE
+
+
+class TestParts:
+    @pytest.mark.parametrize(
+        ("part", "setting"), [("worker", "DATABASE_URL"), ("gateway", "DATABASE_URL"), ("migrate", "STANDFAST_DATABASE_OWNER_URL")]
+    )
+    def test_name_the_setting_they_lack(self, part: str, setting: str, tmp_path: Path) -> None:
+        done = in_process(part, folder=tmp_path)
+        assert (done.returncode, "Traceback" in done.stderr) == (ExitCode.USAGE, False)
+        assert f"{setting} is not set" in done.stderr + done.stdout

@@ -1,0 +1,1 @@
+"""Recorded histories, replayed against the code as it is now."""

@@ -1,0 +1,1 @@
+"""The run workflow on a real Temporal server and a real PostgreSQL."""
