@@ -1,16 +1,8 @@
 """Who calls: `Authorization: Bearer sf_…` against the key store."""
 
-import hashlib
-import hmac
-
 from domain.errors import Unauthenticated
-from domain.principals import Principal, parse_api_key
+from domain.principals import Principal, key_hmac, parse_api_key
 from domain.stores import KeyStore
-
-
-def secret_hmac(pepper: bytes, secret: str) -> bytes:
-    """Return what is stored instead of a key's secret: HMAC-SHA-256(pepper, secret), 32 bytes."""
-    return hmac.new(pepper, secret.encode(), hashlib.sha256).digest()
 
 
 class Authentication:
@@ -32,7 +24,7 @@ class Authentication:
         if scheme.lower() != "bearer":
             raise Unauthenticated(f"the scheme {scheme[:20]!r} is not known here; send Authorization: Bearer sf_…")
         parts = parse_api_key(text.strip())
-        found = await self._keys.authenticate(parts.key_id, secret_hmac(self._pepper, parts.secret))
+        found = await self._keys.authenticate(parts.key_id, key_hmac(self._pepper, parts.secret))
         if found is None:
             raise Unauthenticated("this API key is unknown, expired or revoked")
         return found

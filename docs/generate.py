@@ -1,4 +1,4 @@
-"""Writes the generated parts of the documentation: the tables of rooms, adapters, error codes and settings.
+"""Writes the generated parts of the documentation: the tables of rooms, adapters, error codes, settings and commands.
 
     python -m docs.generate           # rewrite
     python -m docs.generate --check   # only say what is out of date; exit status 1 if anything is
@@ -12,6 +12,8 @@ import re
 import sys
 from pathlib import Path
 
+from cli.main import app
+from cli.reference import commands_table, exit_codes_table
 from domain.errors import StandfastError, error_classes
 from wiring.settings import GROUPS
 
@@ -71,6 +73,8 @@ PARTS = (
     (ROOT / "ARCHITECTURE.md", "adapters", adapters_table),
     (ROOT / "docs" / "errors.md", "errors", errors_table),
     (ROOT / "docs" / "settings.md", "settings", settings_table),
+    (ROOT / "docs" / "cli.md", "commands", lambda: commands_table(app)),
+    (ROOT / "docs" / "cli.md", "exit-codes", exit_codes_table),
 )
 """Each generated part: its file, its name between the markers, and what writes it."""
 

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from domain.errors import InvalidInput
 
-
+_COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _OWN_FORM = re.compile(r'(?:^|":|[\[,])-?(?:\d+[.eE]|\d{16,}|[IN])')
 """Where compact JSON may hold a number that RFC 8785 writes in a form of its own, or refuses: fractions, exponents, 16 digits and more,
 infinities. It also finds some harmless strings, which then take the long way."""
@@ -43,7 +43,7 @@ def _quick_bytes(value: JsonValue) -> bytes | None:
     if not _keys_are_text(value):
         return None
     try:
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        text = _COMPACT.encode(value)
     except (TypeError, ValueError, RecursionError):
         return None
     return text.encode("ascii") if text.isascii() and _OWN_FORM.search(text) is None else None

@@ -153,6 +153,8 @@ def _column_fault(entry: StoredEntry) -> str | None:
         body = json.loads(entry.body)
     except ValueError:
         return "its body is no JSON"
+    if not isinstance(body, dict):
+        return "its body is no JSON object"
     for column in ("kind", "principal", "epoch", "fact_seq", "step", "payload_digest"):
         if body.get(column) != getattr(entry, column):
             return f"its column {column} says {getattr(entry, column)!r} and its body {body.get(column)!r}"
@@ -166,7 +168,7 @@ def _tail_fault(entries: list[StoredEntry]) -> Broken | None:
         if entry.fact_seq != place:
             return Broken(seq=entry.seq, reason=f"fact {place} is missing before fact {entry.fact_seq}")
     for entry in entries:
-        if entry.kind == Kind.RUN_FINISHED and (count := json.loads(entry.body)["data"].get("facts")) not in (None, entry.fact_seq):
+        if entry.kind == Kind.RUN_FINISHED and (count := json.loads(entry.body).get("data", {}).get("facts")) not in (None, entry.fact_seq):
             return Broken(seq=entry.seq, reason=f"the run finished with {count} facts, and this is fact {entry.fact_seq}")
     return None
 

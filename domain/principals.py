@@ -1,6 +1,8 @@
 """Principals, platform roles, and API keys. Pure: secrets come in as values."""
 
 import binascii
+import hashlib
+import hmac
 import re
 from enum import StrEnum
 
@@ -49,6 +51,11 @@ def format_api_key(parts: ApiKeyParts) -> str:
     """Return the key's text, checksum included."""
     stem = f"sf_{parts.environment}_{parts.key_id}_{parts.secret}"
     return stem + checksum(stem)
+
+
+def key_hmac(pepper: bytes, secret: str) -> bytes:
+    """Return what is stored of an API key's secret: HMAC-SHA-256 under the pepper, 32 bytes."""
+    return hmac.new(pepper, secret.encode(), hashlib.sha256).digest()
 
 
 def parse_api_key(text: str) -> ApiKeyParts:

@@ -1,8 +1,7 @@
 """What `standfast dev` needs beside the supervisor: a migrated database with principals and API keys, and the parts' environment."""
 
 import asyncio
-import hashlib
-import hmac
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ from adapters.postgres.schema_version import check_schema_version
 from adapters.postgres.urls import with_role
 from domain.errors import Unavailable
 from domain.ids import CROCKFORD
-from domain.principals import ApiKeyParts, Role, format_api_key
+from domain.principals import ApiKeyParts, Role, format_api_key, key_hmac
 from wiring.dev.config import DevConfig, PreparedDatabase, print_line
 from wiring.keys import InstallationKeys
-from wiring.settings import DatabaseSettings, GatewaySettings, PlatformSettings, TemporalSettings
+from wiring.settings import DatabaseSettings, GatewaySettings, ModelSettings, PlatformSettings, TemporalSettings
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,6 @@ DEV_PRINCIPALS = (
     DevPrincipal("auditor", Role.AUDITOR),
 )
 """One key each in dev.json. The reviewer roles are those of the example."""
-
-
-def key_hmac(pepper: bytes, secret: str) -> bytes:
-    """Return what is stored of an API key's secret: HMAC-SHA-256 under the pepper."""
-    return hmac.new(pepper, secret.encode(), hashlib.sha256).digest()
 
 
 def _letters(raw: bytes, count: int) -> str:
@@ -116,7 +110,15 @@ def dev_config(state_dir: Path, *, environment: Mapping[str, str] | None = None,
         database_url=database.url.get_secret_value() if database.url else None,
         database_owner_url=database.owner_url.get_secret_value() if database.owner_url else None,
         gateway_port=gateway.port,
-        environment=dict(environment or {}),
+        environment={**_example_script(), **(environment or {})},
         offline=platform.offline,
         progress=progress,
     )
+
+
+def _example_script() -> dict[str, str]:
+    """The example's scripted model, so that its definition also runs on a plain development stack; a setting of one's own wins."""
+    script = Path(__file__).parents[1] / "examples" / "delay_claim" / "scripts" / "claim-reviewer.yaml"
+    if ModelSettings().scripts or not script.exists():
+        return {}
+    return {"STANDFAST_SCRIPTS": json.dumps({"claim-reviewer": str(script)})}

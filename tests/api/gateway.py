@@ -15,13 +15,12 @@ from pydantic import JsonValue
 
 from adapters.definitions.yaml_reader import YamlBundleReader
 from api.app import create_app
-from api.authentication import secret_hmac
 from api.deps import GatewayDeps
 from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.compile import compile_program
 from domain.effects import Carrier, EffectClass
 from domain.ids import CROCKFORD, format_id
-from domain.principals import ApiKeyParts, Principal, Role, format_api_key
+from domain.principals import ApiKeyParts, Principal, Role, format_api_key, key_hmac
 from domain.registry import DefinitionDraft
 from domain.runs import ApprovalProjection, Projection, RunStatus, TaskProjection
 from domain.stores import RunRow
@@ -106,7 +105,7 @@ class Gateway:
             self.stores.keys.create(
                 tenant,
                 key_id=key_id,
-                secret_hmac=secret_hmac(PEPPER, secret),
+                secret_hmac=key_hmac(PEPPER, secret),
                 principal=principal,
                 name=who,
                 role=role,

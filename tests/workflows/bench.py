@@ -149,10 +149,10 @@ class LiveRun:
 
         return await until(look)
 
-    def decision(self, approval: OpenApproval, *, verdict: str = "approve", by: str = REVIEWER, **more: object) -> Decision:
+    def decision(self, opened: OpenApproval, *, verdict: str = "approve", by: str = REVIEWER, **more: object) -> Decision:
         """Build a decision with the gateway's attestation."""
         said = {"decision_id": format_id("dec", secrets.token_bytes(16)), "verdict": verdict, "principal": by, "comment": ""}
-        bare = Decision.model_validate({**said, "approval": approval.approval, "digest": approval.digest, **more})
+        bare = Decision.model_validate({**said, "approval": opened.approval, "digest": opened.digest, **more})
         mark = attest(self.bench.keys.attestation, tenant=self.bench.tenant, run=self.run, decision=bare)
         return bare.model_copy(update={"attestation": mark})
 
