@@ -92,7 +92,9 @@ class _Next(ActivityInboundInterceptor):
 class Attempts:
     """Makes attempts of one effect through the interceptor; each is a new activity attempt, as Temporal's retries are."""
 
-    def __init__(self, effect: Effect, *, journal: EffectJournal | None = None, interceptor: type[JournalInterceptor] = JournalInterceptor) -> None:
+    def __init__(
+        self, effect: Effect, *, journal: EffectJournal | None = None, interceptor: type[JournalInterceptor] = JournalInterceptor
+    ) -> None:
         self.fake = FakeJournal.with_run(TENANT, RUN)
         tokens = itertools.count(1)
         tools = JournalTools(journal=journal or self.fake, clock=lambda: AT, token=lambda: f"token-{next(tokens)}")
@@ -108,10 +110,10 @@ class Attempts:
         heartbeat_s: float | None = None,
         left_s: float | None = None,
         environment: ActivityEnvironment | None = None,
-        number: int | None = None,
+        temporal_run: str = "temporal-1",
     ) -> Receipt:
         """Make the next attempt; `left_s` is what its step's time leaves it."""
-        self.number = number or self.number + 1
+        self.number += 1
         made = environment or ActivityEnvironment()
         whole = timedelta(seconds=left_s) + MARGIN if left_s is not None else None
         made.info = dataclasses.replace(
@@ -120,7 +122,7 @@ class Attempts:
             attempt=self.number,
             heartbeat_timeout=timedelta(seconds=heartbeat_s) if heartbeat_s else None,
             schedule_to_close_timeout=whole,
-            workflow_run_id="temporal-1",
+            workflow_run_id=temporal_run,
         )
         made.on_heartbeat = self._beat
         order = ExecuteActivityInput(fn=self.attempt, args=[given], executor=None, headers={})

@@ -26,7 +26,17 @@ class TestId:
             format_id(prefix, raw)
 
     @pytest.mark.parametrize(
-        "text", ["", "run_", "run_" + "0" * 25, "run_" + "0" * 27, "run_" + "i" * 26, "RUN_" + "0" * 26, "apr_" + "0" * 26, "run_" + "0" * 26 + "\n"]
+        "text",
+        [
+            "",
+            "run_",
+            "run_" + "0" * 25,
+            "run_" + "0" * 27,
+            "run_" + "i" * 26,
+            "RUN_" + "0" * 26,
+            "apr_" + "0" * 26,
+            "run_" + "0" * 26 + "\n",
+        ],
     )
     def test_is_refused_when_malformed(self, text: str) -> None:
         with pytest.raises(InvalidId, match="expected run_ and 26 characters"):

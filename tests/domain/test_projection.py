@@ -40,7 +40,9 @@ class TestUnproject:
     def test_gives_an_empty_object_for_nothing(self) -> None:
         assert unproject({}) == {}
 
-    @given(st.recursive(st.integers() | st.text(), lambda inner: st.dictionaries(st.text("abc", min_size=1, max_size=2), inner, max_size=3)))
+    @given(
+        st.recursive(st.integers() | st.text(), lambda inner: st.dictionaries(st.text("abc", min_size=1, max_size=2), inner, max_size=3))
+    )
     def test_undoes_project_for_every_single_path(self, value: JsonValue) -> None:
         assert unproject({"": value}) == value
         if isinstance(value, dict):

@@ -10,7 +10,9 @@ from tests.domain.programs import approve, call, do, program, put, saga, switch
 SETTLE = program(
     saga(
         "s",
-        call("s.reserve", tool="bank.reserve", arguments={"id": "r1"}, undo="bank.release", undo_arguments={"id": "${ self.arguments.id }"}),
+        call(
+            "s.reserve", tool="bank.reserve", arguments={"id": "r1"}, undo="bank.release", undo_arguments={"id": "${ self.arguments.id }"}
+        ),
         call("s.pay", undo="bank.refund", undo_arguments={"payment": "${ self.output.id }"}),
         call("s.notify", tool="mail.send"),
     )

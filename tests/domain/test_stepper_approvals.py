@@ -52,7 +52,9 @@ class TestApproval:
         assert (command.arguments, command.approval) == ({"amount": 80, "note": 1}, approval)
 
     def test_never_evaluates_a_bound_argument_again(self) -> None:
-        again = program(approve("gate", binds=["pay"]), put("late", 500), call("pay", arguments={"amount": "${ has(steps.late) ? 500 : 80 }"}))
+        again = program(
+            approve("gate", binds=["pay"]), put("late", 500), call("pay", arguments={"amount": "${ has(steps.late) ? 500 : 80 }"})
+        )
         play = Play(again)
         play.decide("gate", "approve")
         assert play.calling("pay").arguments == {"amount": 80}
@@ -158,7 +160,8 @@ class TestAttestation:
         assert attested(self.KEY, tenant="acme", run="run_1", decision=said)
 
     @pytest.mark.parametrize(
-        "change", [{"verdict": "reject"}, {"principal": "prn_other"}, {"approval": "apr_x"}, {"digest": "0"}, {"comment": "x"}, {"decision_id": "d"}]
+        "change",
+        [{"verdict": "reject"}, {"principal": "prn_other"}, {"approval": "apr_x"}, {"digest": "0"}, {"comment": "x"}, {"decision_id": "d"}],
     )
     def test_covers_every_field(self, change: dict[str, str]) -> None:
         mark = attest(self.KEY, tenant="acme", run="run_1", decision=DECISION)

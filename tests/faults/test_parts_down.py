@@ -63,3 +63,12 @@ class TestPartMissingAtTheStart:
         )
         assert ended.returncode == code, ended.stderr
         assert said in ended.stderr
+
+    def test_the_worker_says_that_no_temporal_server_answers(self, payouts: Payouts, tmp_path: Path) -> None:
+        given = {"DATABASE_URL": payouts.stack.dev["database_url"], "TEMPORAL_ADDRESS": "127.0.0.1:1", "STANDFAST_STATE_DIR": str(tmp_path)}
+        environment = {**os.environ, "STANDFAST_LOG_FORMAT": "json", **given}
+        ended = subprocess.run(
+            [sys.executable, "worker.py"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90, check=False
+        )
+        assert ended.returncode == 6, ended.stderr
+        assert "TEMPORAL_ADDRESS" in ended.stderr

@@ -19,7 +19,7 @@ class TestRowChangedByHand:
         ("statement", "seq"),
         [
             (
-                "UPDATE ledger_entries SET body = convert_to(replace(convert_from(body, 'UTF8'), 'settle', 'sattle'), 'UTF8') WHERE run = %s AND seq = 5",
+                "UPDATE ledger_entries SET body = overlay(body placing 'x'::bytea from 9 for 1) WHERE run = %s AND seq = 5",
                 5,
             ),
             ("UPDATE ledger_entries SET principal = 'prn_00000000000000000000000000' WHERE run = %s AND seq = 3", 3),

@@ -11,7 +11,9 @@ from sagas.undo import Answer, unwind
 NO = Failure(code="tool-failed", detail="the bank says no")
 
 
-def entry(step: str, *, known: Literal["happened", "unknown"] = "happened", if_unknown: Literal["compensate", "ask"] = "ask") -> RenderedUndo:
+def entry(
+    step: str, *, known: Literal["happened", "unknown"] = "happened", if_unknown: Literal["compensate", "ask"] = "ask"
+) -> RenderedUndo:
     """Build a compensation."""
     return RenderedUndo(step=step, tool=f"undo.{step}", known=known, if_unknown=if_unknown)
 

@@ -161,9 +161,7 @@ class TestDoubleSubmit:
             run = await bench.start(GATED)
             decision = run.decision(await run.approval())
         with pytest.raises(WorkflowUpdateRPCTimeoutOrCancelledError):
-            await run.handle.execute_update(
-                DECIDE_APPROVAL, decision, id=decision.decision_id, rpc_timeout=timedelta(milliseconds=300)
-            )
+            await run.handle.execute_update(DECIDE_APPROVAL, decision, id=decision.decision_id, rpc_timeout=timedelta(milliseconds=300))
         async with bench.worker(payer()):
             assert (await run.decide(decision)).decided_by == REVIEWER
             await run.handle.result()

@@ -30,7 +30,6 @@ class TestContinueAsNew:
 
     async def test_keeps_what_a_saga_would_undo(self, bench: Bench) -> None:
 
-
         given = program(saga("s", *(call(f"s.c{n}", undo="bank.refund") for n in range(5)), call("s.last", tool="mail.send")))
         refund = ScriptedTool("bank.refund")
         async with bench.running(

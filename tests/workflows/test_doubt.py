@@ -61,8 +61,6 @@ class TestInDoubt:
                 task = await run.task("in_doubt")
                 return task.projection.task if task.projection.task != first.projection.task else None
 
-
-
             assert await until(other)
             await run.complete(await run.task("in_doubt"), "happened", output={"transfer": "t3"})
             assert (await run.handle.result()).output == {"transfer": "t3"}
@@ -75,8 +73,6 @@ class TestInDoubt:
 
             async def undo_task() -> bool:
                 return (await run.task("in_doubt")).projection.call == "compensate"
-
-
 
             await until(undo_task)
             await run.complete(await run.task("in_doubt"), "happened")

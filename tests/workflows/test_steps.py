@@ -12,7 +12,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 class TestRun:
     async def test_succeeds_with_the_output_of_its_steps(self, bench: Bench) -> None:
-        given = program(put("a", "${ input.n + 1 }"), call("pay", arguments={"x": "${ steps.a.output }"}), output="${ steps.pay.output.id }")
+        given = program(
+            put("a", "${ input.n + 1 }"), call("pay", arguments={"x": "${ steps.a.output }"}), output="${ steps.pay.output.id }"
+        )
         pay = ScriptedTool("bank.pay", {"id": 7})
         async with bench.running(given, pay) as run:
             assert (await run.handle.result()).output == 7
