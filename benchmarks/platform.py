@@ -54,7 +54,11 @@ class InstantTool:
 
 
 def program_of(steps: int) -> Program:
-    """Return the compiled program of `steps` tool calls in sequence; each evaluates one expression, the output another."""
+    """Return the compiled program of `steps` tool calls in sequence; each evaluates one expression, the output another.
+
+    Raises:
+        AssertionError: the definition has mistakes.
+    """
     calls = "".join(f'  - s{number}: {{call: bench.instant, with: {{n: "${{ input.n }}"}}}}\n' for number in range(steps))
     text = (
         f"standfast: 1\nname: bench-{steps}\nversion: 1.0.0\n"
@@ -76,7 +80,8 @@ class Platform:
 
     async def accept(self, program: Program) -> RunInput:
         """Do the gateway's part, which is not measured: the row of a new run, and the start input made of it."""
-        run, given = new_id("run"), {"n": 1}
+        run = new_id("run")
+        given: dict[str, JsonValue] = {"n": 1}
         await self.storage.runs.accept(
             NewRun(
                 tenant=TENANT,

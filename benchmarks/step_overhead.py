@@ -85,7 +85,9 @@ def load() -> str:
 
 async def run(options: argparse.Namespace) -> None:
     """Measure each number of steps and print it."""
-    print(f"Python {machine.python_version()}, temporalio {version('temporalio')}, psycopg {version('psycopg')}, uvloop {version('uvloop')}")
+    print(
+        f"Python {machine.python_version()}, temporalio {version('temporalio')}, psycopg {version('psycopg')}, uvloop {version('uvloop')}"
+    )
     print(load())
     async with servers() as there, platform(there) as ours:
         bare = plain_client(ours.link)

@@ -66,7 +66,11 @@ class DerivedDataKeys:
         if not key_ids or not all(0 < len(key_id) < 64 and key_id.isascii() for key_id in key_ids):
             raise InvalidInput(f"key ids are 1 to 63 ASCII characters and there is at least one, not {key_ids!r}")
         self._key_ids = key_ids
-        self._derived = lru_cache(maxsize=_TENANTS_CACHED)(lambda tenant, key_id: derive_key(master_key, "data-key", tenant, key_id))
+
+        def derived(tenant: str, key_id: str) -> bytes:
+            return derive_key(master_key, "data-key", tenant, key_id)
+
+        self._derived = lru_cache(maxsize=_TENANTS_CACHED)(derived)
 
     def current(self, tenant: str) -> str:
         """Return the newest key id; the same for every tenant."""

@@ -1,17 +1,21 @@
 """Each bug planted in workflow code, stepper or interceptor is caught by a scenario that the real one passes (JOURNAL §1, §2, §9)."""
 
 import asyncio
+import dataclasses
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.exceptions import ApplicationError
 
 from activities.interceptor import JournalInterceptor
+from adapters.postgres.keys import PostgresKeyStore
 from domain.approval import Decision
 from domain.effects import EffectClass, Intent, IntentVerdict
 from domain.errors import JournalError
+from domain.principals import Principal
 from domain.provider import ModelToolCall
 from domain.stepper import Stepper
 from tests.activities.bench import Attempts, envelope, paying
@@ -20,7 +24,7 @@ from tests.domain.programs import agent, approve, call, pinned, program, saga
 from tests.fake_provider import FakeProvider, answered, calling
 from tests.faults.planted import workflow_bugs as planted
 from tests.faults.planted.stepper_bugs import KeyFromTemporalsRun, RegistersAfter
-from tests.workflows.bench import REVIEWER, Bench, LiveRun, ScriptedTool
+from tests.workflows.bench import OTHER_REVIEWER, REVIEWER, Bench, Gate, LiveRun, ScriptedTool
 from workflows.messages import DECIDE_APPROVAL, DecisionResult
 from workflows.run import RunWorkflow
 
@@ -78,12 +82,9 @@ async def facts_before_a_crash(bench: Bench, workflow: type) -> None:
     """What a crashed workflow task wrote must be what the run then remembers."""
     async with bench.worker(workflow=workflow):
         run = await bench.start(program(approve("gate")))
-        crashed = asyncio.create_task(run.failure())
-        opened = asyncio.create_task(run.approval())
-        await asyncio.wait([crashed, opened], return_when=asyncio.FIRST_COMPLETED)
-        assert opened.done(), f"the run failed: {crashed.result()}"
-        await run.decide(run.decision(await opened))
-        assert await crashed is None
+        answer = await answer_of(run, run.decision(await run.approval()))
+        assert isinstance(answer, DecisionResult)
+        assert await run.failure() is None
         assert "platform:fact:diverged" not in await run.kinds()
 
 
@@ -98,13 +99,39 @@ async def role_revoked_before_the_decision_is_handled(bench: Bench, workflow: ty
         assert isinstance(answer, WorkflowUpdateFailedError)
 
 
+class SlowKeys:
+    """The real keys; about one reviewer they answer only when `answers` is set."""
+
+    def __init__(self, real: PostgresKeyStore, slow: str) -> None:
+        self._real = real
+        self._slow = slow
+        self.answers = asyncio.Event()
+
+    async def principal(self, tenant: str, principal: str) -> Principal:
+        """Return the principal, late."""
+        if principal == self._slow:
+            await self.answers.wait()
+        return await self._real.principal(tenant, principal)
+
+
 async def continue_as_new_beside_an_update(bench: Bench, workflow: type) -> None:
-    """Whoever decides gets the answer, although the history is long enough to continue as new."""
-    async with bench.worker(ScriptedTool("bank.pay"), workflow=workflow):
+    """Whoever decides gets the answer, although the run could continue as new meanwhile."""
+    keys, gate = SlowKeys(bench.storage.keys, OTHER_REVIEWER), Gate()
+    slow = dataclasses.replace(bench, storage=dataclasses.replace(bench.storage, keys=keys))
+    async with slow.worker(ScriptedTool("bank.pay", gate), workflow=workflow):
         run = await bench.start(program(approve("gate"), call("a"), call("b")), history_max=14)
-        answer = await answer_of(run, run.decision(await run.approval()))
-        assert isinstance(answer, DecisionResult)
+        approval = await run.approval()
+        late = asyncio.create_task(answer_of(run, run.decision(approval, by=OTHER_REVIEWER)))
+        await run.waits_for_event("WORKFLOW_EXECUTION_UPDATE_ACCEPTED")
+        assert isinstance(await answer_of(run, run.decision(approval)), DecisionResult)
+        await gate.reached.wait()
+        keys.answers.set()
+        gate.opened.set()
+        answer = await late
         await run.handle.result()
+        assert isinstance(answer, WorkflowUpdateFailedError)
+        assert isinstance(answer.cause, ApplicationError)
+        assert answer.cause.type == "approval-closed"
 
 
 async def answer_of(run: LiveRun, decision: Decision) -> DecisionResult | Exception:
@@ -156,6 +183,7 @@ WORKFLOWS: dict[str, tuple[Scenario, type, type]] = {
 
 
 class TestPlantedInTheWorkflow:
+    @pytest.mark.filterwarnings("ignore::temporalio.workflow.UnfinishedUpdateHandlersWarning")
     @pytest.mark.parametrize("name", WORKFLOWS)
     async def test_is_caught(self, name: str, bench: Bench) -> None:
         scenario, right, wrong = WORKFLOWS[name]

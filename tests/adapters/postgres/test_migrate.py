@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from psycopg import conninfo
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
@@ -97,6 +99,12 @@ class TestMigrate:
 
 
 class TestSchemaVersion:
+    def test_newest_is_the_head_that_alembic_finds(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", "adapters.postgres:migrations")
+        config.set_main_option("path_separator", "os")
+        assert newest_revision() == ScriptDirectory.from_config(config).get_current_head()
+
     async def test_of_an_empty_database_asks_for_a_migration(self, empty: str) -> None:
         async with Database(empty) as db:
             with pytest.raises(Unavailable, match="standfast migrate"):

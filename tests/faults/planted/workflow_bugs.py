@@ -164,7 +164,9 @@ class HastyRun(_Variant):
         """Run."""
         return await super().run(given)
 
-    def _may_continue_as_new(self, commands: list[Command]) -> bool:
+    async def _maybe_continue_as_new(self, commands: list[Command]) -> None:
         long = workflow.info().get_current_history_length() > (self._given.history_max or 0)
         quiet = len(self.state.pending) == len(commands) and not self._running
-        return long and quiet and not any(isinstance(command, Unwind | AskApproval) for command in commands)
+        if long and quiet and not any(isinstance(command, Unwind | AskApproval) for command in commands):
+            carried = self.state.model_dump(mode="json")
+            workflow.continue_as_new(self._given.model_copy(update={"epoch": self.state.epoch + 1, "state": carried}))

@@ -189,9 +189,9 @@ class TestFailedStart:
         assert not dev_file(tmp_path).exists()
 
     async def test_says_which_part_stays_silent(self, tmp_path: Path) -> None:
-        config = replace(dev_config(tmp_path), worker_argv=python_argv("import signal; signal.pause()"), ready_seconds_max=1.0)
+        config = replace(dev_config(tmp_path), worker_argv=python_argv("import signal; signal.pause()"), ready_seconds_max=6.0)
 
-        with pytest.raises(ChildFailedError, match="worker was not ready within 1 s"):
+        with pytest.raises(ChildFailedError, match="worker was not ready within 6 s"):
             async with running_stack(config):
                 pass
 

@@ -1,0 +1,182 @@
+"""The activity that calls a tool: schemas, keys, references, and the approval compared just before the effect."""
+
+import asyncio
+
+import pytest
+from pydantic import JsonValue
+
+from activities.effects import ToolActivities, effect_key
+from domain.approval import BoundCall, approval_digest
+from domain.effects import EffectClass
+from domain.envelope import Envelope
+from domain.errors import NotFound, StaleDigest, ToolAnswerInvalid, ToolFailed
+from domain.provider import Message, ModelToolCall
+from domain.runs import ApprovalProjection
+from domain.stores import ApprovalRow
+from domain.tools import Tool, ToolCall, ToolSpec
+from tests.activities.bench import RUN, TENANT, envelope
+from tests.fakes_stores import FakeStores
+
+CALLS = [BoundCall(step="pay", tool="bank.pay", version="1.0.0", arguments={"amount": 80})]
+
+
+class FakeBank:
+    """A bank of one tool that remembers its calls; it is a tool box and declared tools too."""
+
+    def __init__(self, answer: JsonValue = None) -> None:
+        self.answer: JsonValue = {"id": "p1"} if answer is None else answer
+        self.calls: list[ToolCall] = []
+        self.declarations: list[dict[str, JsonValue]] = []
+        self.spec = ToolSpec(
+            name="bank.pay",
+            version="1.0.0",
+            description="pays",
+            input_schema={"type": "object", "properties": {"amount": {"type": "integer"}}, "required": ["amount"]},
+            output_schema={"type": "object", "required": ["id"]},
+            effect_class=EffectClass.MONEY,
+        )
+
+    def specs(self) -> list[ToolSpec]:
+        """Return the one."""
+        return [self.spec]
+
+    def find(self, name: str, version: str) -> Tool:
+        """Return the one.
+
+        Raises:
+            ToolFailed: it is another.
+        """
+        if (name, version) != (self.spec.name, self.spec.version):
+            raise ToolFailed(f"this worker has no tool {name}")
+        return self
+
+    def tool(self, declaration: dict[str, JsonValue]) -> Tool:
+        """Return the one for any declaration."""
+        self.declarations.append(declaration)
+        return self
+
+    async def call(self, call: ToolCall) -> JsonValue:
+        """Remember and answer."""
+        await asyncio.sleep(0)
+        self.calls.append(call)
+        return self.answer
+
+
+def activities(bank: FakeBank, stores: FakeStores | None = None) -> ToolActivities:
+    """Build the activities over fakes."""
+    given = stores or FakeStores()
+    return ToolActivities(tools=bank, declared=bank, approvals=given.approvals, payloads=given.payloads)
+
+
+class TestCallTool:
+    async def test_hands_the_effects_stable_key_outside(self) -> None:
+        bank = FakeBank()
+        receipt = await activities(bank).call_tool(envelope())
+        assert receipt.output == {"id": "p1"}
+        [call] = bank.calls
+        assert call.idempotency_key == effect_key(envelope()).outside_key()
+        assert (call.arguments, call.tenant, call.deadline_s) == ({"amount": 80}, TENANT, 5)
+
+    async def test_refuses_arguments_that_break_the_schema_and_calls_nothing(self) -> None:
+        bank = FakeBank()
+        with pytest.raises(ToolFailed, match="break its schema"):
+            await activities(bank).call_tool(envelope(arguments={"amount": "80"}))
+        assert bank.calls == []
+
+    async def test_tells_when_the_answer_breaks_the_schema(self) -> None:
+        with pytest.raises(ToolAnswerInvalid, match="answered, but its answer breaks its schema"):
+            await activities(FakeBank(answer={"no": "id"})).call_tool(envelope())
+
+    async def test_refuses_a_tool_that_this_worker_lacks(self) -> None:
+        with pytest.raises(ToolFailed, match="has no tool"):
+            await activities(FakeBank()).call_tool(envelope(version="2.0.0"))
+
+    async def test_makes_a_declared_tool_from_its_declaration(self) -> None:
+        bank = FakeBank()
+        await activities(bank).call_tool(envelope(tool="shop.buy", declaration={"name": "shop.buy"}))
+        assert bank.declarations == [{"name": "shop.buy"}]
+
+    async def test_reads_large_arguments_of_a_model_by_reference(self) -> None:
+        bank, stores = FakeBank(), FakeStores()
+        wanted = [ModelToolCall(vendor_id="v", name="bank.pay", arguments={"amount": n}) for n in (1, 2)]
+        reply = Message(role="assistant", tool_calls=wanted).model_dump(mode="json")
+        ref = stores.database.store_payload(TENANT, {"reply": reply})
+        await activities(bank, stores).call_tool(envelope(arguments_from={"ref": ref, "index": 1}))
+        assert bank.calls[0].arguments == {"amount": 2}
+
+
+def approved(state: str = "approved", *, unbound: list[str] | None = None, **tampered: object) -> FakeStores:
+    """Build an inbox with one approval of CALLS; `tampered` changes its row afterwards."""
+    stores = FakeStores()
+    digest = approval_digest(tenant=TENANT, run=RUN, approval="apr_1", step="gate", visit=1, nonce="n", calls=CALLS)
+    projection = ApprovalProjection(
+        approval="apr_1",
+        step="gate",
+        visit=1,
+        title="Pay?",
+        digest=digest,
+        nonce="n",
+        calls=[call.model_dump(mode="json") for call in CALLS],
+        unbound=unbound or [],
+        reviewer_role="payer",
+        exclude_requester=True,
+        requester="prn_a",
+        opened_at="2026-03-01T12:00:00Z",
+        deadline=None,
+    ).model_copy(update=tampered)
+    stores.database.approvals[TENANT, "apr_1"] = ApprovalRow(run=RUN, definition="test", projection=projection, state=state)
+    return stores
+
+
+def bound(**request: JsonValue) -> Envelope:
+    """Build the envelope of the approved payment."""
+    return envelope(**{"approval": "apr_1", **request})
+
+
+class TestBoundCall:
+    async def test_runs_as_it_was_approved(self) -> None:
+        bank = FakeBank()
+        await activities(bank, approved()).call_tool(bound())
+        assert len(bank.calls) == 1
+
+    async def test_may_have_arguments_that_were_left_unbound(self) -> None:
+        bank = FakeBank()
+        await activities(bank, approved(unbound=["pay.note"])).call_tool(bound(arguments={"amount": 80, "note": "late"}))
+        assert len(bank.calls) == 1
+
+    @pytest.mark.parametrize(
+        "stores",
+        [
+            approved("open"),
+            approved("rejected"),
+            approved("withdrawn"),
+            approved("timed_out"),
+            approved(digest="0" * 64),
+            approved(nonce="other"),
+            approved(step="other"),
+            approved(visit=2),
+            approved(calls=[{**CALLS[0].model_dump(mode="json"), "arguments": {"amount": 8000}}]),
+            approved(calls=[]),
+        ],
+    )
+    async def test_is_refused_when_the_inbox_row_says_otherwise(self, stores: FakeStores) -> None:
+        bank = FakeBank()
+        with pytest.raises(StaleDigest, match="nothing was done"):
+            await activities(bank, stores).call_tool(bound())
+        assert bank.calls == []
+
+    @pytest.mark.parametrize("request_", [{"arguments": {"amount": 81}}, {"arguments": {"amount": 80, "payee": "me"}}])
+    async def test_is_refused_with_other_arguments(self, request_: dict[str, JsonValue]) -> None:
+        bank = FakeBank()
+        with pytest.raises(StaleDigest):
+            await activities(bank, approved()).call_tool(bound(**request_))
+        assert bank.calls == []
+
+    async def test_is_refused_when_the_approval_is_gone(self) -> None:
+        with pytest.raises(NotFound):
+            await activities(FakeBank(), FakeStores()).call_tool(bound())
+
+    async def test_after_a_timeout_that_approves_may_only_look(self) -> None:
+        bank = FakeBank()
+        await activities(bank, approved("timed_out")).call_tool(bound(effect_class="read"))
+        assert len(bank.calls) == 1

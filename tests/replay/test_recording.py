@@ -1,0 +1,129 @@
+"""Each branch of the run workflow, run live and replayed at once; a history that is not kept yet is written to `histories/`.
+
+To record anew after a deliberate change of workflow code: delete the files, run this module, and say in the changelog that open
+runs of the old version need the old workers.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from domain.effects import EffectClass, RetryClass
+from domain.errors import ToolFailed, ToolTimedOut
+from domain.provider import ModelToolCall
+from tests.domain.programs import agent, approve, call, pinned, program, put, saga
+from tests.fake_provider import FakeProvider, answered, calling
+from tests.replay.recorded import HISTORIES
+from tests.workflows.bench import Bench, Gate, LiveRun, ScriptedTool
+from workflows.run import RunWorkflow
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SAGA = saga("s", call("s.reserve", tool="bank.reserve", undo="bank.release", if_unknown="compensate"), call("s.pay"))
+
+
+async def plain(bench: Bench) -> LiveRun:
+    """Record a value, a skipped step and a call."""
+    given = program(put("a", "${ input.n }"), call("skipped", when="false"), call("pay"), output="${ steps.a.output }")
+    async with bench.running(given, ScriptedTool("bank.pay")) as run:
+        await run.handle.result()
+    return run
+
+
+async def approved(bench: Bench) -> LiveRun:
+    """Record an approval and the call it is bound to."""
+    given = program(approve("gate", binds=["pay"], timeout_s=3600), call("pay", arguments={"n": "${ input.n }"}))
+    async with bench.running(given, ScriptedTool("bank.pay")) as run:
+        await run.decide(run.decision(await run.approval()))
+        await run.handle.result()
+    return run
+
+
+async def timed_out(bench: Bench) -> LiveRun:
+    """Record an approval that nobody decides."""
+    async with bench.running(program(approve("gate", timeout_s=24 * 3600, on_timeout="fail"))) as run:
+        await run.approval()
+        await bench.env.fast_forward(run.handle, timedelta(hours=25))
+        assert await run.failure() == "step-timed-out"
+    return run
+
+
+async def undone(bench: Bench) -> LiveRun:
+    """Record a saga that is undone."""
+    tools = [ScriptedTool("bank.reserve"), ScriptedTool("bank.pay", ToolFailed("no")), ScriptedTool("bank.release")]
+    async with bench.running(program(SAGA), *tools) as run:
+        assert await run.failure() == "tool-failed"
+    return run
+
+
+async def cancelled(bench: Bench) -> LiveRun:
+    """Record a cancellation during a call."""
+    gate = Gate()
+    given = program(SAGA, tools=[pinned("bank.pay", heartbeat_s=0.4, timeout_s=20)])
+    async with bench.running(given, ScriptedTool("bank.reserve"), ScriptedTool("bank.pay", gate), ScriptedTool("bank.release")) as run:
+        await gate.reached.wait()
+        await run.handle.cancel()
+        assert await run.failure() == "cancelled"
+    return run
+
+
+async def in_doubt(bench: Bench) -> LiveRun:
+    """Record an effect in doubt that a person settles."""
+    wire = pinned("bank.wire", retry_class=RetryClass.AT_MOST_ONCE)
+    async with bench.running(program(call("wire", tool="bank.wire"), tools=[wire]), ScriptedTool("bank.wire", ToolTimedOut("?"))) as run:
+        await run.complete(await run.task("in_doubt"), "happened", output={"id": 1})
+        await run.handle.result()
+    return run
+
+
+async def judged(bench: Bench) -> LiveRun:
+    """Record an agent with parallel calls, a refused one among them."""
+    note = pinned("notes.read", effect_class=EffectClass.READ)
+    asked = [ModelToolCall(vendor_id=f"v{n}", name=name, arguments={}) for n, name in enumerate(("notes.read", "no.tool", "notes.read"))]
+    provider = FakeProvider(calling(*asked), answered("pay"))
+    given = program(agent("judge", tools=["notes.read"]), tools=[note], output="${ steps.judge.output }")
+    async with bench.worker(ScriptedTool("notes.read", effect_class=EffectClass.READ), provider=provider):
+        run = await bench.start(given)
+        assert (await run.handle.result()).output == "pay"
+    return run
+
+
+async def carried(bench: Bench) -> LiveRun:
+    """Record the last epoch of a run that continued as new."""
+    async with bench.running(program(*(call(f"c{n}") for n in range(5))), ScriptedTool("bank.pay"), history_max=14) as run:
+        await run.handle.result()
+    return run
+
+
+BRANCHES: dict[str, Callable[[Bench], Awaitable[LiveRun]]] = {
+    each.__name__: each for each in (plain, approved, timed_out, undone, cancelled, in_doubt, judged, carried)
+}
+
+
+def keep(path: Path, history: WorkflowHistory) -> None:
+    """Write a history without what names this machine."""
+    told = json.loads(history.to_json())
+    text = json.dumps(_without_identity(told), separators=(",", ":"), sort_keys=True)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _without_identity(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: "worker" if key == "identity" else _without_identity(part) for key, part in value.items()}
+    return [_without_identity(part) for part in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+async def test_a_branch_replays_as_it_ran(name: str, bench: Bench) -> None:
+    run = await BRANCHES[name](bench)
+    history = await run.handle.fetch_history()
+    await Replayer(workflows=[RunWorkflow], data_converter=pydantic_data_converter).replay_workflow(history)
+    path = HISTORIES / f"{name}.json"
+    if not path.exists():
+        keep(path, history)
