@@ -6,8 +6,20 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.attempts import TOOL_KINDS
 from activities.requests import FLUSH_FACTS
-from domain.effects import EffectKey, EffectState, Intent, IntentVerdict, Outcome, OutcomeVerdict, RetryClass
+from activities.run_records import carrier_of
+from domain.effects import (
+    EffectClass,
+    EffectKey,
+    EffectState,
+    Intent,
+    IntentVerdict,
+    Outcome,
+    OutcomeVerdict,
+    RetryClass,
+    request_digest,
+)
 from domain.envelope import Envelope, Receipt
 from domain.errors import Forbidden, StandfastError, ToolFailed, ToolTimedOut, ToolUnavailable, Unavailable
 from tests.activities.bench import KEY, Attempts, details, envelope, fact, passed, paying
@@ -144,10 +156,6 @@ class TestAtMostOnce:
 
 def lost_intent(retry_class: RetryClass = RetryClass.IDEMPOTENT, *, lease_ms: int) -> Intent:
     """Build the intent of an attempt that died at once."""
-    from activities.attempts import TOOL_KINDS
-    from activities.run_records import carrier_of
-    from domain.effects import EffectClass, request_digest
-
     given = envelope()
     return Intent(
         carrier=carrier_of(given),

@@ -130,7 +130,8 @@ def approved(state: str = "approved", *, unbound: list[str] | None = None, **tam
 
 def bound(**request: JsonValue) -> Envelope:
     """Build the envelope of the approved payment."""
-    return envelope(**{"approval": "apr_1", **request})
+    given = envelope()
+    return given.model_copy(update={"request": {**given.request, "approval": "apr_1", **request}})
 
 
 class TestBoundCall:

@@ -67,6 +67,31 @@ def changed(place: int, **fields: object) -> Tamper:
     return lambda entries: [e.model_copy(update=fields) if n == place else e for n, e in enumerate(entries)]
 
 
+def without(place: int) -> Tamper:
+    """Return a tampering that takes out one entry."""
+    return lambda entries: entries[:place] + entries[place + 1 :]
+
+
+def swapped(entries: list[StoredEntry]) -> list[StoredEntry]:
+    """Swap two entries."""
+    return [entries[0], entries[2], entries[1], *entries[3:]]
+
+
+def anew(tamper: Tamper) -> Tamper:
+    """Return a tampering after which all hashes are made anew."""
+    return lambda entries: rechained(tamper(entries))
+
+
+def other_end(entries: list[StoredEntry]) -> list[StoredEntry]:
+    """Replace the end by one that commits another number of facts."""
+    return [*entries[:4], *chain(body(Kind.RUN_FINISHED, 2, facts=3))]
+
+
+def no_tail(entries: list[StoredEntry]) -> list[StoredEntry]:
+    """Cut the end off."""
+    return entries[:4]
+
+
 class TestVerification:
     def test_passes_a_chain_that_holds(self) -> None:
         verdict = verify_entries(GOOD, head=(5, GOOD[-1].hash))
@@ -84,17 +109,17 @@ class TestVerification:
             (changed(2, run="run_2"), 3, "its hash does not fit"),
             (changed(2, hash=bytes(32)), 3, "its hash does not fit"),
             (changed(3, prev=bytes(32)), 4, "its previous hash"),
-            (lambda entries: entries[:2] + entries[3:], 3, "entry 3 is missing"),
-            (lambda entries: [entries[0], entries[2], entries[1], *entries[3:]], 2, "entry 2 is missing"),
+            (without(2), 3, "entry 3 is missing"),
+            (swapped, 2, "entry 2 is missing"),
             (changed(3, kind=Kind.TOOL_FAILED), 4, "its column kind"),
             (changed(3, principal="prn_b"), 4, "its column principal"),
             (changed(3, epoch=2), 4, "its column epoch"),
             (changed(3, fact_seq=9), 4, "its column fact_seq"),
             (changed(3, step="other"), 4, "its column step"),
             (changed(3, payload_digest="0"), 4, "its column payload_digest"),
-            (lambda entries: rechained(changed(3, body=b"{")(entries)), 4, "its body is no JSON"),
-            (lambda entries: rechained([e for e in entries if e.fact_seq != 1]), 4, "fact 1 is missing"),
-            (lambda entries: rechained([*entries[:4], *chain(body(Kind.RUN_FINISHED, 2, facts=3))]), 5, "finished with 3 facts"),
+            (anew(changed(3, body=b"{")), 4, "its body is no JSON"),
+            (anew(without(1)), 4, "fact 1 is missing"),
+            (anew(other_end), 5, "finished with 3 facts"),
         ],
     )
     def test_names_the_first_wrong_entry(self, tamper: Tamper, seq: int, reason: str) -> None:
@@ -103,7 +128,7 @@ class TestVerification:
         assert broken.seq == seq
         assert reason in broken.reason
 
-    @pytest.mark.parametrize("tamper", [lambda entries: entries[:4], lambda entries: rechained(entries[:3] + entries[4:])])
+    @pytest.mark.parametrize("tamper", [no_tail, anew(without(3))])
     def test_finds_a_missing_tail_by_the_runs_head(self, tamper: Tamper) -> None:
         broken = verify_entries(tamper(GOOD), head=(5, GOOD[-1].hash)).broken
         assert broken is not None

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -25,7 +24,7 @@ from tests.fake_provider import FakeProvider, answered, calling
 from tests.faults.planted import workflow_bugs as planted
 from tests.faults.planted.stepper_bugs import KeyFromTemporalsRun, RegistersAfter
 from tests.workflows.bench import OTHER_REVIEWER, REVIEWER, Bench, Gate, LiveRun, ScriptedTool
-from workflows.messages import DECIDE_APPROVAL, DecisionResult
+from workflows.messages import DecisionResult
 from workflows.run import RunWorkflow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -152,7 +151,8 @@ async def send_again(run: LiveRun, decision: Decision) -> DecisionResult:
 
 async def send_anew(run: LiveRun, decision: Decision) -> DecisionResult:
     """The bug: take a timeout for "never decided" and decide anew."""
-    return await run.decide(run.decision((await run.state()).approvals[0], decision_id=f"dec_{secrets.token_hex(13)}"[:30], verdict=decision.verdict))
+    asked = (await run.state()).approvals[0]
+    return await run.decide(run.decision(asked, verdict=decision.verdict))
 
 
 async def double_submit_over_a_timeout(bench: Bench, send: Send) -> None:
@@ -161,7 +161,7 @@ async def double_submit_over_a_timeout(bench: Bench, send: Send) -> None:
         run = await bench.start(program(approve("gate"), approve("last")))
         decision = run.decision(await run.approval())
     with pytest.raises(WorkflowUpdateRPCTimeoutOrCancelledError):
-        await run.handle.execute_update(DECIDE_APPROVAL, decision, id=decision.decision_id, rpc_timeout=timedelta(milliseconds=300))
+        await run.decide(decision, within=timedelta(milliseconds=300))
     async with bench.worker():
         try:
             answer: object = await send(run, decision)

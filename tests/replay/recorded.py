@@ -1,6 +1,6 @@
 """The histories that are kept, by name: each is one branch of the run workflow. Payloads are plain JSON about made-up claims.
 
-`python -m pytest tests/replay --record` is not needed to test; `tests/replay/test_recording.py` records what is missing.
+`tests/replay/test_recording.py` records what is missing.
 """
 
 from pathlib import Path

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
 from pydantic import JsonValue
@@ -39,6 +40,8 @@ REVIEWER = "prn_reviewer"
 OTHER_REVIEWER = "prn_reviewer_2"
 
 T = TypeVar("T")
+Line = JsonValue | Exception | Callable[[ToolCall], Awaitable[JsonValue]]
+"""A line of a tool's script."""
 
 
 async def until(probe: Callable[[], Awaitable[T | None]], *, seconds: float = 20) -> T:
@@ -57,7 +60,7 @@ class ScriptedTool:
     def __init__(
         self,
         name: str,
-        *script: object,
+        *script: Line,
         effect_class: EffectClass = EffectClass.MONEY,
         retry_class: RetryClass = RetryClass.IDEMPOTENT,
         output_schema: dict[str, JsonValue] | None = None,
@@ -77,12 +80,12 @@ class ScriptedTool:
     async def call(self, call: ToolCall) -> JsonValue:
         """Play the next line."""
         self.calls.append(call)
-        line = self.script.pop(0) if self.script else {}
+        line: Line = self.script.pop(0) if self.script else {}
         if isinstance(line, Exception):
             raise line
         if callable(line):
             return await line(call)
-        return line  # pyright: ignore[reportReturnType] - what is neither an error nor a function is a value
+        return line
 
 
 @dataclass
@@ -156,9 +159,11 @@ class LiveRun:
         mark = attest(self.bench.keys.attestation, tenant=self.bench.tenant, run=self.run, decision=bare)
         return bare.model_copy(update={"attestation": mark})
 
-    async def decide(self, decision: Decision) -> DecisionResult:
+    async def decide(self, decision: Decision, *, within: timedelta | None = None) -> DecisionResult:
         """Send a decision as the gateway does: the update id is the decision's id."""
-        return await self.handle.execute_update(DECIDE_APPROVAL, decision, id=decision.decision_id, result_type=DecisionResult)
+        return await self.handle.execute_update(  # pyright: ignore[reportUnknownMemberType] - the SDK leaves a type argument open
+            DECIDE_APPROVAL, decision, id=decision.decision_id, result_type=DecisionResult, rpc_timeout=within
+        )
 
     async def complete(self, task: TaskRow, resolution: str, *, output: JsonValue = None) -> None:
         """Answer a human task."""
@@ -167,14 +172,14 @@ class LiveRun:
 
     async def failure(self) -> str | None:
         """Wait for the end of a run that shall fail, and return its code; a cancelled run gives `cancelled`."""
-        try:
-            await self.handle.result()
-        except WorkflowFailureError as error:
-            if isinstance(error.cause, CancelledError):
-                return "cancelled"
-            assert isinstance(error.cause, ApplicationError)
-            return error.cause.type
-        return None
+        [ended] = await asyncio.gather(self.handle.result(), return_exceptions=True)
+        if isinstance(ended, RunResult):
+            return None
+        assert isinstance(ended, WorkflowFailureError), ended
+        if isinstance(ended.cause, CancelledError):
+            return "cancelled"
+        assert isinstance(ended.cause, ApplicationError), ended.cause
+        return ended.cause.type
 
     async def kinds(self) -> list[str]:
         """Return the kinds of the run's ledger, in order, after verifying it."""

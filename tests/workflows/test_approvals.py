@@ -13,7 +13,7 @@ from domain.program import Program
 from domain.runs import RunStatus
 from tests.domain.programs import approve, call, pinned, program
 from tests.workflows.bench import OTHER_REVIEWER, REQUESTER, REVIEWER, Bench, LiveRun, ScriptedTool, until
-from workflows.messages import APPROVE, DECIDE_APPROVAL, DecisionResult
+from workflows.messages import APPROVE, DecisionResult
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -161,7 +161,7 @@ class TestDoubleSubmit:
             run = await bench.start(GATED)
             decision = run.decision(await run.approval())
         with pytest.raises(WorkflowUpdateRPCTimeoutOrCancelledError):
-            await run.handle.execute_update(DECIDE_APPROVAL, decision, id=decision.decision_id, rpc_timeout=timedelta(milliseconds=300))
+            await run.decide(decision, within=timedelta(milliseconds=300))
         async with bench.worker(payer()):
             assert (await run.decide(decision)).decided_by == REVIEWER
             await run.handle.result()

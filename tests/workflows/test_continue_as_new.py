@@ -5,7 +5,7 @@ import pytest
 from domain.errors import ToolFailed
 from domain.runs import RunStatus
 from tests.domain.programs import approve, call, program, saga
-from tests.workflows.bench import Bench, ScriptedTool, until
+from tests.workflows.bench import Bench, Line, ScriptedTool, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -16,7 +16,8 @@ EVENTS = 14
 class TestContinueAsNew:
     async def test_goes_on_where_it_was_and_repeats_nothing(self, bench: Bench) -> None:
         given = program(*(call(f"c{n}", arguments={"n": n}) for n in range(6)), output="${ steps.c5.output.n }")
-        pay = ScriptedTool("bank.pay", *({"n": n} for n in range(6)))
+        answers: list[Line] = [{"n": n} for n in range(6)]
+        pay = ScriptedTool("bank.pay", *answers)
         async with bench.running(given, pay, history_max=EVENTS) as run:
             assert (await run.handle.result()).output == 5
             assert [c.arguments for c in pay.calls] == [{"n": n} for n in range(6)]

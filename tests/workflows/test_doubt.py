@@ -7,14 +7,14 @@ from domain.errors import ToolTimedOut
 from domain.program import Program
 from domain.runs import RunStatus
 from tests.domain.programs import call, pinned, program, saga
-from tests.workflows.bench import Bench, ScriptedTool, until
+from tests.workflows.bench import Bench, Line, ScriptedTool, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WIRE = pinned("bank.wire", retry_class=RetryClass.AT_MOST_ONCE)
 
 
-def wiring(*script: object) -> ScriptedTool:
+def wiring(*script: Line) -> ScriptedTool:
     """Build the tool: a transfer that may not be repeated."""
     return ScriptedTool("bank.wire", *script, effect_class=EffectClass.MONEY, retry_class=RetryClass.AT_MOST_ONCE)
 

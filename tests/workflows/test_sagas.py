@@ -6,7 +6,7 @@ from domain.errors import ToolFailed
 from domain.program import Program
 from domain.runs import RunStatus
 from tests.domain.programs import approve, call, pinned, program, saga
-from tests.workflows.bench import Bench, Gate, ScriptedTool
+from tests.workflows.bench import Bench, Gate, Line, ScriptedTool
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -32,7 +32,7 @@ def settle() -> Program:
 class Bank:
     """The tools of `settle`, one log for all."""
 
-    def __init__(self, **scripts: list[object]) -> None:
+    def __init__(self, **scripts: list[Line]) -> None:
         self.log: list[str] = []
         names = ("bank.reserve", "bank.release", "bank.pay", "bank.refund", "mail.send")
         self.tools = [ScriptedTool(name, *scripts.get(name.partition(".")[2], [])) for name in names]
@@ -52,7 +52,7 @@ class TestUndo:
         bank = Bank(send=[ToolFailed("no such address")])
         async with bench.running(settle(), *bank.tools) as run:
             assert await run.failure() == "tool-failed"
-            assert bank.calls == {name: 1 for name in ("bank.reserve", "bank.release", "bank.pay", "bank.refund", "mail.send")}
+            assert bank.calls == dict.fromkeys(("bank.reserve", "bank.release", "bank.pay", "bank.refund", "mail.send"), 1)
             assert bank.of("bank.release").calls[0].arguments == {"id": "r1"}
             effects = await bench.storage.runs.effects_of(bench.tenant, run.run)
             order = [(effect.step, effect.call) for effect in effects]

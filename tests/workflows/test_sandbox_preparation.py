@@ -76,7 +76,7 @@ class TestTheseSandboxes:
         self, name: str, line: str, refuses: Callable[[], WorkflowRunner], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / f"{name}.py").write_text(NAUGHTY.format(line=line), encoding="utf-8")
-        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.syspath_prepend(tmp_path)  # pyright: ignore[reportUnknownMemberType] - pytest leaves its argument untyped
         naughty = importlib.import_module(name)
         with pytest.raises((RestrictedWorkflowAccessError, UnintentionalPassthroughError)):
             prepare(refuses(), naughty.Naughty)

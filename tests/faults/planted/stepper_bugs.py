@@ -7,7 +7,7 @@ from activities.interceptor import JournalInterceptor
 from domain.envelope import Envelope
 from domain.program import Step
 from domain.recorder import Recorder
-from domain.state import Command, Done, Outcome, Undo
+from domain.state import Command, Done, Finish, Outcome, Undo
 from domain.stepper import Stepper
 
 
@@ -23,7 +23,7 @@ class RegistersAfter(Stepper):
             self._late = {step.path: (saga or "", entries.pop())}
 
     def _settle(self, command: Command, outcome: Outcome, recorder: Recorder) -> None:
-        if isinstance(outcome, Done) and (late := getattr(self, "_late", {}).pop(command.step, None)):
+        if isinstance(outcome, Done) and not isinstance(command, Finish) and (late := getattr(self, "_late", {}).pop(command.step, None)):
             self.state.undo[late[0]].append(late[1])
         super()._settle(command, outcome, recorder)
 

@@ -1,0 +1,184 @@
+"""The activity that calls a model: the conversation by reference, calls checked against schemas, answers against theirs."""
+
+import pytest
+from pydantic import JsonValue
+
+from activities.effects import PromptActivities, read_answer
+from domain.canonical import canonical_bytes
+from domain.envelope import Envelope
+from domain.errors import UnknownModel
+from domain.projection import PROJECTED_BYTES_MAX, project
+from domain.provider import CompletionReply, Message, ModelToolCall, StopReason
+from domain.stores import ConversationHead
+from tests.activities.bench import TENANT, envelope
+from tests.fake_provider import FakeProvider, answered, calling
+from tests.fakes_stores import FakeStores
+
+SCHEMA: dict[str, JsonValue] = {"type": "object", "properties": {"amount": {"type": "integer"}}, "required": ["amount"]}
+FIELDS = ["stop", "head", "calls", "problems", "scripted"]
+
+
+class Conversations:
+    """A message store in memory; the digest of a head is its count."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    async def append(self, tenant: str, run: str, conversation: str, head: ConversationHead, messages: list[Message]) -> ConversationHead:
+        """Append after `head`."""
+        del tenant, run, conversation
+        self.messages[head.count :] = messages
+        return ConversationHead(count=len(self.messages), digest=str(len(self.messages)))
+
+    async def load(self, tenant: str, run: str, conversation: str, head: ConversationHead) -> list[Message]:
+        """Return what the head names."""
+        del tenant, run, conversation
+        return self.messages[: head.count]
+
+
+class Prices:
+    """Every model costs a micro-dollar per token, but for one without a price."""
+
+    def cost_usd_micros(self, *, model: str, input_tokens: int, output_tokens: int) -> int | None:
+        """Return the cost."""
+        return None if model == "fake/unpriced" else input_tokens + output_tokens
+
+
+class Desk:
+    """The activity over fakes."""
+
+    def __init__(self, *replies: CompletionReply) -> None:
+        self.provider = FakeProvider(*replies)
+        self.messages = Conversations()
+        self.stores = FakeStores()
+        self.activities = PromptActivities(provider=self.provider, prices=Prices(), messages=self.messages, payloads=self.stores.payloads)
+
+    async def ask(self, *append: dict[str, JsonValue], **request: JsonValue) -> dict[str, JsonValue]:
+        """Ask once and return the stored outcome."""
+        receipt = await self.activities.complete_prompt(prompt(*append, **request))
+        assert isinstance(receipt.output, dict)
+        return receipt.output
+
+
+def prompt(*append: dict[str, JsonValue], **request: JsonValue) -> Envelope:
+    """Build the envelope of a model call with one tool."""
+    tool: JsonValue = {"name": "notes.read", "version": "1.0.0", "description": "reads", "parameters": SCHEMA}
+    asked: dict[str, JsonValue] = {
+        "model": "fake/model",
+        "instructions": "Decide.",
+        "tools": [tool],
+        "output_schema": SCHEMA,
+        "head": {"count": 0, "digest": ""},
+        "append": list(append) or [{"kind": "user", "value": "hello"}],
+        **request,
+    }
+    return envelope().model_copy(update={"request": asked, "project": FIELDS})
+
+
+def wanted(arguments: dict[str, JsonValue] | None, *, raw: str = "", name: str = "notes.read") -> ModelToolCall:
+    """Build a call that the model asks for."""
+    return ModelToolCall(vendor_id="v1", name=name, arguments=arguments, raw_arguments=raw)
+
+
+class TestConversation:
+    async def test_is_extended_by_what_is_new_and_sent_whole(self) -> None:
+        desk = Desk(answered('{"amount": 1}'), answered('{"amount": 2}'))
+        first = await desk.ask({"kind": "user", "value": {"b": 1, "a": "ä"}})
+        ref = desk.stores.database.store_payload(TENANT, first)
+        result = desk.stores.database.store_payload(TENANT, {"seats": 4})
+        head: JsonValue = {"count": 1, "digest": "1"}
+        told: list[dict[str, JsonValue]] = [
+            {"kind": "reply", "ref": ref},
+            {"kind": "tool", "vendor_id": "v1", "ref": result, "error": None},
+            {"kind": "tool", "vendor_id": "v2", "ref": None, "error": "there is no tool 'x' here"},
+        ]
+        second = await desk.ask(*told, head=head)
+        sent = desk.provider.requests[1].messages
+        assert [(m.role, m.text, m.is_error) for m in sent] == [
+            ("user", '{"a": "ä", "b": 1}', False),
+            ("assistant", '{"amount": 1}', False),
+            ("tool", '{"seats": 4}', False),
+            ("tool", "there is no tool 'x' here", True),
+        ]
+        assert second["head"] == {"count": 4, "digest": "4"}
+
+    async def test_is_the_same_when_an_attempt_is_repeated(self) -> None:
+        desk = Desk(answered("x"), answered("x"))
+        assert (await desk.ask())["head"] == (await desk.ask())["head"]
+        assert len(desk.messages.messages) == 1
+
+
+class TestCost:
+    async def test_of_the_reply_is_counted(self) -> None:
+        receipt = await Desk(answered("{}")).activities.complete_prompt(prompt())
+        assert (receipt.usage.input_tokens, receipt.usage.output_tokens, receipt.usage.cost_usd_micros) == (10, 5, 15)
+        assert receipt.usage.model == "fake/model"
+
+    async def test_that_cannot_be_counted_refuses_the_call(self) -> None:
+        desk = Desk(answered("{}"))
+        with pytest.raises(UnknownModel, match="STANDFAST_PRICES"):
+            await desk.ask(model="fake/unpriced")
+        assert desk.provider.requests == []
+
+
+class TestCalls:
+    async def test_that_fit_travel_with_their_arguments(self) -> None:
+        outcome = await Desk(calling(wanted({"amount": 1}))).ask()
+        assert outcome["calls"] == [{"name": "notes.read", "vendor_id": "v1", "problem": None, "arguments": {"amount": 1}}]
+
+    async def test_with_large_arguments_travel_without(self) -> None:
+        outcome = await Desk(calling(wanted({"amount": 1, "text": "x" * 3000}))).ask()
+        [call] = outcome["calls"] if isinstance(outcome["calls"], list) else []
+        assert isinstance(call, dict)
+        assert (call["problem"], call["arguments"]) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("call", "problem"),
+        [
+            (wanted(None, raw='{"amount": '), 'no JSON object: {"amount": '),
+            (wanted({"amount": "much"}), "break the schema: /amount"),
+            (wanted({}), "break the schema"),
+        ],
+    )
+    async def test_that_are_malformed_come_with_the_problem(self, call: ModelToolCall, problem: str) -> None:
+        outcome = await Desk(calling(call)).ask()
+        assert problem in str(outcome["calls"])
+
+    @pytest.mark.parametrize("arguments", [{"amount": 1, "text": "x" * 1900}, {"text": "y" * 1900}, None])
+    async def test_of_a_talkative_model_fit_into_history_all_the_same(self, arguments: dict[str, JsonValue] | None) -> None:
+        outcome = await Desk(calling(*(wanted(arguments, raw="z" * 2000) for _ in range(12)))).ask()
+        assert len(canonical_bytes(project(outcome, FIELDS))) < PROJECTED_BYTES_MAX
+
+
+class TestAnswer:
+    async def test_that_breaks_its_schema_in_many_places_fits_into_history(self) -> None:
+        schema: JsonValue = {"type": "array", "items": {"type": "string", "maxLength": 1, "pattern": "^a*$"}}
+        text = "[" + ",".join('"' + "b" * 400 + '"' for _ in range(60)) + "]"
+        outcome = await Desk(answered(text)).ask(output_schema=schema)
+        assert outcome["problems"]
+        assert len(canonical_bytes(project(outcome, FIELDS))) < PROJECTED_BYTES_MAX
+
+    @pytest.mark.parametrize("stop", [StopReason.REFUSED, StopReason.LENGTH])
+    async def test_is_not_read_when_there_is_none(self, stop: StopReason) -> None:
+        reply = CompletionReply(text="half an ans", stop=stop, model="fake/model", input_tokens=1, output_tokens=1)
+        outcome = await Desk(reply).ask()
+        assert (outcome["stop"], outcome["answer"], outcome["problems"]) == (stop.value, None, [])
+
+    @pytest.mark.parametrize(
+        ("text", "answer", "problem"),
+        [
+            ('{"amount": 3}', {"amount": 3}, None),
+            ('```json\n{"amount": 3}\n```', {"amount": 3}, None),
+            ("I would pay 3.", None, "the answer is no JSON"),
+            ('{"amount": "3"}', {"amount": "3"}, "/amount"),
+            ("", None, "the answer is no JSON"),
+        ],
+    )
+    def test_is_json_that_fits_the_schema(self, text: str, answer: JsonValue, problem: str | None) -> None:
+        got, problems = read_answer(SCHEMA, text)
+        assert got == answer
+        assert (problem or "") in "".join(problems)
+        assert bool(problems) is (problem is not None)
+
+    def test_without_a_schema_is_the_text(self) -> None:
+        assert read_answer(None, "I would pay 3.") == ("I would pay 3.", [])
