@@ -11,6 +11,10 @@ JOURNAL_RETRY = timedelta(seconds=3)
 """Pause before the next attempt when PostgreSQL is away: an outage shall not use up a tool's attempts quickly."""
 
 
+OUTAGE_STEPS = 20
+"""The pause grows with each attempt up to this many times its first length: an hour's outage costs few attempts."""
+
+
 class FailureDetails(Wire):
     """What an activity's failure tells the workflow; facts up to `fact_head` are in the ledger although the activity failed."""
 
@@ -24,7 +28,7 @@ def application_error(error: StandfastError, details: FailureDetails, *, final: 
     """Return the ApplicationError of an error: `type` is its code, retried only where a retry may help and `final` is not set."""
     delay = timedelta(seconds=error.retry_after_s) if error.retry_after_s is not None else None
     if delay is None and isinstance(error, Unavailable):
-        delay = JOURNAL_RETRY
+        delay = JOURNAL_RETRY * min(details.attempt, OUTAGE_STEPS)
     expected = isinstance(error, EffectLeased)
     return ApplicationError(
         error.detail,

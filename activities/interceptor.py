@@ -32,6 +32,7 @@ from domain.errors import (
     ToolTimedOut,
     Unavailable,
 )
+from domain.ledger import Kind
 from domain.projection import project
 
 log = logging.getLogger(__name__)
@@ -183,8 +184,9 @@ class _Attempt:
             raise await self._failed(broke, unknown=True) from error
         finally:
             beat.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beat
+            await asyncio.wait({beat})  # an error of the heartbeat never replaces what the attempt gave
+            if not beat.cancelled() and beat.exception() is not None:
+                log.warning("the heartbeat of %s broke: %s", self._plan.subject, beat.exception())
         self._tools.fault_point("after-effect", self._plan.key.step, self._plan.key.call)
         took = int(1000 * (asyncio.get_running_loop().time() - started))
         return await self._done(receipt, receipt.usage.model_copy(update={"duration_ms": took}))
@@ -225,8 +227,7 @@ class _Attempt:
         final = self._number >= self._plan.max_attempts or not error.retryable
         recorded = {"code": error.code, "detail": error.detail, "retryable": "false" if final else "true"}
         state = EffectState.IN_DOUBT if doubt else EffectState.FAILED
-        kind = "worker:effect:in_doubt" if doubt else self._plan.kinds.failed
-        await self._record(self._outcome(state, kind, error=recorded))
+        await self._record(self._outcome(state, self._kind_of(state), error=recorded))
         if doubt:
             error = EffectInDoubt(f"{self._plan.subject}: {error.detail}")
         return self._error(error, final=final)
@@ -236,7 +237,10 @@ class _Attempt:
         state = EffectState.IN_DOUBT if self._plan.at_most_once else EffectState.FAILED
         error = {"code": RunCancelled.code, "detail": f"{detail}; whether it happened is unknown", "retryable": "true"}
         with contextlib.suppress(ApplicationError):
-            await self._record(self._outcome(state, self._plan.kinds.failed, error=error))
+            await self._record(self._outcome(state, self._kind_of(state), error=error))
+
+    def _kind_of(self, state: EffectState) -> str:
+        return Kind.EFFECT_IN_DOUBT if state is EffectState.IN_DOUBT else self._plan.kinds.failed
 
     def _outcome(
         self,
@@ -262,6 +266,14 @@ class _Attempt:
         )
 
     async def _record(self, outcome: Outcome) -> OutcomeVerdict:
+        """Record the outcome; a cancellation that comes meanwhile does not cut it: what is known of the effect is not lost."""
+        offer = asyncio.create_task(self._offer(outcome))
+        try:
+            return await asyncio.shield(offer)
+        except asyncio.CancelledError:
+            return await offer
+
+    async def _offer(self, outcome: Outcome) -> OutcomeVerdict:
         """Offer the outcome until PostgreSQL takes it: the effect is done, only its record is missing.
 
         Raises:

@@ -74,12 +74,13 @@ def compensation_options(*, deadline: timedelta, heartbeat: timedelta | None) ->
             initial_interval=timedelta(seconds=1),
             backoff_coefficient=2.0,
             maximum_interval=timedelta(minutes=5),
-            maximum_attempts=COMPENSATION_ATTEMPTS,
+            maximum_attempts=0,
         ),
     }
 
 
 COMPENSATION_ATTEMPTS = 30
+"""The compensation's own tries; attempts lost to outages are bounded by `COMPENSATION_BOUND` alone."""
 
 FLUSH_OPTIONS: ActivityOptions = {
     "start_to_close_timeout": timedelta(seconds=30),

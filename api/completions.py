@@ -47,10 +47,11 @@ async def deliver_completion(ports: CompletionPorts, tenant: str, row: TaskRow, 
         Unavailable: not delivered; the row says so, and the sweeper tries again.
     """
     late = row.state == "closed_late"
+    told = "happened" if row.resolution == "done" else "did_not_happen"
     completion = TaskCompletion.model_validate(
         {
             "task": row.projection.task,
-            "resolution": "happened" if late else row.resolution,
+            "resolution": told if late else row.resolution,
             "output": output,
             "principal": row.completed_by or "",
             "late": late,

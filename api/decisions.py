@@ -7,7 +7,7 @@ decided". The decision route and the sweeper share this module.
 from typing import NamedTuple, Protocol
 
 from domain.approval import Decision
-from domain.errors import ApprovalClosed, RunClosed, StandfastError, error_classes
+from domain.errors import ApprovalClosed, RunClosed, StandfastError, Unavailable, error_classes
 from domain.stores import DecisionRow, DecisionState
 from workflows.messages import DecisionResult, RunState
 
@@ -85,8 +85,12 @@ async def deliver_decision(ports: DecisionPorts, row: DecisionRow, *, timeout_s:
         if error.status >= 500:
             return Delivery("stored")
         refused = ApprovalClosed(f"run {row.run} has ended") if isinstance(error, RunClosed) else error
-        if isinstance(refused, ApprovalClosed) and await _taken_before(ports, row):
-            return await _settle(ports, row, Delivery("accepted"))
+        if isinstance(refused, ApprovalClosed):
+            try:
+                if await _taken_before(ports, row):
+                    return await _settle(ports, row, Delivery("accepted"))
+            except Unavailable:  # nobody can say now: it may have been taken, so it is asked again
+                return Delivery("stored")
         return await _settle(ports, row, Delivery("refused", refusal=refused))
     if result is None:
         return Delivery("stored")
@@ -94,9 +98,15 @@ async def deliver_decision(ports: DecisionPorts, row: DecisionRow, *, timeout_s:
 
 
 async def _taken_before(ports: DecisionPorts, row: DecisionRow) -> bool:
-    """Whether this very decision closed the approval: it came by signal, or an earlier answer was lost."""
+    """Whether this very decision closed the approval: it came by signal, or an earlier answer was lost.
+
+    Raises:
+        Unavailable: the run cannot be asked now.
+    """
     try:
         state = await ports.temporal.state(row.tenant, row.run)
+    except Unavailable:
+        raise
     except StandfastError:
         return False
     return any(approval.decision_id == row.decision_id for approval in state.approvals)

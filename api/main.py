@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import signal
+import socket
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -12,7 +14,7 @@ from api.app import create_app
 from api.deps import GatewayDeps
 from api.sweeper import Sweeper
 from api.temporal import TemporalRuns
-from domain.errors import StandfastError, Unavailable
+from domain.errors import InvalidInput, StandfastError, Unavailable
 from wiring.gateway import GatewayParts, gateway_parts
 from wiring.keys import new_id
 from wiring.logs import set_up_logs
@@ -64,14 +66,28 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
     )
 
 
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; the server would end the process without saying which setting to change.
+
+    Raises:
+        InvalidInput: the address is in use, or is none of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        advice = "Set STANDFAST_GATEWAY_PORT to a free port, or stop what uses this one"
+        raise InvalidInput(f"the gateway cannot listen on {host}, port {port}: {reason}. {advice}") from error
+
+
 async def run_gateway(stop: asyncio.Event) -> None:
     """Serve until `stop` is set."""
     async with gateway_parts() as parts:
         deps = gateway_deps(parts)
+        listening = listening_socket(parts.gateway.host, parts.gateway.port)
         config = uvicorn.Config(
             create_app(deps),
-            host=parts.gateway.host,
-            port=parts.gateway.port,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -79,7 +95,7 @@ async def run_gateway(stop: asyncio.Event) -> None:
         )
         server = uvicorn.Server(config)
         sweeper = asyncio.create_task(Sweeper(deps, pause_s=WorkerSettings().sweep_seconds).run())
-        serving = asyncio.create_task(server.serve())
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True

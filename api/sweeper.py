@@ -12,7 +12,7 @@ from api.completions import deliver_completion
 from api.decisions import deliver_decision
 from api.deps import GatewayDeps, instant
 from api.starting import start_accepted
-from domain.errors import StandfastError, Unavailable
+from domain.errors import InvalidDefinition, NotFound, ProjectionTooLarge, ReferenceMissing, Unavailable
 from domain.runs import RunStatus
 from domain.stores import RunRow
 
@@ -28,6 +28,9 @@ IDLE_AFTER_S = 15.0
 """An open run that was quiet this long is compared with Temporal."""
 
 BATCH = 100
+
+NEVER_STARTS = (NotFound, InvalidDefinition, ReferenceMissing, ProjectionTooLarge)
+"""What no later round can mend: the accepted run expires. Anything else is tried again."""
 
 ENDED = {
     "terminated": RunStatus.TERMINATED,
@@ -53,6 +56,8 @@ class Sweeper:
                 await self.round()
             except Unavailable as error:
                 log.warning("the sweeper waits: %s", error.detail)
+            except Exception:  # one row that cannot be read must not end the healing of all others
+                log.exception("a round of the sweeper broke")
             await asyncio.sleep(self._pause_s)
 
     async def round(self) -> None:
@@ -70,9 +75,7 @@ class Sweeper:
                 continue
             try:
                 await start_accepted(self._deps, row)
-            except Unavailable:
-                raise
-            except StandfastError as error:
+            except NEVER_STARTS as error:
                 await self._close(row, RunStatus.EXPIRED, f"{error.code}: {error.detail}"[:500])
 
     async def _deliver_decisions(self, tenant: str) -> None:

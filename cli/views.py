@@ -15,6 +15,9 @@ DEFINITION_COLUMNS = ("NAME", "VERSION", "SHA-256", "REGISTERED")
 
 Fields = list[tuple[str, str | None]]
 
+SCRIPTED_NOTICE = "scripted model: no AI was asked, this output was played from a file"
+"""Stands beside whatever a scripted model wrote."""
+
 
 def dollars(micros: int) -> str:
     """Return integer micro-USD as `$0.001234`."""
@@ -29,6 +32,16 @@ def moment(text: str | None) -> str:
 def compact(value: JsonValue) -> str:
     """Return a value as one line of JSON."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def is_scripted(model: str | None) -> bool:
+    """Whether a model's id names a file that is played, and no AI."""
+    return model is not None and model.startswith("scripted/")
+
+
+def model_text(model: str) -> str:
+    """Return a model's id, marked when it is a scripted model's."""
+    return f"{model} (scripted model)" if is_scripted(model) else model
 
 
 def run_row(run: Run) -> tuple[str, ...]:
@@ -48,7 +61,7 @@ def run_fields(run: Run) -> Fields:
         ("reason", run.reason),
         ("waits for", None if run.closed else run.waits_for),
         ("error", f"{run.error.code}: {run.error.detail}" if run.error else None),
-        ("model", usage.model),
+        ("model", model_text(usage.model) if usage.model else None),
         ("used", used),
         ("started by", run.principal),
         ("started", moment(run.created_at)),
@@ -158,7 +171,9 @@ def _effect_text(effect: Effect) -> str:
     if duration is not None:
         parts.append(f"{duration} ms")
     if effect.model:
-        parts.append(f"{effect.model}  {effect.input_tokens} + {effect.output_tokens} tokens  {dollars(effect.cost_usd_micros)}")
+        parts.append(
+            f"{model_text(effect.model)}  {effect.input_tokens} + {effect.output_tokens} tokens  {dollars(effect.cost_usd_micros)}"
+        )
     if effect.error:
         parts.append(f"{effect.error.code}: {effect.error.detail}")
     return "  ".join(parts)

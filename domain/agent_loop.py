@@ -195,8 +195,11 @@ class AgentLoop:
             project=PROMPT_FIELDS + answers,
             retry=self.step.retry,
             deadline=deadline,
-            summary=f"{self.recorder.summary(self.step.summary, self.step.path)}: {model} (turn {self.agent.turn} of {self.step.max_turns})",
+            summary=f"{self.recorder.summary(self.step.summary, self.step.path)}: {model} ({self._turn_text()})",
         )
+
+    def _turn_text(self) -> str:
+        return f"turn {self.agent.turn} of {self.step.max_turns}"
 
     def _fail(self, failure: Failure) -> None:
         fail_step(self.recorder, self.step, failure)

@@ -9,6 +9,7 @@ import json
 import struct
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -150,14 +151,15 @@ def _chain_fault(entries: list[StoredEntry]) -> Broken | None:
 
 def _column_fault(entry: StoredEntry) -> str | None:
     try:
-        body = json.loads(entry.body)
+        body = cast("object", json.loads(entry.body))
     except ValueError:
         return "its body is no JSON"
     if not isinstance(body, dict):
         return "its body is no JSON object"
+    said = cast("dict[str, object]", body)
     for column in ("kind", "principal", "epoch", "fact_seq", "step", "payload_digest"):
-        if body.get(column) != getattr(entry, column):
-            return f"its column {column} says {getattr(entry, column)!r} and its body {body.get(column)!r}"
+        if said.get(column) != getattr(entry, column):
+            return f"its column {column} says {getattr(entry, column)!r} and its body {said.get(column)!r}"
     return None
 
 

@@ -96,7 +96,7 @@ class Stepper:
 
     def _asked(self, path: str) -> bool:
         """Whether something of this very step is still in flight: it ends before anything is undone or finished."""
-        return any(command.step == path for command in self.state.pending.values() if not isinstance(command, Finish | Unwind))
+        return any(command.step == path for command in self.state.pending.values() if not isinstance(command, Finish))
 
     def note(
         self, tick: Tick, kind: Kind, *, step: str | None = None, principal: str | None = None, data: dict[str, JsonValue] | None = None
@@ -177,9 +177,12 @@ class Stepper:
             return Progress.RUNNING
         progress = self._sequence(step.steps, recorder, saga=step.path)
         if progress is Progress.DONE:
-            hand_over(self.state, step.path, outer)
-            recorder.fact(Kind.SAGA_COMPLETED, step=step.path)
-        elif progress is Progress.FAILED:
+            progress = self._close(step, progress, recorder)  # its `output.as` may fail: what it did is then undone
+            if progress is Progress.DONE:
+                hand_over(self.state, step.path, outer)
+                recorder.fact(Kind.SAGA_COMPLETED, step=step.path)
+                return progress
+        if progress is Progress.FAILED:
             undo = plan_unwind(self.program, self.state, self.run, step.path)
             if undo:
                 recorder.command(Unwind(id=recorder.command_id(step.path, "unwind"), step=step.path, undo=undo))

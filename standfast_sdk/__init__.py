@@ -1,1 +1,1 @@
-"""For people who write Temporal workflows by hand: the platform's blocks as functions, re-exported from the rooms that own them."""
+"""For people who write Temporal workflows by hand: re-exports of the platform's blocks. None is exported yet."""

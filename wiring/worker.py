@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib.metadata import version
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -19,6 +20,7 @@ from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
 from domain.effects import EffectJournal
 from domain.errors import StandfastError
+from domain.expressions import ENGINE
 from domain.provider import LlmProvider, PriceBook
 from wiring.faults import fault_point
 from wiring.keys import InstallationKeys, clock_text, new_token
@@ -43,6 +45,9 @@ from workflows.messages import TASK_QUEUE
 from workflows.run import RunWorkflow
 
 log = logging.getLogger(__name__)
+
+BUILD_ID = f"standfast-{version('standfast')}+{ENGINE}"
+"""What code runs a workflow: our version and the expression engine's (JOURNAL §10). The SDK's own would hash every module for 3 s."""
 
 GRACE = timedelta(seconds=4)
 """How long running activities may finish after a stop; the supervisor kills after 10 s."""
@@ -80,6 +85,7 @@ def build_worker(parts: WorkerParts) -> Worker:
         workflows=parts.workflows,
         activities=[tools.call_tool, prompts.complete_prompt, records.flush_facts, records.check_decision, records.resolve_effect],
         interceptors=[interceptor],
+        build_id=BUILD_ID,
         graceful_shutdown_timeout=GRACE,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
         max_concurrent_activities=200,

@@ -106,7 +106,12 @@ class EffectRunner:
         return None
 
     async def _ask(self, undo: RenderedUndo, kind: str, detail: str) -> Answer:
-        answer = await self._people.ask_person(
-            kind, step=undo.step, visit=1, call="compensate", detail=detail, back_to=RunStatus.COMPENSATING, until_cancelled=False
-        )
-        return answer.resolution if answer is not None else "give_up"
+        while True:
+            answer = await self._people.ask_person(
+                kind, step=undo.step, visit=1, call="compensate", detail=detail, back_to=RunStatus.COMPENSATING, until_cancelled=False
+            )
+            if answer is None:
+                return "give_up"
+            if not answer.late or answer.resolution == "happened":
+                return answer.resolution
+            # The lost attempt told late that it failed: nothing is undone yet, so a person is asked again.

@@ -16,11 +16,12 @@ SURELY_NOT = frozenset(
         "stale-digest",
         "unknown-model",
         "sandbox-unavailable",
-        "reference-missing",
-        "projection-too-large",
     }
 )
-"""Codes that say nothing was done, if they came at the first attempt: an earlier attempt may have done it."""
+"""Codes that say nothing was done, if they came at the first attempt: an earlier attempt may have done it.
+
+Not `projection-too-large` and `reference-missing`: they come when the effect is done and its output cannot be carried on or is gone.
+"""
 
 
 def details_of(error: ActivityError) -> FailureDetails | None:

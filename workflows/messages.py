@@ -64,7 +64,7 @@ class TaskCompletion(Wire):
     """The signal `complete_task`: a person's answer to an effect in doubt.
 
     `resolution` is `happened` (then `output` is the outcome), `did_not_happen` (the effect is done anew) or `give_up` (the step
-    fails). `late` says that the lost attempt's own outcome arrived: the journal already has it.
+    fails). `late` says that the lost attempt's own outcome arrived (`did_not_happen`: it failed): the journal already has it.
     """
 
     task: str

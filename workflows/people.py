@@ -9,7 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from activities.failures import FailureDetails, application_error
 from activities.requests import DecisionRequest
 from domain.approval import Decision, OpenApproval, TakenDecision, refusal
-from domain.errors import StandfastError, Unavailable
+from domain.errors import Forbidden, StandfastError
 from domain.ids import format_id
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStatus, TaskClosure, TaskProjection
 from domain.state import AskApproval, Decided
@@ -67,7 +67,7 @@ class People:
         try:
             live = await self._courier.check_decision(request, approval.step)
         except ActivityError:
-            refuse(Unavailable("the reviewer's roles could not be checked: send the decision again under another id"))
+            refuse(Forbidden("the reviewer's roles could not be checked: send the decision again under another id"))  # final, unlike 503
         if not live.fields.get("ok"):
             raise ApplicationError(str(live.fields.get("detail")), type=str(live.fields.get("code")), non_retryable=True)
         twin = self._known(decision)  # the same decision may have come by update and by signal
@@ -151,6 +151,11 @@ def time_left(deadline: str | None) -> timedelta | None:
     if deadline is None:
         return None
     return max(datetime.fromisoformat(deadline) - workflow.now(), timedelta())
+
+
+def shown(claimed: str) -> str:
+    """Return an id that a raw signal claims, cut to what a fact can hold: anybody may have written it."""
+    return "".join(letter for letter in claimed[:64] if letter.isascii() and letter.isprintable())
 
 
 def refused_error(error: StandfastError) -> ApplicationError:

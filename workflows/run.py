@@ -33,7 +33,7 @@ from workflows.messages import (
     RunState,
     TaskCompletion,
 )
-from workflows.people import People, refused_error
+from workflows.people import People, refused_error, shown
 
 STATUS = SearchAttributeKey.for_keyword("RunStatus")
 HISTORY_MAX = 3000
@@ -137,8 +137,8 @@ class RunWorkflow:
 
     def _note_refusal(self, decision: Decision, error: ApplicationError) -> None:
         if not self.state.finished:
-            data: dict[str, JsonValue] = {"approval": decision.approval, "decision": decision.decision_id, "code": error.type}
-            self._stepper.note(self._tick(), Kind.APPROVAL_REFUSED, principal=decision.principal or None, data=data)
+            data: dict[str, JsonValue] = {"approval": shown(decision.approval), "decision": shown(decision.decision_id), "code": error.type}
+            self._stepper.note(self._tick(), Kind.APPROVAL_REFUSED, principal=shown(decision.principal) or None, data=data)
 
     def _tick(self) -> Tick:
         return Tick(now=now_text(), entropy=workflow.uuid4().hex)

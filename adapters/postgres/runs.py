@@ -134,7 +134,7 @@ class PostgresRunStore:
             return [_run(row) for row in await tx.rows(query, {"tenant": tenant, "seconds": seconds, "limit": limit})]
 
     async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str) -> bool:
-        """Close a row that no workflow code can close any more, with its ledger entry; its open approvals are withdrawn.
+        """Close a row that no workflow code can close any more, with its ledger entry; its open approvals and tasks are withdrawn.
 
         Returns:
             False if it was closed already, or was to expire and has started.
@@ -157,6 +157,11 @@ class PostgresRunStore:
             await _append(tx, tenant, run, body)
             await tx.execute(
                 "UPDATE approvals SET state = 'withdrawn', decided_at = clock_timestamp()"
+                " WHERE tenant_id = %s AND run = %s AND state = 'open'",
+                [tenant, run],
+            )
+            await tx.execute(
+                "UPDATE tasks SET state = 'completed', resolution = 'withdrawn', completed_at = clock_timestamp(), delivered = true"
                 " WHERE tenant_id = %s AND run = %s AND state = 'open'",
                 [tenant, run],
             )

@@ -66,7 +66,10 @@ def runs(
 def result(ctx: typer.Context, run: RunArgument, *, timeout: TimeoutOption = None, json_output: JsonOption = False) -> None:
     """Wait until a run has ended and write its result, which is JSON."""
     del json_output  # the result is JSON in either case
-    show_json(open_client(ctx).runs.handle(run).result(timeout))
+    handle = open_client(ctx).runs.handle(run)
+    outcome: JsonValue = handle.result(timeout)
+    _mark_scripted(handle)
+    show_json(outcome)
 
 
 def cancel(
@@ -122,7 +125,14 @@ def _follow(handle: RunHandle, timeout: float | None, *, json_output: bool) -> N
             note(clean(f"  {views.progress_line(state)}"))
             _advise(state)
     outcome: JsonValue = handle.result(timeout)
+    _mark_scripted(handle)
     show_json({"run": handle.id, "result": outcome} if json_output else outcome)
+
+
+def _mark_scripted(handle: RunHandle) -> None:
+    """Say so when a run's output comes from a scripted model."""
+    if views.is_scripted(handle.read().usage.model):
+        note(views.SCRIPTED_NOTICE)
 
 
 def _advise(state: Run) -> None:

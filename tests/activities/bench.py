@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import cast
 
+import pytest
 from pydantic import JsonValue
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -150,3 +151,10 @@ def details(error: ApplicationError) -> FailureDetails:
 async def passed(seconds: float) -> None:
     """Let real time pass: leases and deadlines run on it."""
     await asyncio.sleep(seconds)
+
+
+async def refused(attempts: Attempts, given: Envelope, **how: object) -> ApplicationError:
+    """Make an attempt that shall fail, and return its error."""
+    with pytest.raises(ApplicationError) as caught:
+        await attempts.attempt(given, **how)  # pyright: ignore[reportArgumentType] - attempt's own keywords
+    return caught.value

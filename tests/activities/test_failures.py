@@ -69,7 +69,9 @@ class TestFailureOf:
     def test_every_sure_code_is_one_of_the_tree(self) -> None:
         assert {cls.code for cls in error_classes()} >= SURELY_NOT
 
-    @pytest.mark.parametrize("code", ["tool-timed-out", "effect-in-doubt", "step-failed", "tool-answer-invalid", None])
+    @pytest.mark.parametrize(
+        "code", ["tool-timed-out", "effect-in-doubt", "step-failed", "tool-answer-invalid", "projection-too-large", None]
+    )
     def test_any_other_failure_is_unknown(self, code: str | None) -> None:
         assert failure_of(activity_error(ApplicationError("no", type=code)), "pay").unknown
 

@@ -58,11 +58,12 @@ class TestCompletion:
         house.temporal.started.clear()
         assert complete(house, task).json()["delivered"] is True
 
-    def test_of_a_late_outcome_says_that_the_journal_has_it(self, house: Gateway) -> None:
-        task = house.open_task(house.start())
-        late = wait_for(house.stores.tasks.get("default", task)).model_copy(update={"state": "closed_late", "delivered": False})
-        wait_for(deliver_completion(house.deps, "default", late, None))
-        assert [(told.resolution, told.late) for told in house.temporal.completions] == [("happened", True)]
+    def test_of_a_late_outcome_says_that_the_journal_has_it_and_which(self, house: Gateway) -> None:
+        task = wait_for(house.stores.tasks.get("default", house.open_task(house.start())))
+        for outcome in ("done", "failed"):
+            late = task.model_copy(update={"state": "closed_late", "resolution": outcome, "delivered": False})
+            wait_for(deliver_completion(house.deps, "default", late, None))
+        assert [(told.resolution, told.late) for told in house.temporal.completions] == [("happened", True), ("did_not_happen", True)]
 
     def test_with_an_output_for_something_that_did_not_happen_is_422(self, house: Gateway) -> None:
         task = house.open_task(house.start())

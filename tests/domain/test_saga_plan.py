@@ -64,6 +64,16 @@ class TestUnwind:
         play.fail("s.pay", "tool-timed-out", unknown=True)
         assert undone(play) == [("s.pay", "unknown"), ("s.reserve", "happened")]
 
+    def test_undoes_what_a_saga_did_whose_own_output_cannot_be_made(self) -> None:
+        play = Play(program(saga("s", call("s.a", undo="undo.a"), output_as="${ self.output.missing }")))
+        play.done("s.a", {})
+        assert undone(play) == [("s.a", "happened")]
+        play.cancel()
+        assert not play.state.finished, "the run waits for its compensations, asked to end or not"
+        play.unwound("s")
+        assert play.state.finished
+        assert play.facts("workflow:saga") == ["workflow:saga:started s", "workflow:saga:compensating s", "workflow:saga:compensated s"]
+
     def test_says_when_arguments_cannot_be_computed(self) -> None:
         play = Play(SETTLE)
         play.done("s.reserve", {})

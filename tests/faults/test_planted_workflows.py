@@ -23,7 +23,7 @@ from tests.domain.programs import agent, approve, call, pinned, program, saga
 from tests.fake_provider import FakeProvider, answered, calling
 from tests.faults.planted import workflow_bugs as planted
 from tests.faults.planted.stepper_bugs import KeyFromTemporalsRun, RegistersAfter
-from tests.workflows.bench import OTHER_REVIEWER, REVIEWER, Bench, Gate, LiveRun, ScriptedTool
+from tests.workflows.bench import OTHER_REVIEWER, REVIEWER, Bench, Gate, LiveRun, ScriptedTool, until
 from workflows.messages import DecisionResult
 from workflows.run import RunWorkflow
 
@@ -80,10 +80,16 @@ async def facts_of_a_lost_branch(bench: Bench, workflow: type) -> None:
 async def facts_before_a_crash(bench: Bench, workflow: type) -> None:
     """What a crashed workflow task wrote must be what the run then remembers."""
     async with bench.worker(workflow=workflow):
-        run = await bench.start(program(approve("gate")))
+        run = await bench.start(program(approve("gate"), approve("last")))
+
+        async def written() -> bool:
+            return "workflow:approval:opened" in await run.kinds()
+
+        await until(written)
+        assert "ACTIVITY_TASK_SCHEDULED" in await run.events(), "the ledger tells what no history holds"
         answer = await answer_of(run, run.decision(await run.approval()))
         assert isinstance(answer, DecisionResult)
-        assert await run.failure() is None
+        await run.handle.terminate()
         assert "platform:fact:diverged" not in await run.kinds()
 
 
@@ -157,16 +163,20 @@ async def send_anew(run: LiveRun, decision: Decision) -> DecisionResult:
 
 async def double_submit_over_a_timeout(bench: Bench, send: Send) -> None:
     """A decision whose answer was lost is answered when it is sent again, and counts once."""
-    async with bench.worker():
+    keys = SlowKeys(bench.storage.keys, REVIEWER)
+    slow = dataclasses.replace(bench, storage=dataclasses.replace(bench.storage, keys=keys))
+    async with slow.worker():
         run = await bench.start(program(approve("gate"), approve("last")))
         decision = run.decision(await run.approval())
-    with pytest.raises(WorkflowUpdateRPCTimeoutOrCancelledError):
-        await run.decide(decision, within=timedelta(milliseconds=300))
-    async with bench.worker():
-        try:
-            answer: object = await send(run, decision)
-        except WorkflowUpdateFailedError as error:
-            answer = error
+        with pytest.raises(WorkflowUpdateRPCTimeoutOrCancelledError):
+            await run.decide(decision, within=timedelta(milliseconds=300))
+        keys.answers.set()
+
+        async def counted() -> bool:
+            return "human:approval:decided" in await run.kinds()
+
+        await until(counted)
+        [answer] = await asyncio.gather(send(run, decision), return_exceptions=True)
         await run.handle.terminate()
         assert isinstance(answer, DecisionResult)
     assert (await run.kinds()).count("human:approval:decided") == 1

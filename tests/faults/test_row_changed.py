@@ -1,9 +1,14 @@
 """A ledger row changed by hand in PostgreSQL, as a superuser can: verification names it."""
 
+import os
+import subprocess
+import sys
+
 import psycopg
 import pytest
 
-from tests.faults.payout import Payouts
+from cli.exit_codes import ExitCode
+from tests.faults.payout import ROOT, Payouts
 
 
 def as_superuser(payouts: Payouts, statement: str, run: str) -> int:
@@ -11,6 +16,14 @@ def as_superuser(payouts: Payouts, statement: str, run: str) -> int:
     with psycopg.connect(payouts.stack.dev["database_owner_url"]) as connection:
         connection.execute("SET session_replication_role = replica")
         return connection.execute(statement.encode(), [run]).rowcount
+
+
+def standfast(payouts: Payouts, *words: str, role: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command line with a role's key, as a person would."""
+    dev = payouts.stack.dev
+    environment = {**os.environ, "STANDFAST_URL": dev["gateway_url"], "STANDFAST_API_KEY": dev["api_keys"][role]}
+    argv = [sys.executable, "-m", "cli.main", *words]
+    return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.timeout(120)
@@ -34,3 +47,6 @@ class TestRowChangedByHand:
         verdict = payouts.verified(run)
         assert not verdict["ok"]
         assert verdict["broken"]["seq"] == seq
+        recomputed = standfast(payouts, "verify", run, role="auditor")
+        assert recomputed.returncode == ExitCode.NOT_VERIFIED, recomputed.stderr
+        assert f"NOT VERIFIED: entry {seq} of {run} is wrong" in recomputed.stdout

@@ -1,5 +1,5 @@
 """Fixtures of the workflow tests: histories are recorded on the same servers."""
 
-from tests.workflows.fixtures import bench, database, migrated_url, temporal
+from tests.workflows.fixtures import bench, database, migrated, temporal
 
-__all__ = ["bench", "database", "migrated_url", "temporal"]
+__all__ = ["bench", "database", "migrated", "temporal"]

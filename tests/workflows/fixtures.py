@@ -11,6 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 from adapters.codec.cipher import TenantCipher
 from adapters.postgres.migrate import migrate
 from adapters.postgres.pool import Database
+from tests.adapters.postgres.databases import MigratedServer
 from tests.servers.postgres import embedded_postgres
 from tests.servers.temporal import DEV_SERVER_EXTRA_ARGS, dev_server_existing_path
 from tests.workflows.bench import Bench
@@ -31,18 +32,18 @@ async def temporal() -> AsyncGenerator[WorkflowEnvironment]:
 
 
 @pytest.fixture(scope="session")
-def migrated_url() -> Iterator[str]:
-    """The app role's address of a migrated database."""
+def migrated() -> Iterator[MigratedServer]:
+    """A migrated database: the superuser's address, to tamper with it, and the app role's."""
     with embedded_postgres() as server:
         url = migrate(server.owner_url, app_password="app-password").app_url
         assert url is not None
-        yield url
+        yield MigratedServer("embedded 18", server.owner_url, url)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def database(migrated_url: str) -> AsyncGenerator[Database]:
+async def database(migrated: MigratedServer) -> AsyncGenerator[Database]:
     """The pool."""
-    async with Database(migrated_url) as opened:
+    async with Database(migrated.app_url) as opened:
         yield opened
 
 

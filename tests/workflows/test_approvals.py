@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import psycopg
 import pytest
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
@@ -11,8 +12,9 @@ from domain.approval import Decision, OpenApproval
 from domain.effects import EffectClass
 from domain.program import Program
 from domain.runs import RunStatus
+from tests.adapters.postgres.databases import MigratedServer
 from tests.domain.programs import approve, call, pinned, program
-from tests.workflows.bench import OTHER_REVIEWER, REQUESTER, REVIEWER, Bench, LiveRun, ScriptedTool, until
+from tests.workflows.bench import OTHER_REVIEWER, REQUESTER, REVIEWER, Bench, Gate, LiveRun, ScriptedTool, until
 from workflows.messages import APPROVE, DecisionResult
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -135,6 +137,21 @@ class TestLiveCheck:
             assert await refused(run, run.decision(approval, by="prn_nobody")) == "forbidden"
             await run.decide(run.decision(approval))
             await run.handle.result()
+
+
+class TestBoundCall:
+    async def test_is_refused_when_somebody_changed_the_approvals_row(self, bench: Bench, migrated: MigratedServer) -> None:
+        gate, pay = Gate(), payer()
+        given = program(approve("gate", binds=["pay"]), call("before", tool="mail.send"), call("pay", arguments={"amount": 1}))
+        async with bench.running(given, ScriptedTool("mail.send", gate), pay) as run:
+            approval = await run.approval()
+            await run.decide(run.decision(approval))
+            await gate.reached.wait()
+            with psycopg.connect(migrated.owner_url) as owner:
+                owner.execute("UPDATE approvals SET digest = repeat('0', 64) WHERE approval = %s", [approval.approval])
+            gate.opened.set()
+            assert await run.failure() == "stale-digest"
+        assert pay.calls == []
 
 
 class TestRace:

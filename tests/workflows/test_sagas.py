@@ -1,12 +1,16 @@
 """Sagas on real servers: undo in reverse, cancellation at every moment, and compensations that a person settles."""
 
 import pytest
+from pydantic import JsonValue
 
 from domain.errors import ToolFailed
 from domain.program import Program
 from domain.runs import RunStatus
+from domain.tools import ToolCall
 from tests.domain.programs import approve, call, pinned, program, saga
-from tests.workflows.bench import Bench, Gate, Line, ScriptedTool
+from tests.workflows.bench import Bench, Gate, Line, ScriptedTool, until
+from workflows.messages import TaskCompletion
+from workflows.run import RunWorkflow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -88,6 +92,37 @@ class TestUndo:
             assert await run.failure() == "tool-failed"
             assert len(bank.of("bank.release").calls) == 1
             assert (await run.row()).status is RunStatus.FAILED
+
+    async def test_that_failed_late_is_asked_about_again(self, bench: Bench) -> None:
+        bank = Bank(pay=[ToolFailed("no")], release=[ToolFailed("the bank is closed"), {}])
+        async with bench.running(settle(), *bank.tools) as run:
+            first = (await run.task("failed_compensation")).projection.task
+            await run.handle.signal(RunWorkflow.complete_task, TaskCompletion(task=first, resolution="did_not_happen", late=True))
+
+            async def asked_again() -> bool:
+                return (await run.task("failed_compensation")).projection.task != first
+
+            await until(asked_again)
+            assert len(bank.of("bank.release").calls) == 1
+            await run.complete(await run.task("failed_compensation"), "did_not_happen")
+            assert await run.failure() == "tool-failed"
+            assert len(bank.of("bank.release").calls) == 2
+
+
+class TestStepTimeout:
+    async def test_ends_the_attempt_before_its_step_is_undone(self, bench: Bench) -> None:
+        gate, bank = Gate(), Bank()
+
+        async def refund(_call: ToolCall) -> JsonValue:
+            assert gate.cancelled.is_set(), "the payment may still be under way"
+            return {}
+
+        bank.of("bank.pay").script.append(gate)
+        bank.of("bank.refund").script.append(refund)
+        steps = saga("s", call("s.pay", undo="bank.refund", if_unknown="compensate", timeout_s=0.3))
+        async with bench.running(program(steps, tools=[pinned("bank.pay", timeout_s=30)]), *bank.tools) as run:
+            assert await run.failure() == "step-timed-out"
+        assert bank.calls == {"bank.pay": 1, "bank.refund": 1}
 
 
 class TestCancel:

@@ -11,7 +11,8 @@ from psycopg import conninfo, sql
 
 from adapters.postgres.migrate import migrate
 from adapters.postgres.pool import Database
-from tests.adapters.postgres.debian import debian_postgres, is_installed
+from tests.adapters.postgres.debian import debian_postgres
+from tests.facilities import require
 from tests.servers.postgres import embedded_postgres
 
 VERSIONS = ("embedded 18", "debian 15")
@@ -28,8 +29,8 @@ class MigratedServer:
 
 def start_server(version: str, stack: ExitStack) -> MigratedServer:
     """Start and migrate a server of one of VERSIONS; the stack stops it."""
-    if version == "debian 15" and not is_installed():
-        pytest.skip("Debian's PostgreSQL 15 is not installed here")
+    if version == "debian 15":
+        require("postgres15")
     owner_url = stack.enter_context(embedded_postgres()).owner_url if version == "embedded 18" else stack.enter_context(debian_postgres())
     app_url = migrate(owner_url, app_password="app-password").app_url
     assert app_url is not None

@@ -15,11 +15,6 @@ import psycopg
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 
 
-def is_installed() -> bool:
-    """Whether Debian's binaries are on this machine."""
-    return (BINARIES / "postgres").exists()
-
-
 def _user() -> str | None:
     """Return whom the server runs as: PostgreSQL refuses root."""
     if os.geteuid() != 0:
