@@ -1,8 +1,7 @@
 """`standfast demo`."""
 
-from examples.delay_claim.demo import main
-
 from cli.options import DemoOptions
+from examples.delay_claim.demo import main
 
 
 def run(options: DemoOptions) -> int:
