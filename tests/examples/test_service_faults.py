@@ -147,7 +147,10 @@ class TestMalformedRequests:
         assert answer.headers["Content-Type"] == "application/problem+json"
 
     def test_an_oversize_body_is_refused(self, mail: Caller) -> None:
-        assert mail.post_raw("/messages", b"x" * (64 * 1024 + 1)).status_code == 413
+        answer = mail.post_raw("/messages", b"x" * (64 * 1024 + 1))
+
+        assert (answer.status_code, answer.headers["Connection"]) == (413, "close")
+        assert mail.get("/messages") == {"messages": []}
 
     def test_an_unknown_path_is_named(self, mail: Caller) -> None:
         assert mail.post("/letters", {}, key="k").json()["detail"] == "there is no POST /letters"

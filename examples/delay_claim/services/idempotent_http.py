@@ -40,6 +40,9 @@ from examples.delay_claim.services.calls import Answer, Call, JsonObject, Refuse
 from examples.delay_claim.services.faults import FaultRule, FaultRules
 
 HOST = "127.0.0.1"
+DISCARDED_BYTES_MAX = 1024 * 1024
+"""Most of a refused body that is still read, so that its caller sees the refusal."""
+
 BODY_BYTES_MAX = 64 * 1024
 IDLE_SECONDS_MAX = 60
 """How long a connection may stay without sending anything."""
@@ -243,6 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise RefusedError(411, "length-required", "send the body with a Content-Length")
         if int(declared) > BODY_BYTES_MAX:
             self.close_connection = True
+            self.rfile.read(min(int(declared), DISCARDED_BYTES_MAX))  # closing over unread bytes could reset the answer away
             raise RefusedError(413, "body-too-large", f"a body has at most {BODY_BYTES_MAX} bytes")
         return self.rfile.read(int(declared))
 
@@ -256,6 +260,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, body: JsonObject, media_type: str, extra: Mapping[str, str]) -> None:
         content = json.dumps(body).encode()
         headers = {"Content-Type": media_type, "Content-Length": str(len(content)), **extra}
+        if self.close_connection:  # a caller that is not told would send its next call into the closed connection
+            headers["Connection"] = "close"
         try:
             self.send_response(status)
             for name, value in headers.items():

@@ -66,6 +66,13 @@ async def eventually(attempt: Callable[[], Coroutine[None, None, None]]) -> None
                 await asyncio.sleep(0.05)
 
 
+async def until_refused(attempt: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Go on asking until an attempt raises."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            await attempt()
+
+
 class TestDatabase:
     async def test_says_which_setting_to_look_at_when_nothing_answers(self) -> None:
         with pytest.raises(Unavailable, match="DATABASE_URL names its host"):
@@ -120,7 +127,7 @@ class TestRestart:
 
             restartable.stop(how)
             with pytest.raises(Unavailable, match="PostgreSQL does not answer"):
-                await accept()
+                await until_refused(accept)  # a backend outlives its killed postmaster for a moment
             await restartable.start()
             await eventually(accept)
 
