@@ -128,7 +128,8 @@ class IntentVerdict(Value):
 class Outcome(Value):
     """The end of an attempt, compare-and-set on its token. `output` is stored as a payload, encrypted.
 
-    `data` goes into the ledger entry's body (small, no personal data).
+    `data` goes into the ledger entry's body (small, no personal data). `output_ref` names the payload beforehand (32 hex characters);
+    without it the journal chooses a name.
     """
 
     carrier: Carrier
@@ -139,6 +140,7 @@ class Outcome(Value):
     at: str
     attempt: int
     output: JsonValue = None
+    output_ref: str | None = None
     error: dict[str, str] | None = None
     usage: Usage = Usage()
     data: dict[str, JsonValue] = {}
@@ -170,6 +172,10 @@ class EffectJournal(Protocol):
 
     async def outcome(self, outcome: Outcome) -> OutcomeVerdict:
         """Record how an attempt ended. Late for `intent` or `in_doubt`: accepted; for `done`: only its cost is settled."""
+        ...
+
+    async def advance(self, outcome: Outcome, intent: Intent) -> tuple[OutcomeVerdict, IntentVerdict | None]:
+        """Record an outcome and, if it is RECORDED with its facts, begin the next attempt; one transaction. None: nothing was begun."""
         ...
 
     async def renew(self, key: EffectKey, *, lease_token: str, lease_ms: int) -> bool:

@@ -164,14 +164,21 @@ class FakeJournal:
             return OutcomeAnswer.SETTLED_LATE
         late = effect.state is EffectState.IN_DOUBT or not own
         effect.token = outcome.lease_token
-        self._end(effect, outcome.state, outcome.output, outcome.error)
+        self._end(effect, outcome.state, outcome.output, outcome.error, named=outcome.output_ref)
         run.append(self._body(outcome.carrier, outcome.key, outcome.kind, attempt=outcome.attempt, data=outcome.data))
         if late:
             run.close_late(outcome.key, effect.state)
         return OutcomeAnswer.ACCEPTED_LATE if late else OutcomeAnswer.RECORDED
 
-    def _end(self, effect: FakeEffect, state: EffectState, output: JsonValue, error: dict[str, str] | None) -> None:
-        ref = secrets.token_hex(16) if state is EffectState.DONE else None
+    async def advance(self, outcome: Outcome, intent: Intent) -> tuple[OutcomeVerdict, IntentVerdict | None]:
+        """Record an outcome and, if it stands, begin the next attempt."""
+        ended = await self.outcome(outcome)
+        return ended, await self.intent(intent) if ended.answer is OutcomeAnswer.RECORDED else None
+
+    def _end(
+        self, effect: FakeEffect, state: EffectState, output: JsonValue, error: dict[str, str] | None, *, named: str | None = None
+    ) -> None:
+        ref = (named or secrets.token_hex(16)) if state is EffectState.DONE else None
         if ref is not None:
             self.payloads[effect.intent.carrier.tenant, ref] = output
         effect.end(state, ref=ref, output=output, error=error)

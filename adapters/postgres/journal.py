@@ -6,6 +6,7 @@ SQL decides under the run's row lock; this module makes bodies and payloads befo
 from psycopg.types.numeric import Int4, Int8
 from pydantic import JsonValue
 
+from adapters.postgres.advance import advance_query, ended_row
 from adapters.postgres.entries import effect_body, fact_arrays, intent_body, outcome_body
 from adapters.postgres.pool import Database, Row
 from adapters.postgres.projections import projection_params
@@ -29,6 +30,9 @@ from domain.ledger import EntryBody, Kind
 from domain.runs import Projection
 from domain.stores import PayloadCipher
 
+NEEDS_BODIES = "needs_bodies"
+"""The journal functions' word that a rare entry is due, whose body did not come along."""
+
 _REFUSALS = {"stale_epoch": StaleEpoch, "fact_diverged": FactDiverged, "fact_gap": FactGap}
 
 
@@ -46,35 +50,8 @@ class PostgresJournal:
             NotFound: there is no such run.
             ReferenceMissing: it is done, and its output is erased.
         """
-        key, carrier = intent.key, intent.carrier
-        request = None if intent.request is None else seal_payload(self._cipher, carrier.tenant, carrier.run, intent.request)
-        digest = request.salted_digest if request else None
-        row = await self._db.call(
-            carrier.tenant,
-            "journal_intent",
-            [
-                *_opening(carrier),
-                *_place(key),
-                intent.digest,
-                intent.effect_class.value,
-                intent.retry_class.value,
-                intent.subject,
-                Int4(intent.attempt),
-                intent.lease_token,
-                Int4(intent.lease_ms),
-                intent.temporal_run_id,
-                *_stored(request),
-                digest,
-                carrier.principal,
-                intent.kind,
-                intent_body(intent, intent.kind, digest),
-                intent_body(intent, Kind.EFFECT_IN_DOUBT),
-                intent_body(intent, Kind.EFFECT_DIVERGED),
-            ],
-        )
-        if row["answer"] == "fact_diverged":
-            await self._tell_divergence(carrier, intent.at, str(row["detail"]))
-        return self._verdict(carrier, row)
+        row = await self._db.call(intent.carrier.tenant, "journal_intent", self._intent_params(intent))
+        return await self._intent_verdict(intent, row)
 
     async def outcome(self, outcome: Outcome) -> OutcomeVerdict:
         """Record how an attempt ended; an effect that happened is recorded even when the facts that ride along are refused.
@@ -84,29 +61,82 @@ class PostgresJournal:
             JournalError: no intent was recorded for it.
             FactDiverged, FactGap: the facts were refused; the outcome is recorded.
         """
-        carrier = outcome.carrier
-        output = seal_payload(self._cipher, carrier.tenant, carrier.run, outcome.output) if outcome.state is EffectState.DONE else None
+        row = await self._db.call(outcome.carrier.tenant, "journal_outcome", self._outcome_params(outcome))
+        return await self._outcome_verdict(outcome, row)
+
+    async def advance(self, outcome: Outcome, intent: Intent) -> tuple[OutcomeVerdict, IntentVerdict | None]:
+        """Record how one attempt ended and, if that outcome stands, begin the next, in one transaction; None when it was not begun.
+
+        Raises:
+            NotFound, JournalError, FactDiverged, FactGap: as `outcome`; nothing was begun.
+            ReferenceMissing: as `intent`.
+        """
+        ended, begun = self._outcome_params(outcome), self._intent_params(intent)
+        row = await self._db.select(advance_query(len(ended), len(begun)), [outcome.carrier.tenant, *ended, *begun])
+        verdict = await self._outcome_verdict(outcome, ended_row(row))
+        if row["ended_answer"] != "recorded" or row["ended_facts_verdict"] != "ok":
+            return verdict, None
+        return verdict, await self._intent_verdict(intent, row)
+
+    def _intent_params(self, intent: Intent, *, rare: bool = False) -> list[object]:
+        """The parameters of `journal_intent`; the bodies of rare entries are made only when it asks for them."""
+        key, carrier = intent.key, intent.carrier
+        request = None if intent.request is None else seal_payload(self._cipher, carrier.tenant, carrier.run, intent.request)
+        digest = request.salted_digest if request else None
+        return [
+            *_opening(carrier),
+            *_place(key),
+            intent.digest,
+            intent.effect_class.value,
+            intent.retry_class.value,
+            intent.subject,
+            Int4(intent.attempt),
+            intent.lease_token,
+            Int4(intent.lease_ms),
+            intent.temporal_run_id,
+            *_stored(request),
+            digest,
+            carrier.principal,
+            intent.kind,
+            intent_body(intent, intent.kind, digest),
+            intent_body(intent, Kind.EFFECT_IN_DOUBT) if rare else None,
+            intent_body(intent, Kind.EFFECT_DIVERGED) if rare else None,
+        ]
+
+    async def _intent_verdict(self, intent: Intent, row: Row) -> IntentVerdict:
+        if row["answer"] == NEEDS_BODIES:
+            row = await self._db.call(intent.carrier.tenant, "journal_intent", self._intent_params(intent, rare=True))
+        if row["answer"] == "fact_diverged":
+            await self._tell_divergence(intent.carrier, intent.at, str(row["detail"]))
+        return self._verdict(intent.carrier, row)
+
+    def _outcome_params(self, outcome: Outcome, *, rare: bool = False) -> list[object]:
+        """The parameters of `journal_outcome`; the body of a late outcome is made only when it asks for it."""
+        carrier, output = outcome.carrier, None
+        if outcome.state is EffectState.DONE:
+            output = seal_payload(self._cipher, carrier.tenant, carrier.run, outcome.output, ref=outcome.output_ref)
         digest = output.salted_digest if output else None
-        row = await self._db.call(
-            carrier.tenant,
-            "journal_outcome",
-            [
-                *_opening(carrier),
-                *_place(outcome.key),
-                outcome.lease_token,
-                outcome.state.value,
-                Int4(outcome.attempt),
-                json_error(outcome.error),
-                *_stored(output),
-                output.plain_digest if output else None,
-                *_usage(outcome.usage),
-                digest,
-                carrier.principal,
-                outcome.kind,
-                outcome_body(outcome, outcome.kind, digest),
-                outcome_body(outcome, Kind.EFFECT_SETTLED_LATE),
-            ],
-        )
+        return [
+            *_opening(carrier),
+            *_place(outcome.key),
+            outcome.lease_token,
+            outcome.state.value,
+            Int4(outcome.attempt),
+            json_error(outcome.error),
+            *_stored(output),
+            output.plain_digest if output else None,
+            *_usage(outcome.usage),
+            digest,
+            carrier.principal,
+            outcome.kind,
+            outcome_body(outcome, outcome.kind, digest),
+            outcome_body(outcome, Kind.EFFECT_SETTLED_LATE) if rare else None,
+        ]
+
+    async def _outcome_verdict(self, outcome: Outcome, row: Row) -> OutcomeVerdict:
+        carrier = outcome.carrier
+        if row["answer"] == NEEDS_BODIES:
+            row = await self._db.call(carrier.tenant, "journal_outcome", self._outcome_params(outcome, rare=True))
         _refuse_unknown(carrier, outcome.key, str(row["answer"]))
         if row["facts_verdict"] != "stale_epoch":
             await self._refuse_facts(carrier, outcome.at, str(row["facts_verdict"]), str(row["detail"]))

@@ -162,11 +162,19 @@ class Database:
             + b", %s" * len(params)
             + b") AS answer"
         )
+        return await self.select(query, [tenant, *params])
+
+    async def select(self, query: bytes, params: Sequence[object]) -> Row:
+        """Run a statement that sets its own tenant and answers one row, as its own transaction in one round trip.
+
+        Raises:
+            Unavailable: the database does not answer, and whether it was done is unknown.
+        """
         async with self._checked_out() as connection:
-            cursor = await connection.execute(query, [tenant, *params])
+            cursor = await connection.execute(query, params)
             row = await cursor.fetchone()
         if row is None:
-            raise Unavailable(f"the SQL function {function} answered nothing")
+            raise Unavailable("a statement that always answers gave no row")
         return row
 
     @asynccontextmanager

@@ -35,15 +35,15 @@ def _place(run: str, ref: str) -> str:
     return f"payloads/{run}/{ref}"
 
 
-def seal_payload(cipher: PayloadCipher, tenant: str, run: str, value: JsonValue) -> SealedPayload:
-    """Seal a value for the table `payloads`.
+def seal_payload(cipher: PayloadCipher, tenant: str, run: str, value: JsonValue, *, ref: str | None = None) -> SealedPayload:
+    """Seal a value for the table `payloads`, under a name the caller chose or a new one.
 
     Raises:
         InvalidInput: it has no canonical form.
     """
     plain = canonical_bytes(value)
     salt = secrets.token_bytes(SALT_BYTES)
-    ref = secrets.token_hex(16)
+    ref = ref or secrets.token_hex(16)
     return SealedPayload(
         ref=ref,
         sealed=cipher.seal(tenant, _place(run, ref), salt + plain),

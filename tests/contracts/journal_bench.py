@@ -92,11 +92,12 @@ def intent(
     lease_ms: int = LONG_MS,
     epoch: int = 1,
     run: str = RUN,
+    step: str = "settle.pay",
 ) -> Intent:
     """Build an intent of `bank.pay`."""
     return Intent(
         carrier=carrier(bench, *facts, epoch=epoch, run=run),
-        key=key(bench),
+        key=key(bench, step=step),
         digest=digest,
         effect_class=effect_class,
         retry_class=retry_class,
@@ -119,6 +120,7 @@ def outcome(
     state: EffectState = EffectState.DONE,
     output: JsonValue = None,
     error: dict[str, str] | None = None,
+    output_ref: str | None = None,
     cost: int = 0,
     epoch: int = 1,
 ) -> Outcome:
@@ -132,6 +134,7 @@ def outcome(
         at=AT,
         attempt=attempt,
         output=output if state is EffectState.DONE else None,
+        output_ref=output_ref,
         error=error,
         usage=Usage(input_tokens=10, output_tokens=2, cost_usd_micros=cost),
     )

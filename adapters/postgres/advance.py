@@ -1,0 +1,32 @@
+"""One statement that settles an effect and begins the next: the first function's answer decides whether the second writes."""
+
+from functools import cache
+
+from adapters.postgres.pool import Row
+
+OUTCOME_COLUMNS = ("answer", "facts_verdict", "detail", "fact_head", "output_ref", "output_digest")
+"""What `journal_outcome` answers."""
+
+
+@cache
+def advance_query(ended: int, begun: int) -> bytes:
+    """Return the statement for so many parameters of `journal_outcome` and of `journal_intent`, after the tenant.
+
+    Columns of the outcome come with the prefix `ended_`, those of the intent as they are. The intent's tenant is null unless the
+    outcome was recorded with its facts: no run is found then, and nothing is begun.
+    """
+    columns = b", ".join(f"ended.{name} AS ended_{name}".encode() for name in OUTCOME_COLUMNS)
+    return (
+        b"SELECT "
+        + columns
+        + b", begun.* FROM set_config('standfast.tenant', %s, true) AS setting(tenant), LATERAL journal_outcome(setting.tenant"
+        + b", %s" * ended
+        + b") AS ended, LATERAL journal_intent(CASE WHEN ended.answer = 'recorded' AND ended.facts_verdict = 'ok' THEN setting.tenant END"
+        + b", %s" * begun
+        + b") AS begun"
+    )
+
+
+def ended_row(row: Row) -> Row:
+    """Return what the statement says of the outcome, as `journal_outcome` alone would say it."""
+    return {name: row[f"ended_{name}"] for name in OUTCOME_COLUMNS}
