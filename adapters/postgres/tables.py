@@ -3,31 +3,14 @@
 Defaults live in SQL. Rows never leave this room: stores turn them into the values of `domain.stores`.
 """
 
-import re
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, DateTime, ForeignKeyConstraint, Index, Integer, LargeBinary, Text, text
-from sqlalchemy.orm import declared_attr
-from sqlalchemy.types import TypeEngine
-from sqlmodel import Field, SQLModel
 
-
-def _column(kind: TypeEngine[Any], *, primary_key: bool = False, nullable: bool = False) -> Any:  # noqa: ANN401  # a default of any field
-    """Return a column exactly as the migration makes it."""
-    # SQLModel takes a type's instance, and declares that it takes a class.
-    return Field(default=None, primary_key=primary_key, nullable=nullable, sa_type=cast("Any", kind))
-
-
-def _name_table(owner: type[SQLModel]) -> str:
-    """Return the class's name in snake case."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", owner.__name__).lower()
-
-
-class Table(SQLModel):
-    """A table; its name is the class's in snake case."""
-
-    __tablename__ = declared_attr.directive(_name_table)  # pyright: ignore[reportAssignmentType]  # SQLModel types its own more narrowly than SQLAlchemy reads it
+import adapters.postgres.tables_money  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
+from adapters.postgres.columns import Table
+from adapters.postgres.columns import column as _column
 
 
 class Tenants(Table, table=True):

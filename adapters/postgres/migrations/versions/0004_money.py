@@ -1,4 +1,4 @@
-"""Reserved for money."""
+"""Budgets, run allowances, reservations, settled costs (JOURNAL §3)."""
 
 from adapters.postgres.migrations.scripts import run_scripts
 
@@ -7,10 +7,10 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make what is new."""
-    run_scripts("0004_money")
+    """Make tables and functions."""
+    run_scripts("0004_money", "0004_escrow", "0004_reserve")
 
 
 def downgrade() -> None:
-    """Remove it."""
+    """Remove them."""
     run_scripts("0004_down")
