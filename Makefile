@@ -55,6 +55,6 @@ clean: ## remove .venv and caches; `standfast dev --reset` removes runs and keys
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(READY): requirements-dev.lock pyproject.toml clients/python/pyproject.toml tools/venv.sh
+$(READY): requirements-dev.lock pyproject.toml clients/python/pyproject.toml clients/verify/pyproject.toml tools/venv.sh
 	@tools/venv.sh
 	@touch $@

@@ -29,6 +29,7 @@ ROOMS = (
     "cli",
     "standfast_sdk",
     "clients/python/src/standfast_client",
+    "clients/verify/src/standfast_verify",
 )
 """Python rooms in the order in which requests are decided, from the pure one outwards."""
 
@@ -115,7 +116,7 @@ def main() -> int:
 
 def _shown(room: str) -> str:
     """Return how the table names a room."""
-    return "clients/python" if room.startswith("clients") else room
+    return "/".join(room.split("/")[:2]) if room.startswith("clients") else room
 
 
 def _docstring(path: Path) -> str:
