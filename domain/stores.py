@@ -363,7 +363,7 @@ class IdempotencyStore(Protocol):
 
 
 class PayloadCipher(Protocol):
-    """Encrypts what is stored: zstd, then AES-256-GCM under the tenant's data key."""
+    """Encrypts what is stored: zstd, then AES-256-GCM under the tenant's data key, or under a data subject's (`under`)."""
 
     def seal(self, tenant: str, aad: str, plain: bytes) -> bytes:
         """Return the sealed bytes; `aad` names the place (run or table)."""
@@ -371,4 +371,12 @@ class PayloadCipher(Protocol):
 
     def open(self, tenant: str, aad: str, sealed: bytes) -> bytes:
         """Raises: ReferenceMissing when the key is gone or the bytes or their place changed."""
+        ...
+
+    def new_key(self, tenant: str, key_id: str) -> bytes:
+        """Return a new random key for a data subject, wrapped under the tenant's key."""
+        ...
+
+    def under(self, tenant: str, key_id: str, wrapped: bytes) -> "PayloadCipher":
+        """Return the cipher whose key that is; it opens what the tenant's key sealed as well. Raises: ReferenceMissing."""
         ...

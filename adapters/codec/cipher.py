@@ -1,44 +1,24 @@
-"""Seals bytes for one tenant and one place: zstd, then AES-256-GCM. Does no I/O.
+"""Seals bytes for one tenant and one place, and makes the keys of data subjects. Does no I/O; `framing` says how the bytes look.
 
-Layout of sealed bytes, version 1: `SF`, version (1 byte), flags (1 byte, bit 0: compressed), length of the key id (1 byte), key id
-(ASCII), nonce (12 bytes), ciphertext with its 16-byte tag. Everything before the nonce, the tenant and the place are authenticated.
-
-Each place (a run, a conversation, a table) has its own AES key, derived from the tenant's data key. Random nonces limit one key to
-about 2³² messages (NIST SP 800-38D §8.3); so the limit counts per place, not per tenant.
+Each place of a tenant (a conversation, a table) has its own AES key, derived from the tenant's data key. Random nonces limit one key
+to about 2³² messages (NIST SP 800-38D §8.3); so the limit counts per place, not per tenant. A data subject's key is random and seals
+what its runs store; it is kept only wrapped, sealed for the tenant, so that destroying that one value loses all of it.
 """
 
 import secrets
-import struct
 import threading
 from collections import OrderedDict
 
-import zstandard
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.codec.data_keys import DataKeys, DerivedDataKeys, derive_key, joined
-from domain.errors import BodyTooLarge, ReferenceMissing
+from adapters.codec.data_keys import KEY_BYTES, DataKeys, DerivedDataKeys, derive_key
+from adapters.codec.framing import COMPRESS_FROM_BYTES, PLAIN_BYTES_MAX, open_frame, read_header, seal_frame
+from domain.errors import ReferenceMissing
+from domain.stores import PayloadCipher
 
-PLAIN_BYTES_MAX = 64 * 1024 * 1024
-"""Largest plaintext sealed or opened: what a small ciphertext may grow to (zstd reaches 1:10⁵)."""
+__all__ = ["COMPRESS_FROM_BYTES", "PLAIN_BYTES_MAX", "SubjectCipher", "TenantCipher"]
 
-COMPRESS_FROM_BYTES = 256
-"""Shorter plaintexts stay as they are: zstd's frame eats the gain."""
-
-_MAGIC = b"SF"
-_VERSION = 1
-_COMPRESSED = 1
-_NONCE_BYTES = 12
-_FIXED = struct.Struct(">2sBBB")
 _PLACES_CACHED = 8192
-
-
-class _Zstd(threading.local):
-    """One compressor and decompressor per thread: python-zstandard's objects must not be shared between threads."""
-
-    def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=3, write_content_size=True)
-        self.decompressor = zstandard.ZstdDecompressor()
 
 
 class TenantCipher:
@@ -46,7 +26,6 @@ class TenantCipher:
 
     def __init__(self, keys: bytes | DataKeys) -> None:
         self._keys: DataKeys = DerivedDataKeys(keys) if isinstance(keys, bytes) else keys
-        self._zstd = _Zstd()
         self._places: OrderedDict[tuple[str, str, str], AESGCM] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -61,14 +40,8 @@ class TenantCipher:
             BodyTooLarge: more than 64 MiB.
             ReferenceMissing: the tenant's key is gone.
         """
-        if len(plain) > PLAIN_BYTES_MAX:
-            raise BodyTooLarge(f"{len(plain)} bytes cannot be stored as one payload: at most {PLAIN_BYTES_MAX}")
-        compress = len(plain) >= COMPRESS_FROM_BYTES
         key_id = self._keys.current(tenant)
-        header = _FIXED.pack(_MAGIC, _VERSION, _COMPRESSED if compress else 0, len(key_id)) + key_id.encode("ascii")
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        body = self._zstd.compressor.compress(plain) if compress else plain
-        return header + nonce + self._place(tenant, key_id, aad).encrypt(nonce, body, header + joined(tenant, aad))
+        return seal_frame(self._place(tenant, key_id, aad), key_id, tenant, aad, plain)
 
     def open(self, tenant: str, aad: str, sealed: bytes) -> bytes:
         """Return the plaintext.
@@ -76,30 +49,20 @@ class TenantCipher:
         Raises:
             ReferenceMissing: the key is gone, or the bytes, their tenant or their place changed.
         """
-        compressed, key_id, body_at = _read_header(sealed)
-        place = self._place(tenant, key_id, aad)
-        nonce, body = sealed[body_at : body_at + _NONCE_BYTES], sealed[body_at + _NONCE_BYTES :]
-        try:
-            plain = place.decrypt(nonce, body, sealed[:body_at] + joined(tenant, aad))
-        except (InvalidTag, ValueError) as error:
-            raise ReferenceMissing(
-                f"a payload of tenant {tenant!r} cannot be decrypted: it was changed, or belongs to another place"
-            ) from error
-        return self._decompressed(plain) if compressed else plain
+        header = read_header(sealed)
+        return open_frame(self._place(tenant, header.key_id, aad), header, tenant, aad, sealed)
 
-    def _decompressed(self, body: bytes) -> bytes:
-        """Undo zstd; the size a frame declares is checked before memory is taken.
+    def new_key(self, tenant: str, key_id: str) -> bytes:
+        """Return a new random 256-bit key for a data subject, wrapped: sealed under the tenant's key, for this key id alone."""
+        return self.seal(tenant, _wrapping_place(key_id), secrets.token_bytes(KEY_BYTES))
+
+    def under(self, tenant: str, key_id: str, wrapped: bytes) -> PayloadCipher:
+        """Return the cipher of one data subject.
 
         Raises:
-            ReferenceMissing: no zstd frame, or one of unknown or too large a size.
+            ReferenceMissing: the wrapped key was changed, or belongs to another tenant or key id.
         """
-        try:
-            size = zstandard.frame_content_size(body)
-            if 0 <= size <= PLAIN_BYTES_MAX:
-                return self._zstd.decompressor.decompress(body, max_output_size=PLAIN_BYTES_MAX)
-        except zstandard.ZstdError as error:
-            raise ReferenceMissing("a payload cannot be decompressed") from error
-        raise ReferenceMissing(f"a payload would decompress to {size} bytes: at most {PLAIN_BYTES_MAX} are read")
+        return SubjectCipher(self, tenant, key_id, self.open(tenant, _wrapping_place(key_id), wrapped))
 
     def _place(self, tenant: str, key_id: str, aad: str) -> AESGCM:
         """Return the AES key of a place; the most recently used stay derived."""
@@ -117,16 +80,53 @@ class TenantCipher:
         return made
 
 
-def _read_header(sealed: bytes) -> tuple[bool, str, int]:
-    """Return (compressed, key id, where the nonce starts).
+class SubjectCipher:
+    """Implements `PayloadCipher` for one data subject; it opens as well what the tenant's key sealed before subjects had keys."""
 
-    Raises:
-        ReferenceMissing: no header of a known version.
-    """
-    if len(sealed) >= _FIXED.size:
-        magic, version, flags, length = _FIXED.unpack_from(sealed)
-        body_at = _FIXED.size + length
-        key_id = sealed[_FIXED.size : body_at]
-        if magic == _MAGIC and version == _VERSION and flags in {0, _COMPRESSED} and key_id.isascii() and len(sealed) > body_at:
-            return flags == _COMPRESSED, key_id.decode("ascii"), body_at
-    raise ReferenceMissing("these bytes are not a sealed payload of a known version")
+    def __init__(self, tenants: TenantCipher, tenant: str, key_id: str, key: bytes) -> None:
+        self._tenants = tenants
+        self._tenant = tenant
+        self._key_id = key_id
+        self._aead = AESGCM(key)
+
+    def seal(self, tenant: str, aad: str, plain: bytes) -> bytes:
+        """Return the bytes sealed under the data subject's key, bound to the tenant and the place.
+
+        Raises:
+            BodyTooLarge: more than 64 MiB.
+            ReferenceMissing: another tenant's.
+        """
+        self._refuse_stranger(tenant)
+        return seal_frame(self._aead, self._key_id, tenant, aad, plain)
+
+    def open(self, tenant: str, aad: str, sealed: bytes) -> bytes:
+        """Return the plaintext.
+
+        Raises:
+            ReferenceMissing: another key sealed it, or the bytes, their tenant or their place changed.
+        """
+        self._refuse_stranger(tenant)
+        header = read_header(sealed)
+        if header.key_id == self._key_id:
+            return open_frame(self._aead, header, tenant, aad, sealed)
+        return self._tenants.open(tenant, aad, sealed)
+
+    def new_key(self, tenant: str, key_id: str) -> bytes:
+        """Return a new key, wrapped under the tenant's: keys of subjects never stand on each other."""
+        return self._tenants.new_key(tenant, key_id)
+
+    def under(self, tenant: str, key_id: str, wrapped: bytes) -> PayloadCipher:
+        """Return the cipher of another data subject.
+
+        Raises:
+            ReferenceMissing: as `TenantCipher.under`.
+        """
+        return self._tenants.under(tenant, key_id, wrapped)
+
+    def _refuse_stranger(self, tenant: str) -> None:
+        if tenant != self._tenant:
+            raise ReferenceMissing(f"a data subject of tenant {self._tenant!r} has no payloads of tenant {tenant!r}")
+
+
+def _wrapping_place(key_id: str) -> str:
+    return f"subject_keys/{key_id}"

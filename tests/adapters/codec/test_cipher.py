@@ -1,12 +1,15 @@
 """The cipher: what it returns, what it refuses, and that every byte is guarded."""
 
+import struct
+
 import pytest
 import zstandard
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.codec.cipher import COMPRESS_FROM_BYTES, PLAIN_BYTES_MAX, TenantCipher
-from adapters.codec.data_keys import DerivedDataKeys, derive_key
+from adapters.codec.data_keys import DerivedDataKeys, derive_key, joined
 from domain.errors import BodyTooLarge, InvalidInput, ReferenceMissing
 from domain.stores import PayloadCipher
 
@@ -63,12 +66,53 @@ class TestTenantCipher:
     def test_refuses_a_bomb_before_it_takes_memory(self) -> None:
         bomb = zstandard.ZstdCompressor().compress(bytes(PLAIN_BYTES_MAX + 1))
         with pytest.raises(ReferenceMissing, match="would decompress to 67108865 bytes"):
-            _Forger(MASTER).open("acme", "run_a", _Forger(MASTER).seal_compressed("acme", "run_a", bomb))
+            TenantCipher(MASTER).open("acme", "run_a", _forged(bomb))
 
     @pytest.mark.parametrize("body", [b"no zstd frame at all", zstandard.ZstdCompressor(write_content_size=False).compress(b"x" * 999)])
     def test_refuses_a_compressed_body_of_unknown_size(self, body: bytes) -> None:
         with pytest.raises(ReferenceMissing, match="decompress"):
-            _Forger(MASTER).open("acme", "run_a", _Forger(MASTER).seal_compressed("acme", "run_a", body))
+            TenantCipher(MASTER).open("acme", "run_a", _forged(body))
+
+
+class TestSubjectCipher:
+    def test_opens_what_it_sealed_and_hides_it(self) -> None:
+        cipher = TenantCipher(MASTER)
+        subject = cipher.under("acme", "s1", cipher.new_key("acme", "s1"))
+        sealed = subject.seal("acme", "payloads/run_a/ref", TEXT)
+        assert subject.open("acme", "payloads/run_a/ref", sealed) == TEXT
+        assert b"Lovelace" not in sealed
+
+    def test_is_needed_to_open_what_it_sealed(self) -> None:
+        cipher = TenantCipher(MASTER)
+        one, other = (cipher.under("acme", key_id, cipher.new_key("acme", key_id)) for key_id in ("s1", "s2"))
+        for stranger in (cipher, other):
+            with pytest.raises(ReferenceMissing):
+                stranger.open("acme", "p", one.seal("acme", "p", TEXT))
+
+    def test_has_a_random_key_that_no_master_key_gives_back(self) -> None:
+        cipher = TenantCipher(MASTER)
+        sealed = cipher.under("acme", "s1", cipher.new_key("acme", "s1")).seal("acme", "p", TEXT)
+        with pytest.raises(ReferenceMissing):
+            cipher.under("acme", "s1", cipher.new_key("acme", "s1")).open("acme", "p", sealed)
+
+    def test_opens_what_the_tenant_sealed_before_subjects_had_keys(self) -> None:
+        cipher = TenantCipher(MASTER)
+        sealed = cipher.seal("acme", "p", TEXT)
+        assert cipher.under("acme", "s1", cipher.new_key("acme", "s1")).open("acme", "p", sealed) == TEXT
+
+    @pytest.mark.parametrize(("tenant", "key_id"), [("other", "s1"), ("acme", "s2")])
+    def test_refuses_a_wrapped_key_of_another_tenant_or_name(self, tenant: str, key_id: str) -> None:
+        cipher = TenantCipher(MASTER)
+        with pytest.raises(ReferenceMissing):
+            cipher.under(tenant, key_id, cipher.new_key("acme", "s1"))
+
+    def test_serves_one_tenant(self) -> None:
+        cipher = TenantCipher(MASTER)
+        subject = cipher.under("acme", "s1", cipher.new_key("acme", "s1"))
+        with pytest.raises(ReferenceMissing, match="other"):
+            subject.seal("other", "p", TEXT)
+        with pytest.raises(ReferenceMissing, match="other"):
+            subject.open("other", "p", subject.seal("acme", "p", TEXT))
 
 
 class TestDerivedDataKeys:
@@ -102,22 +146,9 @@ class TestDeriveKey:
         assert derive_key(MASTER, "ab", "c") != derive_key(MASTER, "a", "bc")
 
 
-class _Forger(TenantCipher):
-    """Knows the key and seals bodies that are marked as compressed but are not what the cipher would write."""
-
-    def seal_compressed(self, tenant: str, aad: str, body: bytes) -> bytes:
-        """Seal `body` as it is, flagged as compressed."""
-        self._zstd.compressor = _Unchanged(body)  # pyright: ignore[reportAttributeAccessIssue]  # stands in for the compressor only
-        return self.seal(tenant, aad, bytes(COMPRESS_FROM_BYTES))
-
-
-class _Unchanged:
-    """A compressor that answers with bytes it was given at the start."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def compress(self, data: bytes) -> bytes:
-        """Return the prepared body."""
-        del data
-        return self._body
+def _forged(body: bytes) -> bytes:
+    """Seal `body` as it is, flagged as compressed: what only somebody with the key can do."""
+    header = struct.pack(">2sBBB", b"SF", 1, 1, 2) + b"k1"
+    key = derive_key(DerivedDataKeys(MASTER).key("acme", "k1"), "place", "run_a")
+    nonce = bytes(12)
+    return header + nonce + AESGCM(key).encrypt(nonce, body, header + joined("acme", "run_a"))
