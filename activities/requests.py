@@ -3,6 +3,7 @@
 from pydantic import JsonValue
 
 from domain.approval import Decision
+from domain.completion import TaskCompletion
 from domain.effects import EffectClass, RetryClass
 from domain.model import Wire
 from domain.provider import ToolSchema
@@ -14,6 +15,7 @@ CALL_TOOL = "standfast.call_tool"
 COMPLETE_PROMPT = "standfast.complete_prompt"
 FLUSH_FACTS = "standfast.flush_facts"
 CHECK_DECISION = "standfast.check_decision"
+CHECK_COMPLETION = "standfast.check_completion"
 RESOLVE_EFFECT = "standfast.resolve_effect"
 
 EFFECTS = frozenset({CALL_TOOL, COMPLETE_PROMPT})
@@ -71,6 +73,12 @@ class DecisionRequest(Wire):
     reviewer_role: str
     exclude_requester: bool
     requester: str
+
+
+class CompletionRequest(Wire):
+    """Check that an answer to a human task came through the gateway."""
+
+    completion: TaskCompletion
 
 
 class ResolveRequest(Wire):

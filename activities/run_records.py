@@ -3,8 +3,18 @@
 from temporalio import activity
 
 from activities.effects import effect_key
-from activities.requests import CHECK_DECISION, FLUSH_FACTS, RESOLVE_EFFECT, DecisionRequest, FlushRequest, ResolveRequest
+from activities.requests import (
+    CHECK_COMPLETION,
+    CHECK_DECISION,
+    FLUSH_FACTS,
+    RESOLVE_EFFECT,
+    CompletionRequest,
+    DecisionRequest,
+    FlushRequest,
+    ResolveRequest,
+)
 from domain.approval import attested
+from domain.completion import completion_attested
 from domain.effects import Carrier, EffectJournal, IntentAnswer
 from domain.envelope import Envelope, Receipt
 from domain.errors import Forbidden, JournalError, NotFound, StandfastError
@@ -46,10 +56,7 @@ class RunRecordActivities:
     async def check_decision(self, envelope: Envelope) -> Receipt:
         """Check attestation and live roles; a refusal is an answer (`ok` false with code and detail), no failure."""
         request = DecisionRequest.model_validate(envelope.request)
-        refused = await self._refusal(envelope, request)
-        if refused is None:
-            return Receipt(fields={"ok": True})
-        return Receipt(fields={"ok": False, "code": refused.code, "detail": refused.detail})
+        return _answer(await self._refusal(envelope, request))
 
     async def _refusal(self, envelope: Envelope, request: DecisionRequest) -> StandfastError | None:
         decision = request.decision
@@ -64,6 +71,14 @@ class RunRecordActivities:
         if request.exclude_requester and principal.id == request.requester:
             return Forbidden("whoever started the run may not decide its approvals")
         return None
+
+    @activity.defn(name=CHECK_COMPLETION)
+    async def check_completion(self, envelope: Envelope) -> Receipt:
+        """Check the attestation of an answer to a human task; a refusal is an answer, as in `check_decision`."""
+        completion = CompletionRequest.model_validate(envelope.request).completion
+        if completion_attested(self._attestation_key, tenant=envelope.tenant, run=envelope.run, completion=completion):
+            return _answer(None)
+        return _answer(Forbidden("the answer carries no attestation of the gateway"))
 
     @activity.defn(name=RESOLVE_EFFECT)
     async def resolve_effect(self, envelope: Envelope) -> Receipt:
@@ -88,3 +103,9 @@ class RunRecordActivities:
             return Receipt(fact_head=verdict.fact_head, fields={})
         fields = project(recorded.output, envelope.project)
         return Receipt(fact_head=verdict.fact_head, ref=recorded.output_ref, digest=recorded.output_digest, fields=fields, replayed=True)
+
+
+def _answer(refused: StandfastError | None) -> Receipt:
+    if refused is None:
+        return Receipt(fields={"ok": True})
+    return Receipt(fields={"ok": False, "code": refused.code, "detail": refused.detail})

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from domain.completion import TaskCompletion, attest_completion
 from domain.errors import RunClosed
 from domain.stores import TaskRow
-from workflows.messages import TaskCompletion
 
 
 class TaskDelivery(Protocol):
@@ -39,9 +39,14 @@ class CompletionPorts(Protocol):
         """Temporal."""
         ...
 
+    @property
+    def attestation_key(self) -> bytes:
+        """The key of the gateway's word for a person's answer."""
+        ...
+
 
 async def deliver_completion(ports: CompletionPorts, tenant: str, row: TaskRow, output: JsonValue) -> None:
-    """Signal the run and mark the task delivered; a run that has ended has nobody to tell.
+    """Signal the run, with the gateway's attestation, and mark the task delivered; a run that has ended has nobody to tell.
 
     Raises:
         Unavailable: not delivered; the row says so, and the sweeper tries again.
@@ -57,6 +62,7 @@ async def deliver_completion(ports: CompletionPorts, tenant: str, row: TaskRow, 
             "late": late,
         }
     )
+    attested = attest_completion(ports.attestation_key, tenant=tenant, run=row.run, completion=completion)
     with suppress(RunClosed):
-        await ports.temporal.complete_task(tenant, row.run, completion)
+        await ports.temporal.complete_task(tenant, row.run, attested)
     await ports.tasks.mark_delivered(tenant, row.projection.task)

@@ -1,7 +1,7 @@
 """Takes a decision in: check, store, attest, send (JOURNAL §9). The decision route and the signal route share it."""
 
 from api.context import RequestContext
-from api.decisions import Delivery, decision_of, deliver_decision, settled
+from api.decisions import Delivery, decision_of, deliver_decision, settle_refusal, settled
 from api.deps import GatewayDeps, instant
 from api.derived_ids import decision_id_for
 from api.views import DecisionBody, DecisionView
@@ -41,18 +41,15 @@ class Deciding:
         """
         row = await self._stored(context, approval=approval, run=run, body=body)
         delivery = settled(row)
-        if delivery.refusal is not None:
-            raise delivery.refusal
         if row.state == "stored":
             try:
                 await self._deps.temporal.approve(row.tenant, row.run, decision_of(row))
             except RunClosed as ended:
-                refused = ApprovalClosed(f"run {row.run} has ended")
-                said = {"code": refused.code, "detail": refused.detail}
-                await self._deps.approvals.settle_decision(row.tenant, row.decision_id, state="refused", refusal=said)
-                raise refused from ended
+                delivery = await settle_refusal(self._deps, row, ended)
             except Unavailable:
                 pass
+        if delivery.refusal is not None:
+            raise delivery.refusal
         return await self._shown(row, delivery)
 
     async def _stored(self, context: RequestContext, *, approval: str, run: str | None, body: DecisionBody) -> DecisionRow:

@@ -8,12 +8,16 @@ from typing import NamedTuple, Protocol
 
 from domain.approval import Decision
 from domain.errors import ApprovalClosed, RunClosed, StandfastError, Unavailable, error_classes
-from domain.stores import DecisionRow, DecisionState
+from domain.stores import ApprovalRow, DecisionRow, DecisionState
 from workflows.messages import DecisionResult, RunState
 
 
 class DecisionSettlement(Protocol):
     """Where decisions become terminal; an ApprovalStore is one."""
+
+    async def get(self, tenant: str, approval: str) -> ApprovalRow:
+        """Return the approval. Raises: NotFound."""
+        ...
 
     async def settle_decision(self, tenant: str, decision_id: str, *, state: DecisionState, refusal: dict[str, str] | None) -> None:
         """Make a decision terminal."""
@@ -84,25 +88,34 @@ async def deliver_decision(ports: DecisionPorts, row: DecisionRow, *, timeout_s:
     except StandfastError as error:
         if error.status >= 500:
             return Delivery("stored")
-        refused = ApprovalClosed(f"run {row.run} has ended") if isinstance(error, RunClosed) else error
-        if isinstance(refused, ApprovalClosed):
-            try:
-                if await _taken_before(ports, row):
-                    return await _settle(ports, row, Delivery("accepted"))
-            except Unavailable:  # nobody can say now: it may have been taken, so it is asked again
-                return Delivery("stored")
-        return await _settle(ports, row, Delivery("refused", refusal=refused))
+        return await settle_refusal(ports, row, error)
     if result is None:
         return Delivery("stored")
     return await _settle(ports, row, Delivery("accepted", result=result))
 
 
-async def _taken_before(ports: DecisionPorts, row: DecisionRow) -> bool:
+async def settle_refusal(ports: DecisionPorts, row: DecisionRow, error: StandfastError) -> Delivery:
+    """Make a decision terminal that the run would not take: refused, unless this very decision closed the approval before."""
+    refused = ApprovalClosed(f"run {row.run} has ended") if isinstance(error, RunClosed) else error
+    try:
+        taken = await _taken_before(ports, row, ask_run=isinstance(refused, ApprovalClosed))
+    except Unavailable:  # nobody can say now: it may have been taken, so it is asked again
+        return Delivery("stored")
+    return await _settle(ports, row, Delivery("accepted") if taken else Delivery("refused", refusal=refused))
+
+
+async def _taken_before(ports: DecisionPorts, row: DecisionRow, *, ask_run: bool) -> bool:
     """Whether this very decision closed the approval: it came by signal, or an earlier answer was lost.
 
+    The inbox knows it for good, the run only while it is in the same epoch, but sooner.
+
     Raises:
-        Unavailable: the run cannot be asked now.
+        Unavailable: the inbox or the run cannot be asked now.
     """
+    if (await ports.approvals.get(row.tenant, row.approval)).decision_id == row.decision_id:
+        return True
+    if not ask_run:
+        return False
     try:
         state = await ports.temporal.state(row.tenant, row.run)
     except Unavailable:

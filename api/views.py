@@ -216,7 +216,7 @@ def run_view(row: RunRow) -> RunView:
 
 def approval_view(row: ApprovalRow) -> ApprovalView:
     """Show an approval, flat."""
-    return ApprovalView.model_validate({**row.projection.model_dump(), **row.model_dump(exclude={"projection"})})
+    return ApprovalView.model_validate({**row.projection.model_dump(), **row.model_dump(exclude={"projection", "decision_id"})})
 
 
 def task_view(row: TaskRow) -> TaskView:

@@ -3,13 +3,12 @@ r"""Approvals: what is bound, its digest, attestations, and whether a decision i
 digest = SHA-256("standfast:approval:v1\\0" ‖ JCS{tenant, run, approval, step, visit, nonce, calls}) (DESIGN §7).
 """
 
-import hashlib
-import hmac
 from typing import Literal
 
 from pydantic import JsonValue
 
-from domain.canonical import canonical_bytes, digest_hex
+from domain.attestation import attestation_of, holds
+from domain.canonical import digest_hex
 from domain.errors import ApprovalClosed, Forbidden, NotFound, StaleDigest, StandfastError
 from domain.model import Wire
 
@@ -76,13 +75,16 @@ def approval_digest(*, tenant: str, run: str, approval: str, step: str, visit: i
 
 def attest(key: bytes, *, tenant: str, run: str, decision: Decision) -> str:
     """Return the gateway's attestation (hex HMAC-SHA-256) that this principal sent this decision."""
-    said = decision.model_dump(mode="json", exclude={"attestation"})
-    return hmac.new(key, canonical_bytes({"tenant": tenant, "run": run, "decision": said}), hashlib.sha256).hexdigest()
+    return attestation_of(key, _said(tenant, run, decision))
 
 
 def attested(key: bytes, *, tenant: str, run: str, decision: Decision) -> bool:
     """Whether the attestation is the gateway's, compared in constant time."""
-    return hmac.compare_digest(attest(key, tenant=tenant, run=run, decision=decision), decision.attestation)
+    return holds(key, _said(tenant, run, decision), decision.attestation)
+
+
+def _said(tenant: str, run: str, decision: Decision) -> dict[str, JsonValue]:
+    return {"tenant": tenant, "run": run, "decision": decision.model_dump(mode="json", exclude={"attestation"})}
 
 
 def refusal(approval: OpenApproval | None, decision: Decision) -> StandfastError | None:

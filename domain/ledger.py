@@ -57,6 +57,7 @@ class Kind(StrEnum):
     EFFECT_SETTLED_LATE = "worker:effect:settled_late"
     TASK_OPENED = "workflow:task:opened"
     TASK_COMPLETED = "human:task:completed"
+    TASK_REFUSED = "workflow:completion:refused"
     FACT_DIVERGED = "platform:fact:diverged"
 
 

@@ -112,6 +112,12 @@ class Stepper:
         if isinstance(command, Finish):
             return
         step = self._leaves[command.step]
+        try:
+            self._take(step, command, outcome, recorder)
+        except StandfastError as error:  # such as a template that can be rendered no more at an agent's later turn
+            fail_step(recorder, step, Failure(code=error.code, detail=error.detail, step=step.path))
+
+    def _take(self, step: Step, command: Command, outcome: Outcome, recorder: Recorder) -> None:
         if step.kind == "agent":
             AgentLoop(step, recorder).settle(command, outcome)
             return

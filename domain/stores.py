@@ -195,12 +195,13 @@ class MessageStore(Protocol):
 
 
 class ApprovalRow(Value):
-    """An approval in the inbox. `state` is open, approved, rejected, timed_out or withdrawn."""
+    """An approval in the inbox. `state` is open, approved, rejected, timed_out or withdrawn; `decision_id` names what decided it."""
 
     run: str
     definition: str
     projection: ApprovalProjection
     state: str
+    decision_id: str | None = None
     decided_by: str | None = None
     decided_at: str | None = None
     comment: str | None = None

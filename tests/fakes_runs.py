@@ -89,6 +89,10 @@ class FakeRunStore:
         for place, approval in self._database.approvals.items():
             if place[0] == tenant and approval.run == run and approval.state == "open":
                 self._database.approvals[place] = approval.model_copy(update={"state": "withdrawn", "decided_at": at})
+        gone = {"state": "completed", "resolution": "withdrawn", "completed_at": at, "delivered": True}
+        for place, task in self._database.tasks.items():
+            if place[0] == tenant and task.run == run and task.state == "open":
+                self._database.tasks[place] = task.model_copy(update=gone)
         return True
 
     async def touch(self, tenant: str, run: str) -> None:
@@ -154,7 +158,7 @@ class FakeRunLedger:
             self._database.approvals.setdefault((tenant, new.open_approval.approval), opened)
         if (closed := new.close_approval) is not None:
             state = {"approve": "approved", "reject": "rejected"}.get(closed.decision, closed.decision)
-            said = {"state": state, "decided_by": closed.decided_by, "decided_at": closed.decided_at, "comment": closed.comment}
+            said = {"state": state, **closed.model_dump(include={"decision_id", "decided_by", "decided_at", "comment"})}
             place = (tenant, closed.approval)
             self._database.approvals[place] = self._database.approvals[place].model_copy(update=said)
         if new.open_task is not None:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 from temporalio import workflow
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError
 
 from activities.options import (
@@ -16,12 +17,20 @@ from activities.options import (
     compensation_options,
     effect_options,
 )
-from activities.requests import CALL_TOOL, COMPLETE_PROMPT, DecisionRequest, FlushRequest, ResolveRequest, ToolRequest
+from activities.requests import (
+    CALL_TOOL,
+    COMPLETE_PROMPT,
+    CompletionRequest,
+    DecisionRequest,
+    FlushRequest,
+    ResolveRequest,
+    ToolRequest,
+)
 from activities.run_records import RunRecordActivities
 from domain.envelope import Envelope, Receipt
 from domain.facts import must_flush
 from domain.program import PinnedTool, RetryRule
-from domain.runs import Projection
+from domain.runs import Projection, RunStatus
 from domain.state import CallTool, CompletePrompt, RenderedUndo, State
 from workflows.failures import details_of
 from workflows.messages import RunInput
@@ -29,6 +38,11 @@ from workflows.messages import RunInput
 WAIT_CANCELLED = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 """A cancelled step is waited for: its compensation must not start while it may still run."""
 
+
+STATUS = SearchAttributeKey.for_keyword("RunStatus")
+
+DOUBTS_TOLD = "doubts-told"
+"""Patch: a run that asked a person before it takes answers unattested, and its search attribute never says `in_doubt`."""
 
 SUMMARY_BYTES = 160
 """Longest summary: the server takes 400 bytes of payload, and encryption adds about 200."""
@@ -51,6 +65,8 @@ class Courier:
         self._given = given
         self._state = state
         self.handles: dict[str, workflow.ActivityHandle[Receipt]] = {}
+        self.status = RunStatus.RUNNING
+        self._shown = RunStatus.RUNNING
 
     def _envelope(
         self, request: dict[str, JsonValue], *, step: str = "", visit: int = 1, call: str = "", deadline_s: float, project: list[str]
@@ -152,11 +168,26 @@ class Courier:
             handle.cancel()
 
     async def flush(self, projection: Projection, summary: str) -> None:
-        """Write facts and projection; returns when PostgreSQL has them."""
+        """Write facts and projection; returns when PostgreSQL has them. The search attribute follows the row's status.
+
+        A closing status is shown when the row has it, any other at once.
+        """
+        status = projection.status
+        if status is not None and not status.closed:
+            self._show(status)
         request = FlushRequest(projection=projection, fact_seq=self._state.fact_seq)
         envelope = self._envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
         receipt = await workflow.execute_activity_method(RunRecordActivities.flush_facts, envelope, summary=brief(summary), **FLUSH_OPTIONS)
         self._acknowledge(receipt.fact_head)
+        if status is not None and status.closed:
+            self._show(status)
+
+    def _show(self, status: RunStatus) -> None:
+        self.status = status
+        if status is self._shown or (status is RunStatus.IN_DOUBT and not workflow.patched(DOUBTS_TOLD)):
+            return
+        self._shown = status
+        workflow.upsert_search_attributes([STATUS.value_set(status.value)])  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type argument open
 
     async def relieve(self) -> None:
         """Flush when the unacknowledged suffix has grown too heavy to ride along (JOURNAL §1.4)."""
@@ -168,6 +199,13 @@ class Courier:
         envelope = self._envelope(request.model_dump(mode="json"), step=step, deadline_s=15, project=[]).without_facts()
         return await workflow.execute_activity_method(
             RunRecordActivities.check_decision, envelope, summary=brief(f"{step}: may the reviewer decide?"), **CHECK_OPTIONS
+        )
+
+    async def check_completion(self, request: CompletionRequest, step: str) -> Receipt:
+        """Ask whether the gateway attested an answer; it waits as long as a flush does, for the gateway sends an answer once."""
+        envelope = self._envelope(request.model_dump(mode="json"), step=step, deadline_s=15, project=[]).without_facts()
+        return await workflow.execute_activity_method(
+            RunRecordActivities.check_completion, envelope, summary=brief(f"{step}: did the answer come by the gateway?"), **FLUSH_OPTIONS
         )
 
     async def resolve(self, command: CallTool, request: ResolveRequest) -> Receipt:

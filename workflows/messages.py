@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from domain.approval import Decision, OpenApproval
+from domain.completion import TaskCompletion
 from domain.model import Wire
 from domain.program import Program
 from domain.runs import RunStatus
@@ -58,20 +59,6 @@ class DecisionResult(Wire):
     decision: Literal["approve", "reject"]
     decided_by: str
     decided_at: str
-
-
-class TaskCompletion(Wire):
-    """The signal `complete_task`: a person's answer to an effect in doubt.
-
-    `resolution` is `happened` (then `output` is the outcome), `did_not_happen` (the effect is done anew) or `give_up` (the step
-    fails). `late` says that the lost attempt's own outcome arrived (`did_not_happen`: it failed): the journal already has it.
-    """
-
-    task: str
-    resolution: Literal["happened", "did_not_happen", "give_up"]
-    output: JsonValue = None
-    principal: str = ""
-    late: bool = False
 
 
 class RunState(Wire):

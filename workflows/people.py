@@ -7,14 +7,16 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.failures import FailureDetails, application_error
-from activities.requests import DecisionRequest
+from activities.requests import CompletionRequest, DecisionRequest
 from domain.approval import Decision, OpenApproval, TakenDecision, refusal
+from domain.completion import TaskCompletion
+from domain.envelope import Receipt
 from domain.errors import Forbidden, StandfastError
 from domain.ids import format_id
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStatus, TaskClosure, TaskProjection
 from domain.state import AskApproval, Decided
-from workflows.couriers import Courier, brief, now_text
-from workflows.messages import DecisionResult, TaskCompletion
+from workflows.couriers import DOUBTS_TOLD, Courier, brief, now_text
+from workflows.messages import DecisionResult
 
 
 class People:
@@ -25,7 +27,7 @@ class People:
         self._taken = taken
         self.approvals: dict[str, OpenApproval] = {}
         self._written: set[str] = set()
-        self._tasks: set[str] = set()
+        self._doubts: dict[str, TaskProjection] = {}
         self._completions: dict[str, TaskCompletion] = {}
         self.cancelled = False
 
@@ -68,8 +70,7 @@ class People:
             live = await self._courier.check_decision(request, approval.step)
         except ActivityError:
             refuse(Forbidden("the reviewer's roles could not be checked: send the decision again under another id"))  # final, unlike 503
-        if not live.fields.get("ok"):
-            raise ApplicationError(str(live.fields.get("detail")), type=str(live.fields.get("code")), non_retryable=True)
+        _demand(live)
         twin = self._known(decision)  # the same decision may have come by update and by signal
         if twin is not None:
             return twin
@@ -81,15 +82,13 @@ class People:
         self._taken.append(taken)
         return taken
 
-    async def ask(self, command: AskApproval, definition_step: str) -> Decided:
+    async def ask(self, command: AskApproval) -> Decided:
         """Open the approval in the inbox and wait for a decision, its deadline, or the run's cancellation."""
         approval = command.approval
         self.approvals[approval.approval] = approval
         row = ApprovalProjection(**approval.model_dump(mode="json", exclude={"decision", "decision_id"}), unbound=command.unbound)
-        waits = f"{definition_step}: a decision by {approval.reviewer_role}"
-        await self._courier.flush(
-            Projection(status=RunStatus.WAITING, waits_for=waits, open_approval=row), f"{command.summary}: ask {approval.reviewer_role}"
-        )
+        waiting = self._resting(RunStatus.RUNNING).model_copy(update={"open_approval": row})
+        await self._courier.flush(waiting, f"{command.summary}: ask {approval.reviewer_role}")
         try:
             await workflow.wait_condition(
                 lambda: approval.decision is not None or self.cancelled,
@@ -117,7 +116,8 @@ class People:
             comment=taken.comment if taken else None,
             decided_at=now_text(),
         )
-        await self._courier.flush(Projection(status=RunStatus.RUNNING, close_approval=closure), f"{approval.step}: {closure.decision}")
+        resting = self._resting(RunStatus.RUNNING).model_copy(update={"close_approval": closure})
+        await self._courier.flush(resting, f"{approval.step}: {closure.decision}")
         self._written.add(approval.approval)
 
     async def ask_person(
@@ -125,25 +125,44 @@ class People:
     ) -> TaskCompletion | None:
         """Open a human task and wait for its answer; None when the run is cancelled meanwhile and `until_cancelled` is set."""
         task = format_id("tsk", workflow.uuid4().bytes)
-        self._tasks.add(task)
         row = TaskProjection(
             task=task, kind=kind, step=step, visit=visit, call=call, title=f"{step}: {kind}", detail=detail, opened_at=now_text()
         )
-        waits = f"{step}: a person's answer to task {task}"
-        await self._courier.flush(
-            Projection(status=RunStatus.IN_DOUBT, reason=kind, waits_for=waits, open_task=row), f"{step}: ask a person"
-        )
+        self._doubts[task] = row
+        await self._courier.flush(_doubtful(row).model_copy(update={"open_task": row}), f"{step}: ask a person")
         await workflow.wait_condition(lambda: task in self._completions or (until_cancelled and self.cancelled))
         answer = self._completions.get(task)
         by, said = (answer.principal, answer.resolution) if answer else ("", "withdrawn")
         closure = TaskClosure(task=task, resolution=said, completed_by=by, completed_at=now_text())
-        await self._courier.flush(Projection(status=back_to, close_task=closure), f"{step}: answered")
+        del self._doubts[task]
+        await self._courier.flush(self._resting(back_to).model_copy(update={"close_task": closure}), f"{step}: answered")
         return answer
 
-    def complete_task(self, completion: TaskCompletion) -> None:
-        """Take an answer; the first one counts, one for an unknown task is dropped."""
-        if completion.task in self._tasks:
-            self._completions.setdefault(completion.task, completion)
+    def _resting(self, status: RunStatus) -> Projection:
+        """Say what the run waits for now: a doubt that is still open, else an open approval, else nothing, being `status`."""
+        for doubt in self._doubts.values():
+            return _doubtful(doubt)
+        for approval in self.approvals.values():
+            if approval.decision is None:
+                return Projection(status=RunStatus.WAITING, waits_for=f"{approval.step}: a decision by {approval.reviewer_role}")
+        return Projection(status=status)
+
+    async def complete_task(self, completion: TaskCompletion) -> None:
+        """Take an answer that the gateway attests; the first one counts, one for a task that is not open is dropped.
+
+        Raises:
+            ApplicationError: not attested.
+        """
+        doubt = self._doubts.get(completion.task)
+        if doubt is None or completion.task in self._completions:
+            return
+        if workflow.patched(DOUBTS_TOLD):
+            try:
+                live = await self._courier.check_completion(CompletionRequest(completion=completion), doubt.step)
+            except ActivityError:
+                refuse(Forbidden("the answer's attestation could not be checked"))
+            _demand(live)
+        self._completions.setdefault(completion.task, completion)
 
 
 def time_left(deadline: str | None) -> timedelta | None:
@@ -156,6 +175,20 @@ def time_left(deadline: str | None) -> timedelta | None:
 def shown(claimed: str) -> str:
     """Return an id that a raw signal claims, cut to what a fact can hold: anybody may have written it."""
     return "".join(letter for letter in claimed[:64] if letter.isascii() and letter.isprintable())
+
+
+def _doubtful(task: TaskProjection) -> Projection:
+    return Projection(status=RunStatus.IN_DOUBT, reason=task.kind, waits_for=f"{task.step}: a person's answer to task {task.task}")
+
+
+def _demand(live: Receipt) -> None:
+    """Go on only if a check said yes.
+
+    Raises:
+        ApplicationError: with the code of the refusal as its type.
+    """
+    if not live.fields.get("ok"):
+        raise ApplicationError(str(live.fields.get("detail")), type=str(live.fields.get("code")), non_retryable=True)
 
 
 def refused_error(error: StandfastError) -> ApplicationError:

@@ -5,10 +5,10 @@ the main coroutine takes it and tells the driver, which stops what runs, undoes 
 """
 
 import asyncio
+import contextlib
 
 from pydantic import JsonValue
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError
 
 from domain.approval import Decision
@@ -35,7 +35,6 @@ from workflows.messages import (
 )
 from workflows.people import People, refused_error, shown
 
-STATUS = SearchAttributeKey.for_keyword("RunStatus")
 HISTORY_MAX = 3000
 """Continue as new beyond this many events: well before the server suggests it at 4,096 (TEMPORAL.md §4)."""
 
@@ -56,7 +55,6 @@ class RunWorkflow:
         self._effects = EffectRunner(given.program, self._courier, self._people)
         self._outcomes: list[Outcome] = []
         self._fault: BaseException | None = None
-        self._status = RunStatus.RUNNING
         self._told = False
         self._running: set[asyncio.Task[None]] = set()
 
@@ -83,13 +81,22 @@ class RunWorkflow:
                 if driver.cancelled():
                     raise
                 self._people.cancelled = True
-        await workflow.wait_condition(workflow.all_handlers_finished)
+            except StandfastError as error:  # raised in no step's own code: it fails the run, and not its workflow task for ever
+                failed = refused_error(error)
+                raise failed from error
+        await self._drain()
         error = finish.error or {}
         if finish.status is RunStatus.CANCELLED:
             raise asyncio.CancelledError(error.get("detail", "cancelled"))
         if finish.status is not RunStatus.SUCCEEDED:
             raise ApplicationError(error.get("detail", ""), error, type=error.get("code"), non_retryable=True)
         return RunResult(status=finish.status, output=finish.output)
+
+    async def _drain(self) -> None:
+        """Wait for the last handlers; a cancellation comes too late now: the run's row says how it ended."""
+        while not workflow.all_handlers_finished():
+            with contextlib.suppress(asyncio.CancelledError):
+                await workflow.wait_condition(workflow.all_handlers_finished)
 
     @workflow.update(name=DECIDE_APPROVAL)
     async def decide_approval(self, decision: Decision) -> DecisionResult:
@@ -101,7 +108,7 @@ class RunWorkflow:
         try:
             return await self._people.decide(decision)
         except ApplicationError as error:
-            self._note_refusal(decision, error)
+            self._note_decision(decision, error)
             raise
 
     @decide_approval.validator
@@ -116,18 +123,21 @@ class RunWorkflow:
             self._people.check(decision)
             await self._people.decide(decision)
         except ApplicationError as error:
-            self._note_refusal(decision, error)
+            self._note_decision(decision, error)
 
     @workflow.signal(name=COMPLETE_TASK)
-    def complete_task(self, completion: TaskCompletion) -> None:
-        """A person's answer to a human task."""
-        self._people.complete_task(completion)
+    async def complete_task(self, completion: TaskCompletion) -> None:
+        """A person's answer to a human task; a refusal becomes a fact."""
+        try:
+            await self._people.complete_task(completion)
+        except ApplicationError as error:
+            self._note_refusal(Kind.TASK_REFUSED, completion.principal, {"task": shown(completion.task), "code": error.type})
 
     @workflow.query(name=RUN_STATE)
     def run_state(self) -> RunState:
         """What the run knows of itself."""
         return RunState(
-            status=self._status,
+            status=self._courier.status,
             epoch=self.state.epoch,
             waits_for=self._waits_for(),
             steps={path: record.status.value for path, record in self.state.steps.items()},
@@ -135,10 +145,13 @@ class RunWorkflow:
             facts=self.state.fact_seq,
         )
 
-    def _note_refusal(self, decision: Decision, error: ApplicationError) -> None:
+    def _note_decision(self, decision: Decision, error: ApplicationError) -> None:
+        said: dict[str, JsonValue] = {"approval": shown(decision.approval), "decision": shown(decision.decision_id), "code": error.type}
+        self._note_refusal(Kind.APPROVAL_REFUSED, decision.principal, said)
+
+    def _note_refusal(self, kind: Kind, principal: str, said: dict[str, JsonValue]) -> None:
         if not self.state.finished:
-            data: dict[str, JsonValue] = {"approval": shown(decision.approval), "decision": shown(decision.decision_id), "code": error.type}
-            self._stepper.note(self._tick(), Kind.APPROVAL_REFUSED, principal=shown(decision.principal) or None, data=data)
+            self._stepper.note(self._tick(), kind, principal=shown(principal) or None, data=said)
 
     def _tick(self) -> Tick:
         return Tick(now=now_text(), entropy=workflow.uuid4().hex)
@@ -189,22 +202,13 @@ class RunWorkflow:
 
     async def _outcome_of(self, command: Command) -> Outcome:
         if isinstance(command, AskApproval):
-            self._set_status(RunStatus.WAITING)
-            decided = await self._people.ask(command, command.step)
-            self._set_status(RunStatus.RUNNING)
+            decided = await self._people.ask(command)
             return self._effects.withdrawn(command) if self._people.cancelled and decided.decided_by is None else decided
-        if isinstance(command, Unwind):
-            self._set_status(RunStatus.COMPENSATING)
         return await self._effects.run(command)
 
     def _cancel_running(self) -> None:
         if not any(isinstance(command, Unwind) for command in self.state.pending.values()):
             self._courier.cancel_effects()
-
-    def _set_status(self, status: RunStatus) -> None:
-        if status is not self._status:
-            self._status = status
-            workflow.upsert_search_attributes([STATUS.value_set(status.value)])  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type argument open
 
     def _waits_for(self) -> str | None:
         waiting = [
@@ -233,5 +237,4 @@ class RunWorkflow:
         await workflow.wait_condition(lambda: not self._running)
         projection = Projection(status=finish.status, result=finish.output, error=finish.error, usage=self.state.usage)
         await self._courier.flush(projection, f"{finish.status.value}: write the result")
-        self._set_status(finish.status)
         workflow.set_current_details(run_details(self._given, self.state, None))

@@ -144,6 +144,7 @@ class PostgresApprovalStore:
             definition=row["definition"],
             projection=projection,
             state=row["state"],
+            decision_id=row["decision_id"],
             decided_by=row["decided_by"],
             decided_at=rfc3339_or_none(row["decided_at"]),
             comment=cast("str | None", comment),

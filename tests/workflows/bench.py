@@ -19,6 +19,7 @@ from adapters.sandboxes.select import SandboxRouter
 from adapters.tools.declared import DeclaredHttpTools
 from adapters.tools.registry import ToolRegistry
 from domain.approval import Decision, OpenApproval, attest
+from domain.completion import TaskCompletion, attest_completion
 from domain.effects import EffectClass, EffectJournal, RetryClass
 from domain.ids import format_id
 from domain.ledger import Verification, verify_entries
@@ -32,7 +33,8 @@ from wiring.keys import InstallationKeys
 from wiring.storage import Storage
 from wiring.tools import Toolbox
 from wiring.worker import WorkerParts, build_worker
-from workflows.messages import DECIDE_APPROVAL, RUN_STATE, DecisionResult, RunInput, RunResult, RunState, TaskCompletion
+from workflows.couriers import STATUS
+from workflows.messages import COMPLETE_TASK, DECIDE_APPROVAL, RUN_STATE, DecisionResult, RunInput, RunResult, RunState
 from workflows.run import RunWorkflow
 
 REQUESTER = "prn_starter"
@@ -168,7 +170,20 @@ class LiveRun:
     async def complete(self, task: TaskRow, resolution: str, *, output: JsonValue = None) -> None:
         """Answer a human task."""
         said = {"task": task.projection.task, "resolution": resolution, "output": output, "principal": REVIEWER}
-        await self.handle.signal(RunWorkflow.complete_task, TaskCompletion.model_validate(said))
+        await self.tell(TaskCompletion.model_validate(said))
+
+    async def tell(self, completion: TaskCompletion) -> None:
+        """Send an answer as the gateway does, attested."""
+        await self.handle.signal(COMPLETE_TASK, self.attested(completion))
+
+    def attested(self, completion: TaskCompletion) -> TaskCompletion:
+        """Return an answer with the gateway's attestation."""
+        return attest_completion(self.bench.keys.attestation, tenant=self.bench.tenant, run=self.run, completion=completion)
+
+    async def shown_status(self) -> str | None:
+        """Return what Temporal's lists show of the run's status."""
+        found = await self.handle.describe()
+        return found.typed_search_attributes.get(STATUS)
 
     async def failure(self) -> str | None:
         """Wait for the end of a run that shall fail, and return its code; a cancelled run gives `cancelled`."""

@@ -5,13 +5,17 @@ import pytest
 from domain.effects import EffectClass, RetryClass
 from domain.errors import ToolTimedOut
 from domain.program import Program
+from domain.provider import ModelToolCall
 from domain.runs import RunStatus
-from tests.domain.programs import call, pinned, program, saga
-from tests.workflows.bench import Bench, Line, ScriptedTool, until
+from domain.stores import TaskRow
+from tests.domain.programs import agent, call, pinned, program, saga
+from tests.fake_provider import FakeProvider, answered, calling
+from tests.workflows.bench import Bench, Line, LiveRun, ScriptedTool, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WIRE = pinned("bank.wire", retry_class=RetryClass.AT_MOST_ONCE)
+NOTES = pinned("notes.read", effect_class=EffectClass.READ, retry_class=RetryClass.AT_MOST_ONCE)
 
 
 def wiring(*script: Line) -> ScriptedTool:
@@ -31,6 +35,8 @@ class TestInDoubt:
             task = await run.task("in_doubt")
             row = await run.row()
             assert (row.status, row.reason) == (RunStatus.IN_DOUBT, "in_doubt")
+            assert (await run.state()).status is RunStatus.IN_DOUBT
+            assert await run.shown_status() == "in_doubt"
             assert task.projection.step == "wire"
             assert len(wire.calls) == 1
             await run.complete(task, "give_up")
@@ -91,3 +97,34 @@ class TestInDoubt:
             await run.complete(await run.task("in_doubt"), "happened", output={"transfer": "x" * 9000})
             assert await run.failure() == "projection-too-large"
             assert (await run.row()).status is RunStatus.FAILED
+
+
+async def open_tasks(run: LiveRun, count: int) -> list[TaskRow]:
+    """Return the run's open tasks, once there are that many."""
+
+    async def look() -> list[TaskRow] | None:
+        page = await run.bench.storage.tasks.page(run.bench.tenant, state="open", limit=9, cursor=None)
+        return list(page.items) if len(page.items) == count else None
+
+    return await until(look)
+
+
+class TestTwoDoubtsOfOneTurn:
+    async def test_keep_the_run_in_doubt_until_both_are_answered(self, bench: Bench) -> None:
+        asked = [ModelToolCall(vendor_id=f"v{n}", name="notes.read", arguments={}) for n in range(2)]
+        provider = FakeProvider(calling(*asked), answered("fine"))
+        given = program(agent("judge", tools=["notes.read"]), tools=[NOTES], output="${ steps.judge.output }")
+        lost = ScriptedTool(
+            "notes.read", ToolTimedOut("?"), ToolTimedOut("?"), effect_class=EffectClass.READ, retry_class=RetryClass.AT_MOST_ONCE
+        )
+        async with bench.worker(lost, provider=provider):
+            run = await bench.start(given)
+            first, second = await open_tasks(run, 2)
+            await run.complete(first, "happened", output={"text": "a"})
+            await open_tasks(run, 1)
+            row, left = await run.row(), second.projection.task
+            assert (row.status, row.reason, left in (row.waits_for or "")) == (RunStatus.IN_DOUBT, "in_doubt", True)
+            assert ((await run.state()).status, await run.shown_status()) == (RunStatus.IN_DOUBT, "in_doubt")
+            await run.complete(second, "happened", output={"text": "b"})
+            assert (await run.handle.result()).output == "fine"
+            assert await run.shown_status() == "succeeded"

@@ -3,14 +3,13 @@
 import pytest
 from pydantic import JsonValue
 
+from domain.completion import TaskCompletion
 from domain.errors import ToolFailed
 from domain.program import Program
 from domain.runs import RunStatus
 from domain.tools import ToolCall
 from tests.domain.programs import approve, call, pinned, program, saga
 from tests.workflows.bench import Bench, Gate, Line, ScriptedTool, until
-from workflows.messages import TaskCompletion
-from workflows.run import RunWorkflow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -97,7 +96,7 @@ class TestUndo:
         bank = Bank(pay=[ToolFailed("no")], release=[ToolFailed("the bank is closed"), {}])
         async with bench.running(settle(), *bank.tools) as run:
             first = (await run.task("failed_compensation")).projection.task
-            await run.handle.signal(RunWorkflow.complete_task, TaskCompletion(task=first, resolution="did_not_happen", late=True))
+            await run.tell(TaskCompletion(task=first, resolution="did_not_happen", late=True))
 
             async def asked_again() -> bool:
                 return (await run.task("failed_compensation")).projection.task != first
