@@ -5,6 +5,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from domain.budget import Charge
 from domain.canonical import digest_hex
 from domain.envelope import Usage
 from domain.facts import Fact
@@ -73,7 +74,10 @@ class Carrier(Value):
 
 
 class Intent(Value):
-    """A request to begin an attempt. `lease_ms` counts from the database clock; `at` is the worker's clock, RFC 3339."""
+    """A request to begin an attempt. `lease_ms` counts from the database clock; `at` is the worker's clock, RFC 3339.
+
+    `charge` is its worst case, reserved with it; without one nothing is reserved, and what it costs is still counted.
+    """
 
     carrier: Carrier
     key: EffectKey
@@ -88,6 +92,7 @@ class Intent(Value):
     lease_ms: int
     temporal_run_id: str
     request: JsonValue = None
+    charge: Charge | None = None
 
 
 class IntentAnswer(StrEnum):
@@ -102,6 +107,7 @@ class IntentAnswer(StrEnum):
     STALE_EPOCH = "stale_epoch"
     FACT_DIVERGED = "fact_diverged"
     FACT_GAP = "fact_gap"
+    BUDGET_EXCEEDED = "budget_exceeded"
 
 
 class RecordedOutcome(Value):
@@ -116,11 +122,15 @@ class RecordedOutcome(Value):
 
 
 class IntentVerdict(Value):
-    """The journal's answer: with `recorded` for DONE and FAILED, `wait_ms` for LEASED."""
+    """The journal's answer: with `recorded` for DONE and FAILED, `wait_ms` for LEASED.
+
+    `ms_held` bounds the attempt where a budget in time applies; None is no bound.
+    """
 
     answer: IntentAnswer
     fact_head: int = 0
     wait_ms: int = 0
+    ms_held: int | None = None
     recorded: RecordedOutcome | None = None
     detail: str = ""
 

@@ -3,15 +3,17 @@
 SQL decides under the run's row lock; this module makes bodies and payloads beforehand and turns answers into verdicts.
 """
 
+from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int4, Int8
 from pydantic import JsonValue
 
-from adapters.postgres.advance import advance_query, ended_row
+from adapters.postgres.advance import FACT_ARRAYS, advance_query, ended_row
 from adapters.postgres.entries import effect_body, fact_arrays, intent_body, outcome_body
 from adapters.postgres.pool import Database, Row
 from adapters.postgres.projections import projection_params
-from adapters.postgres.sealing import SealedPayload, open_payload, seal_payload
+from adapters.postgres.sealing import SealedPayload
 from adapters.postgres.values import json_error, storable_or_none
+from adapters.postgres.vault import Vault
 from domain.effects import (
     Carrier,
     EffectKey,
@@ -39,9 +41,9 @@ _REFUSALS = {"stale_epoch": StaleEpoch, "fact_diverged": FactDiverged, "fact_gap
 class PostgresJournal:
     """Implements `EffectJournal` and `RunLedger`."""
 
-    def __init__(self, db: Database, cipher: PayloadCipher) -> None:
+    def __init__(self, db: Database, cipher: PayloadCipher | Vault) -> None:
         self._db = db
-        self._cipher = cipher
+        self._vault = Vault.over(db, cipher)
 
     async def intent(self, intent: Intent) -> IntentVerdict:
         """Record that an attempt begins, with the facts that ride along; or say what is already known.
@@ -50,7 +52,7 @@ class PostgresJournal:
             NotFound: there is no such run.
             ReferenceMissing: it is done, and its output is erased.
         """
-        row = await self._db.call(intent.carrier.tenant, "journal_intent", self._intent_params(intent))
+        row = await self._db.call(intent.carrier.tenant, "journal_intent", await self._intent_params(intent))
         return await self._intent_verdict(intent, row)
 
     async def outcome(self, outcome: Outcome) -> OutcomeVerdict:
@@ -61,7 +63,7 @@ class PostgresJournal:
             JournalError: no intent was recorded for it.
             FactDiverged, FactGap: the facts were refused; the outcome is recorded.
         """
-        row = await self._db.call(outcome.carrier.tenant, "journal_outcome", self._outcome_params(outcome))
+        row = await self._db.call(outcome.carrier.tenant, "journal_outcome", await self._outcome_params(outcome))
         return await self._outcome_verdict(outcome, row)
 
     async def advance(self, outcome: Outcome, intent: Intent) -> tuple[OutcomeVerdict, IntentVerdict | None]:
@@ -71,17 +73,17 @@ class PostgresJournal:
             NotFound, JournalError, FactDiverged, FactGap: as `outcome`; nothing was begun.
             ReferenceMissing: as `intent`.
         """
-        ended, begun = self._outcome_params(outcome), self._intent_params(intent)
+        ended, begun = await self._outcome_params(outcome), await self._intent_params(intent)
         row = await self._db.select(advance_query(len(ended), len(begun)), [outcome.carrier.tenant, *ended, *begun])
         verdict = await self._outcome_verdict(outcome, ended_row(row))
         if row["ended_answer"] != "recorded" or row["ended_facts_verdict"] != "ok":
             return verdict, None
         return verdict, await self._intent_verdict(intent, row)
 
-    def _intent_params(self, intent: Intent, *, rare: bool = False) -> list[object]:
+    async def _intent_params(self, intent: Intent, *, rare: bool = False) -> list[object]:
         """The parameters of `journal_intent`; the bodies of rare entries are made only when it asks for them."""
         key, carrier = intent.key, intent.carrier
-        request = None if intent.request is None else seal_payload(self._cipher, carrier.tenant, carrier.run, intent.request)
+        request = None if intent.request is None else await self._vault.seal(carrier.tenant, carrier.run, intent.request)
         digest = request.salted_digest if request else None
         return [
             *_opening(carrier),
@@ -101,20 +103,21 @@ class PostgresJournal:
             intent_body(intent, intent.kind, digest),
             intent_body(intent, Kind.EFFECT_IN_DOUBT) if rare else None,
             intent_body(intent, Kind.EFFECT_DIVERGED) if rare else None,
+            None if intent.charge is None else Jsonb(intent.charge.model_dump(mode="json")),
         ]
 
     async def _intent_verdict(self, intent: Intent, row: Row) -> IntentVerdict:
         if row["answer"] == NEEDS_BODIES:
-            row = await self._db.call(intent.carrier.tenant, "journal_intent", self._intent_params(intent, rare=True))
+            row = await self._db.call(intent.carrier.tenant, "journal_intent", await self._intent_params(intent, rare=True))
         if row["answer"] == "fact_diverged":
             await self._tell_divergence(intent.carrier, intent.at, str(row["detail"]))
-        return self._verdict(intent.carrier, row)
+        return await self._verdict(intent.carrier, row)
 
-    def _outcome_params(self, outcome: Outcome, *, rare: bool = False) -> list[object]:
+    async def _outcome_params(self, outcome: Outcome, *, rare: bool = False) -> list[object]:
         """The parameters of `journal_outcome`; the body of a late outcome is made only when it asks for it."""
         carrier, output = outcome.carrier, None
         if outcome.state is EffectState.DONE:
-            output = seal_payload(self._cipher, carrier.tenant, carrier.run, outcome.output, ref=outcome.output_ref)
+            output = await self._vault.seal(carrier.tenant, carrier.run, outcome.output, ref=outcome.output_ref)
         digest = output.salted_digest if output else None
         return [
             *_opening(carrier),
@@ -136,7 +139,7 @@ class PostgresJournal:
     async def _outcome_verdict(self, outcome: Outcome, row: Row) -> OutcomeVerdict:
         carrier = outcome.carrier
         if row["answer"] == NEEDS_BODIES:
-            row = await self._db.call(carrier.tenant, "journal_outcome", self._outcome_params(outcome, rare=True))
+            row = await self._db.call(carrier.tenant, "journal_outcome", await self._outcome_params(outcome, rare=True))
         _refuse_unknown(carrier, outcome.key, str(row["answer"]))
         if row["facts_verdict"] != "stale_epoch":
             await self._refuse_facts(carrier, outcome.at, str(row["facts_verdict"]), str(row["detail"]))
@@ -163,7 +166,7 @@ class PostgresJournal:
             NotFound: there is no such run.
             JournalError: no intent was recorded for it.
         """
-        sealed = seal_payload(self._cipher, carrier.tenant, carrier.run, output) if happened else None
+        sealed = await self._vault.seal(carrier.tenant, carrier.run, output) if happened else None
         digest = sealed.salted_digest if sealed else None
         body = effect_body(
             carrier,
@@ -192,7 +195,7 @@ class PostgresJournal:
         _refuse_unknown(carrier, key, str(row["answer"]))
         if row["answer"] == "fact_diverged":
             await self._tell_divergence(carrier, at, str(row["detail"]))
-        return self._verdict(carrier, row)
+        return await self._verdict(carrier, row)
 
     async def flush(self, carrier: Carrier, projection: Projection, *, fact_seq: int) -> int:
         """Write facts, then the projection; return the fact head.
@@ -201,7 +204,7 @@ class PostgresJournal:
             NotFound: there is no such run.
             FactDiverged, FactGap, StaleEpoch: nothing was written, but for `platform:fact:diverged`.
         """
-        params = projection_params(self._cipher, carrier.tenant, carrier.run, projection)
+        params = await projection_params(self._vault, carrier.tenant, carrier.run, projection)
         row = await self._db.call(carrier.tenant, "journal_flush", [*_opening(carrier), Int4(fact_seq), *params])
         answer = str(row["answer"])
         _refuse_unknown(carrier, None, answer)
@@ -209,24 +212,25 @@ class PostgresJournal:
         await self._refuse_facts(carrier, at, answer, str(row["detail"]))
         return int(row["fact_head"])
 
-    def _verdict(self, carrier: Carrier, row: Row) -> IntentVerdict:
+    async def _verdict(self, carrier: Carrier, row: Row) -> IntentVerdict:
         _refuse_unknown(carrier, None, str(row["answer"]))
         answer = IntentAnswer(row["answer"])
         return IntentVerdict(
             answer=answer,
             fact_head=row["fact_head"],
             wait_ms=row["wait_ms"] or 0,
-            recorded=self._recorded(carrier, row) if answer in (IntentAnswer.DONE, IntentAnswer.FAILED) else None,
+            ms_held=row.get("ms_held"),
+            recorded=await self._recorded(carrier, row) if answer in (IntentAnswer.DONE, IntentAnswer.FAILED) else None,
             detail=row["detail"] or "",
         )
 
-    def _recorded(self, carrier: Carrier, row: Row) -> RecordedOutcome:
+    async def _recorded(self, carrier: Carrier, row: Row) -> RecordedOutcome:
         ref: str | None = row["output_ref"]
         return RecordedOutcome(
             state=EffectState(row["state"]),
             output_ref=ref,
             output_digest=row["output_digest"],
-            output=None if ref is None else open_payload(self._cipher, carrier.tenant, carrier.run, ref, row["output_sealed"]),
+            output=None if ref is None else await self._vault.open(carrier.tenant, carrier.run, ref, row["output_sealed"]),
             error=row["error"],
             usage=Usage(
                 input_tokens=row["input_tokens"],

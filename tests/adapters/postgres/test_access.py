@@ -13,19 +13,22 @@ from adapters.postgres.keys import PostgresKeyStore
 from adapters.postgres.messages import PostgresMessageStore
 from adapters.postgres.pool import Database
 from adapters.postgres.tables import Table
+from domain.budget import Cap
 from domain.principals import Role
 from domain.provider import Message
 from domain.runs import Projection
 from domain.stores import ConversationHead, DecisionRow
 from tests.adapters.postgres.databases import MigratedServer
 from tests.contracts.journal_bench import RUN, carrier, fact, intent, outcome
+from tests.contracts.money_bench import MoneyBench
 from tests.contracts.postgres_bench import PostgresBench
 from tests.contracts.test_inbox_stores import approval, task
 from tests.contracts.test_stores import draft
 
-TABLES = sorted(Table.metadata.tables)
-GLOBAL_TABLES = {"alembic_version"}
+GLOBAL_TABLES = {"alembic_version", "platform_budgets"}
 """The pinned list of tables without a tenant (DESIGN §15)."""
+
+TABLES = sorted({*Table.metadata.tables} - GLOBAL_TABLES)
 
 DEFINER_FUNCTIONS = {"tenant_ids", "find_api_key"}
 """The pinned list of functions that see all tenants (ADR 0004)."""
@@ -57,6 +60,10 @@ async def fill(bench: PostgresBench, db: Database) -> None:
     await PostgresIdempotencyStore(db, bench.cipher).begin(tenant, route="r", key="k", fingerprint="f", lease_s=1)
     head = ConversationHead(count=0, digest="")
     await PostgresMessageStore(db, bench.cipher).append(tenant, RUN, "c", head, [Message(role="user", text="hello")])
+    money = MoneyBench(db, tenant)
+    for step in ("a", "b"):
+        await money.begin(step, 10, caps=[Cap(usd_micros=20)])
+    await money.end("a", 10)
     async with db.tenant(tenant) as tx:
         await tx.execute(
             "INSERT INTO prompts (tenant_id, name, version, sha256, body, registered_by) VALUES (%s, 'p', '1.0.0', 'x', 'b', 'prn_a')",
@@ -176,7 +183,8 @@ class TestRoles:
             rows = connection.execute(
                 "SELECT i.indexrelid::regclass::text, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
                 " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
-                " WHERE c.relnamespace = 'public'::regnamespace AND c.relname <> 'alembic_version'"
+                " WHERE c.relnamespace = 'public'::regnamespace AND c.relname <> ALL (%s)",
+                [sorted(GLOBAL_TABLES)],
             ).fetchall()
         assert len(rows) > len(TABLES)
         assert {name for name, column in rows if column != "tenant_id"} == set()

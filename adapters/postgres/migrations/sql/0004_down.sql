@@ -1,6 +1,219 @@
 -- Takes money back: budgets, reservations and settled costs go. What effects cost stays in their own rows.
+DROP TRIGGER runs_give_back ON runs;
+DROP FUNCTION give_back(), journal_intent;
 DROP FUNCTION budget_limit, budget_return_tenant, budget_reclaim, budget_leaks, budget_return, budget_settle, budget_reserve,
     budget_limited, budget_release, budget_count, budget_hold;
 DROP FUNCTION budget_report, budget_grant, budget_sweep, budget_draw, budget_node, budget_tell, budget_period, budget_refusal,
     budget_text;
 DROP TABLE budget_events, costs, reservations, allowances, budgets, platform_budgets;
+
+-- The journal as revision 0002 left it.
+CREATE OR REPLACE FUNCTION journal_intent(
+    p_tenant text, p_run text, p_epoch integer, f_seqs integer[], f_epochs integer[], f_kinds text[], f_principals text[],
+    f_steps text[], f_digests text[], f_bodies bytea[],
+    p_step text, p_visit integer, p_call text, p_digest text, p_class text, p_retry text, p_subject text, p_attempt integer,
+    p_token text, p_lease_ms integer, p_temporal_run_id text, p_request_ref text, p_request_sealed bytea, p_payload_digest text,
+    p_principal text, p_kind text, p_body bytea, p_doubt_body bytea, p_diverged_body bytea,
+    OUT answer text, OUT detail text, OUT fact_head integer, OUT wait_ms integer, OUT state text, OUT output_ref text,
+    OUT output_digest text, OUT output_sealed bytea, OUT error json, OUT input_tokens bigint, OUT output_tokens bigint,
+    OUT cost_usd_micros bigint, OUT duration_ms bigint, OUT model text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_open record;
+    v_row effects;
+    v_choice text;
+    v_kind text;
+    v_body bytea;
+BEGIN
+    SELECT o.* INTO v_open FROM journal_open(p_tenant, p_run, p_epoch, f_seqs, f_epochs, f_kinds, f_principals, f_steps, f_digests,
+        f_bodies) AS o;
+    fact_head := v_open.fact_head;
+    IF v_open.verdict <> 'ok' THEN
+        answer := v_open.verdict;
+        detail := v_open.detail;
+        RETURN;
+    END IF;
+    SELECT e.* INTO v_row FROM effects e
+        WHERE e.tenant_id = p_tenant AND e.run = p_run AND e.step = p_step AND e.visit = p_visit AND e.call = p_call
+        FOR NO KEY UPDATE;
+    v_choice := intent_choice(v_row, p_digest, p_class, p_retry, p_token, v_open.opened_at);
+    IF (v_choice = 'to_in_doubt' AND p_doubt_body IS NULL) OR (v_choice = 'to_divergent' AND p_diverged_body IS NULL) THEN
+        v_choice := 'needs_bodies';
+    END IF;
+    CASE v_choice
+        WHEN 'go' THEN
+            v_kind := p_kind;
+            v_body := p_body;
+            INSERT INTO effects AS e (tenant_id, run, step, visit, call, digest, epoch, attempt, lease_token, lease_until,
+                effect_class, retry_class, subject, state, started_at, request_ref)
+            VALUES (p_tenant, p_run, p_step, p_visit, p_call, p_digest, p_epoch, p_attempt, p_token,
+                v_open.opened_at + p_lease_ms * interval '1 millisecond', p_class, p_retry, p_subject, 'intent', v_open.opened_at,
+                p_request_ref)
+            ON CONFLICT (tenant_id, run, step, visit, call) DO UPDATE SET
+                digest = excluded.digest, epoch = excluded.epoch, attempt = excluded.attempt, lease_token = excluded.lease_token,
+                lease_until = excluded.lease_until, effect_class = excluded.effect_class, retry_class = excluded.retry_class,
+                subject = excluded.subject, state = 'intent', ended_at = NULL, request_ref = excluded.request_ref,
+                output_ref = NULL, output_digest = NULL, error = NULL;
+            IF p_request_ref IS NOT NULL THEN
+                INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (p_tenant, p_request_ref, p_run, p_request_sealed);
+            END IF;
+        WHEN 'go_again' THEN
+            UPDATE effects e SET lease_until = v_open.opened_at + p_lease_ms * interval '1 millisecond'
+                WHERE e.tenant_id = p_tenant AND e.run = p_run AND e.step = p_step AND e.visit = p_visit AND e.call = p_call;
+        WHEN 'to_in_doubt' THEN
+            v_kind := 'worker:effect:in_doubt';
+            v_body := p_doubt_body;
+            UPDATE effects e SET state = 'in_doubt', ended_at = v_open.opened_at
+                WHERE e.tenant_id = p_tenant AND e.run = p_run AND e.step = p_step AND e.visit = p_visit AND e.call = p_call;
+        WHEN 'to_divergent' THEN
+            v_kind := 'worker:effect:diverged';
+            v_body := p_diverged_body;
+            UPDATE effects e SET state = 'divergent', diverged_digest = p_digest
+                WHERE e.tenant_id = p_tenant AND e.run = p_run AND e.step = p_step AND e.visit = p_visit AND e.call = p_call;
+        WHEN 'leased' THEN
+            wait_ms := ceil(extract(epoch FROM v_row.lease_until - v_open.opened_at) * 1000);
+        WHEN 'done', 'failed' THEN
+            SELECT v_row.state, v_row.output_ref, v_row.output_digest, v_row.error, v_row.input_tokens, v_row.output_tokens,
+                v_row.cost_usd_micros, v_row.duration_ms, v_row.model, recorded_output(p_tenant, v_row.output_ref)
+            INTO state, output_ref, output_digest, error, input_tokens, output_tokens, cost_usd_micros, duration_ms, model, output_sealed;
+        ELSE NULL;
+    END CASE;
+    IF v_body IS NOT NULL THEN
+        SELECT a.p_seq, a.p_hash INTO v_open.head_seq, v_open.head_hash FROM chain_append(v_open.head_seq, v_open.head_hash,
+            v_open.opened_at, p_tenant, p_run, v_kind, p_principal, p_epoch, NULL, p_step,
+            CASE WHEN v_choice = 'go' THEN p_payload_digest END, NULL, v_body) AS a;
+    END IF;
+    PERFORM run_advance(p_tenant, p_run, p_epoch, p_temporal_run_id, v_open.head_seq, v_open.head_hash, v_open.fact_head,
+        v_open.opened_at, 0, 0, 0, NULL);
+    answer := CASE v_choice WHEN 'go_again' THEN 'go' WHEN 'to_in_doubt' THEN 'in_doubt' WHEN 'to_divergent' THEN 'divergent'
+        ELSE v_choice END;
+END $$;
+
+CREATE OR REPLACE FUNCTION journal_outcome(
+    p_tenant text, p_run text, p_epoch integer, f_seqs integer[], f_epochs integer[], f_kinds text[], f_principals text[],
+    f_steps text[], f_digests text[], f_bodies bytea[],
+    p_step text, p_visit integer, p_call text, p_token text, p_state text, p_attempt integer, p_error json, p_output_ref text,
+    p_output_sealed bytea, p_output_digest text, p_input_tokens bigint, p_output_tokens bigint, p_cost bigint, p_duration_ms bigint,
+    p_model text, p_payload_digest text, p_principal text, p_kind text, p_body bytea, p_settled_body bytea,
+    OUT answer text, OUT facts_verdict text, OUT detail text, OUT fact_head integer, OUT output_ref text, OUT output_digest text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_open record;
+    v_row effects;
+    v_settled boolean;
+BEGIN
+    SELECT o.* INTO v_open FROM journal_open(p_tenant, p_run, p_epoch, f_seqs, f_epochs, f_kinds, f_principals, f_steps, f_digests,
+        f_bodies) AS o;
+    fact_head := v_open.fact_head;
+    facts_verdict := v_open.verdict;
+    detail := v_open.detail;
+    answer := v_open.verdict;
+    IF v_open.verdict = 'unknown_run' THEN
+        RETURN;
+    END IF;
+    SELECT e.* INTO v_row FROM effects e
+        WHERE e.tenant_id = p_tenant AND e.run = p_run AND e.step = p_step AND e.visit = p_visit AND e.call = p_call
+        FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        answer := 'unknown_effect';
+        v_settled := NULL;
+    ELSE
+        answer := outcome_choice(v_row, p_token, p_state);
+        v_settled := answer = 'settled_late';
+    END IF;
+    IF v_settled AND p_settled_body IS NULL THEN
+        answer := 'needs_bodies';
+    END IF;
+    IF answer IN ('repeated', 'unknown_effect', 'needs_bodies') THEN
+        PERFORM run_advance(p_tenant, p_run, p_epoch, NULL, v_open.head_seq, v_open.head_hash, v_open.fact_head, v_open.opened_at,
+            0, 0, 0, NULL);
+        answer := CASE answer WHEN 'repeated' THEN 'recorded' ELSE answer END;
+        output_ref := v_row.output_ref;
+        output_digest := v_row.output_digest;
+        RETURN;
+    END IF;
+    IF NOT v_settled AND p_output_ref IS NOT NULL THEN
+        INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (p_tenant, p_output_ref, p_run, p_output_sealed);
+    END IF;
+    UPDATE effects e SET
+        state = CASE WHEN v_settled THEN e.state ELSE p_state END,
+        attempt = CASE WHEN v_settled THEN e.attempt ELSE p_attempt END,
+        lease_token = CASE WHEN v_settled THEN e.lease_token ELSE p_token END,
+        ended_at = CASE WHEN v_settled THEN e.ended_at ELSE v_open.opened_at END,
+        output_ref = CASE WHEN v_settled THEN e.output_ref ELSE p_output_ref END,
+        output_digest = CASE WHEN v_settled THEN e.output_digest ELSE p_output_digest END,
+        error = CASE WHEN v_settled THEN e.error ELSE p_error END,
+        input_tokens = e.input_tokens + p_input_tokens, output_tokens = e.output_tokens + p_output_tokens,
+        cost_usd_micros = e.cost_usd_micros + p_cost, duration_ms = e.duration_ms + p_duration_ms, model = coalesce(p_model, e.model)
+    WHERE e.tenant_id = p_tenant AND e.run = p_run AND e.step = p_step AND e.visit = p_visit AND e.call = p_call
+    RETURNING e.output_ref, e.output_digest INTO output_ref, output_digest;
+    SELECT a.p_seq, a.p_hash INTO v_open.head_seq, v_open.head_hash FROM chain_append(v_open.head_seq, v_open.head_hash,
+        v_open.opened_at, p_tenant, p_run, CASE WHEN v_settled THEN 'worker:effect:settled_late' ELSE p_kind END, p_principal, p_epoch,
+        NULL, p_step, CASE WHEN v_settled THEN NULL ELSE p_payload_digest END, NULL,
+        CASE WHEN v_settled THEN p_settled_body ELSE p_body END) AS a;
+    IF answer = 'accepted_late' THEN
+        UPDATE tasks t SET state = 'closed_late', resolution = p_state, completed_at = v_open.opened_at, output_ref = p_output_ref,
+            delivered = false
+        WHERE t.tenant_id = p_tenant AND t.run = p_run AND t.step = p_step AND t.visit = p_visit AND t.call = p_call
+            AND t.state = 'open';
+    END IF;
+    PERFORM run_advance(p_tenant, p_run, p_epoch, NULL, v_open.head_seq, v_open.head_hash, v_open.fact_head, v_open.opened_at,
+        p_input_tokens, p_output_tokens, p_cost, p_model);
+END $$;
+
+-- Applies a person's answer to an effect in doubt or divergent: done with an output, or open again for a new attempt.
+-- Any other state is the truth already and stays. Answers: done, go, failed, leased, and those of journal_open.
+CREATE OR REPLACE FUNCTION journal_resolve(
+    p_tenant text, p_run text, p_epoch integer, f_seqs integer[], f_epochs integer[], f_kinds text[], f_principals text[],
+    f_steps text[], f_digests text[], f_bodies bytea[],
+    p_step text, p_visit integer, p_call text, p_happened boolean, p_output_ref text, p_output_sealed bytea, p_output_digest text,
+    p_payload_digest text, p_principal text, p_kind text, p_body bytea,
+    OUT answer text, OUT detail text, OUT fact_head integer, OUT wait_ms integer, OUT state text, OUT output_ref text,
+    OUT output_digest text, OUT output_sealed bytea, OUT error json, OUT input_tokens bigint, OUT output_tokens bigint,
+    OUT cost_usd_micros bigint, OUT duration_ms bigint, OUT model text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_open record;
+    v_row effects;
+BEGIN
+    SELECT o.* INTO v_open FROM journal_open(p_tenant, p_run, p_epoch, f_seqs, f_epochs, f_kinds, f_principals, f_steps, f_digests,
+        f_bodies) AS o;
+    fact_head := v_open.fact_head;
+    answer := v_open.verdict;
+    detail := v_open.detail;
+    IF v_open.verdict <> 'ok' THEN
+        RETURN;
+    END IF;
+    SELECT e.* INTO v_row FROM effects e
+        WHERE e.tenant_id = p_tenant AND e.run = p_run AND e.step = p_step AND e.visit = p_visit AND e.call = p_call
+        FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        answer := 'unknown_effect';
+    ELSIF v_row.state IN ('in_doubt', 'divergent') THEN
+        IF p_output_ref IS NOT NULL THEN
+            INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (p_tenant, p_output_ref, p_run, p_output_sealed);
+        END IF;
+        UPDATE effects e SET
+            state = CASE WHEN p_happened THEN 'done' ELSE 'failed' END,
+            -- The lost attempt's token goes: should it answer after all, that is told as settled late, and never swallowed.
+            lease_token = '', digest = coalesce(e.diverged_digest, e.digest), diverged_digest = NULL, ended_at = v_open.opened_at,
+            output_ref = p_output_ref, output_digest = p_output_digest,
+            error = CASE WHEN p_happened THEN NULL
+                ELSE '{"code": "effect-in-doubt", "detail": "a person said that it did not happen", "retryable": "true"}'::json END
+        WHERE e.tenant_id = p_tenant AND e.run = p_run AND e.step = p_step AND e.visit = p_visit AND e.call = p_call
+        RETURNING e.* INTO v_row;
+        SELECT a.p_seq, a.p_hash INTO v_open.head_seq, v_open.head_hash FROM chain_append(v_open.head_seq, v_open.head_hash,
+            v_open.opened_at, p_tenant, p_run, p_kind, p_principal, p_epoch, NULL, p_step, p_payload_digest, NULL, p_body) AS a;
+    END IF;
+    PERFORM run_advance(p_tenant, p_run, p_epoch, NULL, v_open.head_seq, v_open.head_hash, v_open.fact_head, v_open.opened_at,
+        0, 0, 0, NULL);
+    IF answer = 'ok' THEN
+        answer := CASE v_row.state WHEN 'intent' THEN 'leased' WHEN 'failed' THEN
+            CASE WHEN v_row.error->>'retryable' = 'false' THEN 'failed' ELSE 'go' END ELSE v_row.state END;
+        SELECT v_row.state, v_row.output_ref, v_row.output_digest, v_row.error, v_row.input_tokens, v_row.output_tokens,
+            v_row.cost_usd_micros, v_row.duration_ms, v_row.model, recorded_output(p_tenant, v_row.output_ref)
+        INTO state, output_ref, output_digest, error, input_tokens, output_tokens, cost_usd_micros, duration_ms, model, output_sealed;
+        wait_ms := CASE WHEN v_row.state = 'intent'
+            THEN greatest(0, ceil(extract(epoch FROM v_row.lease_until - v_open.opened_at) * 1000)::integer) END;
+    END IF;
+END $$;

@@ -159,41 +159,46 @@ BEGIN
     END IF;
 END $$;
 
--- Settles an attempt, in its outcome's transaction: what it held is let go, what it used is counted, and a cost is written down once.
--- An attempt that is late holds nothing any more; what it used is counted all the same.
+-- Settles an attempt, in its outcome's transaction: what it held is let go, what it used is counted, and a cost is written down once:
+-- false says that this attempt's cost is known already. A late attempt holds nothing any more; what it used is counted all the same.
+-- With p_keep (it may have happened) it goes on holding what it holds.
 CREATE FUNCTION budget_settle(
     p_tenant text, p_run text, p_step text, p_visit integer, p_call text, p_token text, p_subject text, p_model text,
-    p_input_tokens bigint, p_output_tokens bigint, p_cost bigint, p_duration_ms bigint)
-RETURNS void LANGUAGE plpgsql AS $$
+    p_input_tokens bigint, p_output_tokens bigint, p_cost bigint, p_duration_ms bigint, p_keep boolean)
+RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-    v_one reservations;
-    v_usd bigint := 0;
-    v_tokens bigint := 0;
-    v_seen text[] := '{}';
+    v_units text[] := ARRAY['usd_micros', 'tokens', 'ms'];
+    v_used bigint[] := ARRAY[p_cost, p_input_tokens + p_output_tokens, p_duration_ms];
+    v_held bigint[];
 BEGIN
-    FOR v_one IN DELETE FROM reservations v WHERE v.tenant_id = p_tenant AND v.run = p_run AND v.step = p_step AND v.visit = p_visit
-        AND v.call = p_call AND v.token = p_token RETURNING v.*
-    LOOP
-        v_seen := v_seen || v_one.unit;
-        v_usd := CASE v_one.unit WHEN 'usd_micros' THEN v_one.amount ELSE v_usd END;
-        v_tokens := CASE v_one.unit WHEN 'tokens' THEN v_one.amount ELSE v_tokens END;
-        PERFORM budget_count(p_tenant, p_run, p_step, v_one.unit, v_one.amount, CASE v_one.unit
-            WHEN 'usd_micros' THEN p_cost WHEN 'tokens' THEN p_input_tokens + p_output_tokens ELSE p_duration_ms END);
-    END LOOP;
-    IF p_cost > 0 AND NOT 'usd_micros' = ANY (v_seen) THEN
-        PERFORM budget_count(p_tenant, p_run, p_step, 'usd_micros', 0, p_cost);
-    END IF;
-    IF p_input_tokens + p_output_tokens > 0 AND NOT 'tokens' = ANY (v_seen) THEN
-        PERFORM budget_count(p_tenant, p_run, p_step, 'tokens', 0, p_input_tokens + p_output_tokens);
-    END IF;
-    IF p_cost + p_input_tokens + p_output_tokens > 0 THEN
+    SELECT array_agg(v.amount ORDER BY u.place) INTO v_held FROM unnest(v_units) WITH ORDINALITY AS u(unit, place)
+        LEFT JOIN reservations v ON v.tenant_id = p_tenant AND v.run = p_run AND v.step = p_step AND v.visit = p_visit
+            AND v.call = p_call AND v.unit = u.unit AND v.token = p_token;
+    IF v_used[1] + v_used[2] > 0 THEN
         INSERT INTO costs (tenant_id, run, step, visit, call, token, definition, subject, model, input_tokens, output_tokens,
             cost_usd_micros, duration_ms, reserved_usd_micros, reserved_tokens)
         SELECT p_tenant, p_run, p_step, p_visit, p_call, p_token, r.definition, p_subject, p_model, p_input_tokens, p_output_tokens,
-            p_cost, p_duration_ms, v_usd, v_tokens
+            p_cost, p_duration_ms, coalesce(v_held[1], 0), coalesce(v_held[2], 0)
         FROM runs r WHERE r.tenant_id = p_tenant AND r.run = p_run
         ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            RETURN false;
+        END IF;
     END IF;
+    IF p_keep THEN
+        RETURN true;
+    END IF;
+    IF v_held <> '{NULL,NULL,NULL}' THEN
+        DELETE FROM reservations v WHERE v.tenant_id = p_tenant AND v.run = p_run AND v.step = p_step AND v.visit = p_visit
+            AND v.call = p_call AND v.token = p_token;
+    END IF;
+    FOR i IN 1 .. 3 LOOP
+        -- Time counts only where it was held: where a limit on it applied.
+        IF v_held[i] IS NOT NULL OR (v_used[i] > 0 AND i < 3) THEN
+            PERFORM budget_count(p_tenant, p_run, p_step, v_units[i], coalesce(v_held[i], 0), v_used[i]);
+        END IF;
+    END LOOP;
+    RETURN true;
 END $$;
 
 -- Gives back what a run holds for nothing: before it waits, and with p_closed at its end, reservations included.
@@ -283,4 +288,6 @@ BEGIN
         told = CASE WHEN (b.hard, b.soft, b.period, b.thresholds) IS DISTINCT FROM (p_hard, p_soft, p_period, p_thresholds) THEN 0
             ELSE b.told END
     WHERE b.tenant_id = p_tenant AND b.scope = p_scope AND b.name = p_name AND b.unit = p_unit;
+    -- A lower limit holds at once: chunks that lie idle come back.
+    PERFORM budget_sweep(p_tenant, '', p_unit);
 END $$;

@@ -8,7 +8,7 @@ down_revision = "0003"
 
 def upgrade() -> None:
     """Make tables and functions."""
-    run_scripts("0004_money", "0004_escrow", "0004_reserve")
+    run_scripts("0004_money", "0004_escrow", "0004_reserve", "0004_journal")
 
 
 def downgrade() -> None:
