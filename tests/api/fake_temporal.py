@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 
 from api.temporal import RunDescription
 from domain.approval import Decision, OpenApproval, attested, refusal
+from domain.completion import TaskCompletion, completion_attested
 from domain.errors import Forbidden, RunClosed, StandfastError
 from domain.runs import RunStatus
-from workflows.messages import DecisionResult, RunInput, RunState, TaskCompletion
+from workflows.messages import DecisionResult, RunInput, RunState
 
 DECIDED_AT = "2026-01-05T09:30:00.000000Z"
 
 
 @dataclass
 class FakeTemporal:
-    """Runs in memory. `down` raises on every call; `ended` gives closed runs Temporal's word for how.
+    """Runs in memory. `down` raises on every call, `mute` on questions; `ended` gives closed runs Temporal's word for how.
 
     `silent` stores decisions without an answer, as a server without workers does.
     """
@@ -29,6 +30,7 @@ class FakeTemporal:
     timeouts: list[float] = field(default_factory=list[float])
     sends: int = 0
     down: StandfastError | None = None
+    mute: StandfastError | None = None
     silent: bool = False
     ended: dict[str, str] = field(default_factory=dict[str, str])
     on_start: Callable[[RunInput], None] | None = None
@@ -61,10 +63,11 @@ class FakeTemporal:
         self._take(tenant, run, decision)
 
     async def complete_task(self, tenant: str, run: str, completion: TaskCompletion) -> None:
-        """Remember the answer."""
+        """Remember the answer, if the gateway attested it: a signal gets no refusal."""
         self._reach()
         self._known(tenant, run)
-        self.completions.append(completion)
+        if completion_attested(self.attestation_key, tenant=tenant, run=run, completion=completion):
+            self.completions.append(completion)
 
     async def cancel(self, tenant: str, run: str) -> None:
         """Remember the wish."""
@@ -85,6 +88,8 @@ class FakeTemporal:
     async def state(self, tenant: str, run: str) -> RunState:
         """Show the approvals, decided ones too."""
         self._reach()
+        if self.mute is not None:
+            raise self.mute
         self._known(tenant, run)
         return RunState(status=RunStatus.WAITING, epoch=1, waits_for=None, steps={}, approvals=list(self.approvals.values()), facts=0)
 

@@ -14,8 +14,8 @@ def stored(house: Gateway) -> list[DecisionRow]:
     return list(house.stores.database.decisions.values())
 
 
-def close_in_inbox(house: Gateway, run: str, approval: str, decision: str) -> None:
-    closure = ApprovalClosure(approval=approval, decision=decision, decided_at=house.stores.database.now())
+def close_in_inbox(house: Gateway, run: str, approval: str, decision: str, *, by: str | None = None) -> None:
+    closure = ApprovalClosure(approval=approval, decision=decision, decision_id=by, decided_at=house.stores.database.now())
     house.project(run, Projection(status=RunStatus.RUNNING, close_approval=closure), seq=2)
 
 
@@ -207,6 +207,34 @@ class TestApproveSignal:
         run = house.start()
         self.post(house, run, house.open_approval(run))
         house.temporal.decisions.clear()
+        assert wait_for(deliver_decision(house.deps, stored(house)[0], timeout_s=1)).state == "accepted"
+
+    @pytest.mark.parametrize("end", ["sweeper", "signal again"])
+    def test_that_decided_is_settled_as_accepted_though_the_run_has_ended(self, house: Gateway, end: str) -> None:
+        run = house.start()
+        approval = house.open_approval(run)
+        decision = self.post(house, run, approval, key="k")[1]["decision_id"]
+        close_in_inbox(house, run, approval, "approve", by=decision)
+        house.temporal.started.clear()
+        house.temporal.approvals.clear()
+        if end == "sweeper":
+            wait_for(deliver_decision(house.deps, stored(house)[0], timeout_s=1))
+        else:
+            house.forget_answers()
+            body = {"approval": approval, "verdict": "approve", "digest": stored(house)[0].digest}
+            answer = house.client("approver").post(f"/v1/runs/{run}/signals/approve", json=body, headers={"Idempotency-Key": "k"})
+            assert (answer.status_code, answer.json()["state"]) == (200, "accepted")
+        assert [(row.state, row.refusal) for row in stored(house)] == [("accepted", None)]
+
+    def test_stays_stored_while_nobody_can_say_whether_it_was_taken(self, house: Gateway) -> None:
+        run = house.start()
+        approval = house.open_approval(run)
+        self.post(house, run, approval)
+        house.temporal.decisions.clear()
+        house.temporal.mute = Unavailable("the run has no worker")
+        assert wait_for(deliver_decision(house.deps, stored(house)[0], timeout_s=1)).state == "stored"
+        assert stored(house)[0].state == "stored"
+        house.temporal.mute = None
         assert wait_for(deliver_decision(house.deps, stored(house)[0], timeout_s=1)).state == "accepted"
 
     def test_that_lost_the_race_is_settled_as_refused(self, house: Gateway) -> None:

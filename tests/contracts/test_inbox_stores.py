@@ -91,14 +91,14 @@ class TestApprovals:
 
     async def test_page_narrows_to_state_and_reviewer_role(self, inbox: PostgresBench) -> None:
         await opened(inbox, approval("apr_1"), approval("apr_2", role="leads"))
-        closed = ApprovalClosure(approval="apr_1", decision="reject", decided_by="prn_b", comment="no", decided_at=AT)
+        closed = ApprovalClosure(approval="apr_1", decision="reject", decision_id="dec_1", decided_by="prn_b", comment="no", decided_at=AT)
         await inbox.journal.flush(carrier(inbox), Projection(close_approval=closed), fact_seq=0)
         for roles, names in ((("leads",), ["apr_2"]), (("claims",), []), ((), []), (None, ["apr_2"])):
             page = await inbox.approvals.page(inbox.tenant, state="open", reviewer_roles=roles, limit=9, cursor=None)
             assert [row.projection.approval for row in page.items] == names
         every = await inbox.approvals.page(inbox.tenant, state=None, reviewer_roles=None, limit=9, cursor=None)
         row = next(row for row in every.items if row.projection.approval == "apr_1")
-        assert (row.state, row.decided_by, row.comment, row.decided_at) == ("rejected", "prn_b", "no", AT)
+        assert (row.state, row.decision_id, row.decided_by, row.comment, row.decided_at) == ("rejected", "dec_1", "prn_b", "no", AT)
         with pytest.raises(BadRequest):
             await inbox.approvals.page(inbox.tenant, state=None, reviewer_roles=None, limit=9, cursor="bogus")
 

@@ -203,3 +203,14 @@ class TestEnd:
         play = Play(given)
         replied(play, "answered", answer={"amount": 80})
         assert play.calling("pay").arguments == {"amount": 80}
+
+
+class TestLaterTurn:
+    def test_that_cannot_be_rendered_any_more_fails_the_step_with_its_code(self) -> None:
+        step = agent("judge", tools=["notes.read"], instructions="${ steps.note.output.text }")
+        play = Play(program(call("note"), step, tools=[NOTE, READ, PAY]))
+        play.done("note", {"text": "Decide."})
+        replied(play, "tool_calls", calls=[wants("notes.read")])
+        play.state.steps["note"].fields = {}
+        finish_call(play, "1.0", "note-1")
+        assert play.verdict == (RunStatus.FAILED, "expression-failed")
