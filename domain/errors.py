@@ -255,6 +255,12 @@ class ReferenceMissing(StepFailed):
     code, title = "reference-missing", "A stored payload is missing or erased"
 
 
+class LogBroken(StandfastError):
+    """The stored Merkle log does not fit its last signed head, or the key that should sign is not this installation's; nothing is signed."""
+
+    code, title = "log-broken", "The ledger's Merkle log does not fit its signed head"
+
+
 class JournalError(StandfastError):
     """The effect journal stopped an attempt."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, DateTime, ForeignKeyConstraint, Index, Integer, LargeBinary, Text, text
 
 import adapters.postgres.tables_money  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
+import adapters.postgres.tables_sealing  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 from adapters.postgres.columns import Table
 from adapters.postgres.columns import column as _column
 
@@ -92,6 +93,7 @@ class Runs(Table, table=True):
         Index("runs_by_status", "tenant_id", "status", "created_at", "run"),
         Index("runs_by_definition", "tenant_id", "definition", "created_at", "run"),
         Index("runs_open", "tenant_id", "run", postgresql_where=text("closed_at IS NULL")),
+        Index("runs_unsealed", "tenant_id", "run", postgresql_where=text("unsealed")),
     )
 
     tenant_id: str = _column(Text(), primary_key=True)
@@ -124,6 +126,7 @@ class Runs(Table, table=True):
     created_at: datetime = _column(DateTime(timezone=True))
     updated_at: datetime = _column(DateTime(timezone=True))
     closed_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
+    unsealed: bool = _column(Boolean())
 
 
 class IdempotencyKeys(Table, table=True):

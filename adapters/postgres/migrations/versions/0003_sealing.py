@@ -1,4 +1,4 @@
-"""Reserved for sealing."""
+"""The sealer's tables: leases, leaves and nodes of the Merkle log, signed heads, public keys, anchors; and which runs are unsealed."""
 
 from adapters.postgres.migrations.scripts import run_scripts
 
