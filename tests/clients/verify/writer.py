@@ -1,6 +1,7 @@
 """Writes evidence bundles from their specification alone: nothing of the platform, nothing of the verifier.
 
-The bytes are those of DESIGN §15, RFC 6962, RFC 8785 and RFC 8032. Bodies are ASCII without fractions, where sorted compact JSON is RFC 8785.
+The bytes are those of DESIGN §15, RFC 6962, RFC 8785 and RFC 8032. Bodies are
+ASCII without fractions, where sorted compact JSON is RFC 8785.
 """
 
 import base64
@@ -139,7 +140,7 @@ class Ledger:
             "entries": entries,
             "tree_heads": [dict(head) for head in self.heads],
             "public_keys": [self.signer.public()],
-            "inclusion": [inclusion(entry, data[: sizes[-1]]) for entry in entries if entry["leaf_index"] is not None],
+            "inclusion": [inclusion(entry, data[: sizes[-1]]) for entry in entries if sizes and entry["leaf_index"] is not None],
             "consistency": [consistency(old, data[:new]) for old, new in itertools.pairwise(sizes) if old != new],
         }
 

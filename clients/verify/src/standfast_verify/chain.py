@@ -7,6 +7,7 @@ microseconds since 1970 as 8-byte number; the stored body. Numbers are big-endia
 
 import hashlib
 import struct
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from standfast_verify.bundle import Entry
@@ -50,14 +51,14 @@ def chain_problems(tenant: str, run: str, listed: Sequence[Entry]) -> Iterator[P
 
 
 def _order_problems(run: str, listed: Sequence[Entry]) -> Iterator[Problem]:
-    seen: set[int] = set()
+    counts = Counter(entry.seq for entry in listed)
+    twice = [seq for seq, count in counts.items() if count > 1]
+    for seq in twice:
+        yield Problem(run=run, seq=seq, reason="it stands twice in the bundle")
     highest = 0
-    for entry in listed:
-        if entry.seq in seen:
-            yield Problem(run=run, seq=entry.seq, reason="it stands twice in the bundle")
-        elif entry.seq < highest:
+    for entry in () if twice else listed:
+        if entry.seq < highest:
             yield Problem(run=run, seq=entry.seq, reason="it is out of order", expected=f"before entry {highest}", found="behind it")
-        seen.add(entry.seq)
         highest = max(highest, entry.seq)
 
 

@@ -8,20 +8,17 @@ from standfast_verify.merkle import proves_consistency
 
 
 def by_size(heads: Sequence[TreeHead]) -> dict[int, TreeHead]:
-    """Return the heads by their tree's size; of several with one size the first."""
-    found: dict[int, TreeHead] = {}
-    for head in heads:
-        found.setdefault(head.tree_size, head)
-    return found
+    """Return the heads by their tree's size; of several with one size the one signed last."""
+    return {head.tree_size: head for head in sorted(heads, key=lambda one: one.timestamp_us)}
 
 
 def fork_problems(heads: Sequence[TreeHead]) -> Iterator[Problem]:
     """Yield heads of one size with different roots: two histories were signed."""
-    first = by_size(heads)
+    last = by_size(heads)
     for head in heads:
-        if head.root != first[head.tree_size].root:
+        if head.root != last[head.tree_size].root:
             reason = "two heads of this size have different roots: the log was forked"
-            yield Problem(tree_size=head.tree_size, reason=reason, expected=first[head.tree_size].root.hex(), found=head.root.hex())
+            yield Problem(tree_size=head.tree_size, reason=reason, expected=last[head.tree_size].root.hex(), found=head.root.hex())
 
 
 def recomputed_problems(heads: Sequence[TreeHead], roots: Mapping[int, bytes], *, whose: str) -> Iterator[Problem]:
@@ -61,16 +58,17 @@ class Growth:
         return proves_consistency(proof.from_size, proof.to_size, proof.path, from_root, to_root)
 
     def gap_problems(self) -> Iterator[Problem]:
-        """Yield heads that no chain of proofs joins with the newest."""
-        joined = self._joined()
-        for size in sorted(self._heads):
+        """Yield heads that no chain of proofs joins with the newest; where a chain breaks, the newest head before the break."""
+        joined = self._joined(self._newest)
+        for size in sorted(self._heads, reverse=True):
             if size not in joined:
                 yield Problem(tree_size=size, reason=f"no proof of consistency joins it with the newest head, of size {self._newest}")
+                joined |= self._joined(size)
 
-    def _joined(self) -> set[int]:
-        """Return the sizes from which valid proofs lead, step by step, to the newest."""
+    def _joined(self, newest: int) -> set[int]:
+        """Return the sizes from which valid proofs lead, step by step, to that of one head."""
         edges = [(proof.from_size, proof.to_size) for proof in self._proofs if proof.to_size in self._roots and self._holds(proof)]
-        joined = {0, self._newest}
+        joined = {0, newest}
         for from_size, to_size in sorted(edges, key=lambda edge: edge[1], reverse=True):
             if to_size in joined:
                 joined.add(from_size)
@@ -78,7 +76,7 @@ class Growth:
 
     def memory_problems(self) -> Iterator[Problem]:
         """Yield remembered heads that are no earlier states of the newest one."""
-        joined = self._joined()
+        joined = self._joined(self._newest)
         for old in self._remembered:
             head = self._heads.get(old.tree_size)
             if old.tree_size > self._newest:

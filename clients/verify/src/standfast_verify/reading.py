@@ -44,7 +44,7 @@ def parsed(text: str) -> object:
     try:
         return cast("object", _DECODER.decode(text))
     except json.JSONDecodeError as error:
-        raise BadInput(f"no JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+        raise BadInput(f"no JSON: {error.msg} in line {error.lineno}, column {error.colno}, character {error.pos + 1}") from error
     except RecursionError as error:
         raise BadInput("no JSON of this kind: it is nested too deep") from error
     except ValueError as error:
@@ -60,11 +60,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
-def _no_number(text: str) -> object:
-    raise BadInput(f"the number {text} is not whole")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_no_number, parse_constant=_no_number)
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 class Fields:
