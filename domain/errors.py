@@ -153,6 +153,30 @@ class RequestInFlight(Conflict):
     code, retryable, title = "request-in-flight", True, "The first request with this Idempotency-Key is still being answered"
 
 
+class NotRedrivable(Conflict):
+    """The run is open, ended well, never started, or would fail again at once from what is recorded."""
+
+    code, title = "not-redrivable", "The run cannot be redriven"
+
+
+class ErasureRefused(Conflict):
+    """A run of the data subject is open: it would go on writing what is erased."""
+
+    code, title = "erasure-refused", "The data subject cannot be erased now"
+
+
+class UnderLegalHold(Conflict):
+    """A legal hold covers what should be removed."""
+
+    code, title = "under-legal-hold", "A legal hold forbids the removal"
+
+
+class InsideTerm(Conflict):
+    """The run's retention term is not over, or no rule gives it one."""
+
+    code, title = "inside-term", "The retention term is not over"
+
+
 class VersionExists(Conflict):
     """A definition version is immutable, and this one exists with other content."""
 
@@ -259,6 +283,12 @@ class LogBroken(StandfastError):
     """The stored Merkle log does not fit its last signed head, or the key that should sign is not this installation's; nothing is signed."""
 
     code, title = "log-broken", "The ledger's Merkle log does not fit its signed head"
+
+
+class Erased(ReferenceMissing):
+    """The content was erased for its data subject, or purged after its term; nothing brings it back."""
+
+    code, status, title = "erased", 410, "That content was erased"
 
 
 class JournalError(StandfastError):

@@ -59,6 +59,10 @@ class Kind(StrEnum):
     TASK_COMPLETED = "human:task:completed"
     TASK_REFUSED = "workflow:completion:refused"
     FACT_DIVERGED = "platform:fact:diverged"
+    SUBJECT_ERASED = "gateway:subject:erased"
+    SUBJECT_ANONYMISED = "gateway:subject:anonymised"
+    CONTENT_PURGED = "platform:content:purged"
+    REMOVAL_COMPLETED = "platform:removal:completed"
 
 
 class EntryBody(Value):

@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 class NewRun(Value):
-    """A run to accept. `fingerprint` is the digest of the start request; `input` and `config` are stored encrypted."""
+    """A run to accept. `fingerprint` is the digest of the start request; `input` and `config` are stored encrypted.
+
+    `subject` is its data subject's pseudonym, or None: then the run is its own (domain/subjects.py).
+    """
 
     tenant: str
     run: str
@@ -32,6 +35,7 @@ class NewRun(Value):
     input: JsonValue
     config: dict[str, JsonValue]
     expression_engine: str
+    subject: str | None = None
 
 
 class RunRow(Value):
@@ -59,6 +63,9 @@ class RunRow(Value):
     error: dict[str, str] | None = None
     head_seq: int = 0
     head_hash: str = ""
+    subject: str | None = None
+    erased_at: str | None = None
+    erasure: str | None = None
 
 
 class RunFilter(Value):

@@ -6,11 +6,12 @@ from sqlalchemy import Float, Text, bindparam, func, literal_column, or_, tuple_
 from sqlmodel import col, select
 
 from adapters.postgres.pool import Database, Row, Transaction
-from adapters.postgres.projections import approval_place, comment_place
+from adapters.postgres.projections import ERASED_APPROVAL, approval_place, comment_place
 from adapters.postgres.reads import compiled, param
 from adapters.postgres.sealing import open_text, seal_text
 from adapters.postgres.tables import Approvals, Decisions
 from adapters.postgres.values import decode_cursor, encode_cursor, json_error, rfc3339, rfc3339_or_none
+from adapters.postgres.vault import Vault
 from domain.errors import NotFound
 from domain.runs import ApprovalProjection
 from domain.stores import ApprovalRow, DecisionRow, DecisionState, Page, PayloadCipher
@@ -57,9 +58,9 @@ ON CONFLICT (tenant_id, decision_id) DO NOTHING
 class PostgresApprovalStore:
     """Implements `ApprovalStore`."""
 
-    def __init__(self, db: Database, cipher: PayloadCipher) -> None:
+    def __init__(self, db: Database, cipher: PayloadCipher | Vault) -> None:
         self._db = db
-        self._cipher = cipher
+        self._ciphers = Vault.over(db, cipher).ciphers
 
     async def page(
         self, tenant: str, *, state: str | None, reviewer_roles: tuple[str, ...] | None, limit: int, cursor: str | None
@@ -81,7 +82,8 @@ class PostgresApprovalStore:
         }
         async with self._db.tenant(tenant) as tx:
             rows = await tx.rows(_PAGE, params)
-        items = tuple(self._approval(tenant, row) for row in rows[:limit])
+        await self._ciphers.learn(tenant, {row["run"] for row in rows if row["sealed"]})
+        items = tuple([await self._approval(tenant, row) for row in rows[:limit]])
         last = items[-1].projection if len(rows) > limit else None
         return Page(items=items, next_cursor=None if last is None else encode_cursor(last.deadline or "infinity", last.approval))
 
@@ -92,7 +94,8 @@ class PostgresApprovalStore:
             NotFound: there is none of that id in the tenant.
         """
         async with self._db.tenant(tenant) as tx:
-            return self._approval(tenant, await _approval_row(tx, tenant, approval))
+            row = await _approval_row(tx, tenant, approval)
+        return await self._approval(tenant, row)
 
     async def store_decision(self, decision: DecisionRow) -> DecisionRow:
         """Insert a decision; the same id again returns the stored row.
@@ -100,13 +103,14 @@ class PostgresApprovalStore:
         Raises:
             NotFound: there is no such approval.
         """
-        comment = seal_text(self._cipher, decision.tenant, comment_place("decisions", decision.decision_id), decision.comment)
+        cipher = await self._ciphers.of_run(decision.tenant, decision.run)
+        comment = seal_text(cipher, decision.tenant, comment_place("decisions", decision.decision_id), decision.comment)
         params = {**decision.model_dump(), "comment_sealed": comment, "refusal": json_error(decision.refusal)}
         async with self._db.tenant(decision.tenant) as tx:
             await _approval_row(tx, decision.tenant, decision.approval)
             await tx.execute(_STORE_DECISION, params)
             row = await tx.row(_DECISION, {"tenant": decision.tenant, "decision": decision.decision_id})
-        return self._decision(_found(row, decision.decision_id))
+        return await self._decision(_found(row, decision.decision_id))
 
     async def settle_decision(self, tenant: str, decision_id: str, *, state: DecisionState, refusal: dict[str, str] | None) -> None:
         """Make a decision terminal; a terminal one stays as it is."""
@@ -124,21 +128,24 @@ class PostgresApprovalStore:
         """
         async with self._db.tenant(tenant) as tx:
             row = await tx.row(_DECISION, {"tenant": tenant, "decision": decision_id})
-        return self._decision(_found(row, decision_id))
+        return await self._decision(_found(row, decision_id))
 
     async def unsettled_decisions(self, tenant: str, *, older_than_s: float, limit: int) -> list[DecisionRow]:
         """Return stored decisions that are not terminal, oldest first."""
         async with self._db.tenant(tenant) as tx:
             rows = await tx.rows(_UNSETTLED, {"tenant": tenant, "seconds": older_than_s, "limit": limit})
-        return [self._decision(row) for row in rows]
+        return [await self._decision(row) for row in rows]
 
-    def _approval(self, tenant: str, row: Row) -> ApprovalRow:
-        hidden = cast("dict[str, object]", open_text(self._cipher, tenant, approval_place(row["approval"]), row["sealed"]))
+    async def _approval(self, tenant: str, row: Row) -> ApprovalRow:
+        hidden, comment = ERASED_APPROVAL, None
+        if row["sealed"]:
+            cipher = await self._ciphers.of_run(tenant, row["run"])
+            hidden = cast("dict[str, object]", open_text(cipher, tenant, approval_place(row["approval"]), row["sealed"]))
+            place = comment_place("approvals", row["approval"])
+            comment = None if row["comment_sealed"] is None else open_text(cipher, tenant, place, row["comment_sealed"])
         projection = ApprovalProjection.model_validate(
             {**row, **hidden, "opened_at": rfc3339(row["opened_at"]), "deadline": rfc3339_or_none(row["deadline"])}
         )
-        place = comment_place("approvals", row["approval"])
-        comment = None if row["comment_sealed"] is None else open_text(self._cipher, tenant, place, row["comment_sealed"])
         return ApprovalRow(
             run=row["run"],
             definition=row["definition"],
@@ -150,9 +157,12 @@ class PostgresApprovalStore:
             comment=cast("str | None", comment),
         )
 
-    def _decision(self, row: Row) -> DecisionRow:
+    async def _decision(self, row: Row) -> DecisionRow:
         tenant = row["tenant_id"]
-        comment = open_text(self._cipher, tenant, comment_place("decisions", row["decision_id"]), row["comment_sealed"])
+        comment: object = ""
+        if row["comment_sealed"]:
+            cipher = await self._ciphers.of_run(tenant, row["run"])
+            comment = open_text(cipher, tenant, comment_place("decisions", row["decision_id"]), row["comment_sealed"])
         same = {field: row[field] for field in DecisionRow.model_fields if field not in ("tenant", "comment", "stored_at")}
         return DecisionRow(tenant=tenant, comment=cast("str", comment), stored_at=rfc3339(row["stored_at"]), **same)
 

@@ -9,6 +9,7 @@ from sqlmodel import col, select
 from adapters.postgres.pool import Database, Row, Transaction
 from adapters.postgres.reads import compiled, param
 from adapters.postgres.tables import Messages
+from adapters.postgres.vault import Vault
 from domain.canonical import digest_hex
 from domain.errors import FactDiverged, ReferenceMissing
 from domain.provider import Message
@@ -35,9 +36,9 @@ ON CONFLICT (tenant_id, run, conversation, ordinal) DO NOTHING
 class PostgresMessageStore:
     """Implements `MessageStore`; ordinals count from 1."""
 
-    def __init__(self, db: Database, cipher: PayloadCipher) -> None:
+    def __init__(self, db: Database, cipher: PayloadCipher | Vault) -> None:
         self._db = db
-        self._cipher = cipher
+        self._ciphers = Vault.over(db, cipher).ciphers
 
     async def append(self, tenant: str, run: str, conversation: str, head: ConversationHead, messages: list[Message]) -> ConversationHead:
         """Append after `head`; the same messages again change nothing.
@@ -50,8 +51,9 @@ class PostgresMessageStore:
         if not messages:
             return head
         ordinals = [head.count + place for place in range(1, len(messages) + 1)]
+        cipher = await self._ciphers.of_run(tenant, run)
         sealed = [
-            self._cipher.seal(tenant, _place(run, conversation, ordinal), json.dumps(message.model_dump(mode="json")).encode())
+            cipher.seal(tenant, _place(run, conversation, ordinal), json.dumps(message.model_dump(mode="json")).encode())
             for ordinal, message in zip(ordinals, messages, strict=True)
         ]
         async with self._db.tenant(tenant) as tx:
@@ -70,15 +72,17 @@ class PostgresMessageStore:
         """
         async with self._db.tenant(tenant) as tx:
             rows = await _slice(tx, tenant, run, conversation, first=1, last=head.count)
-        messages = [self._open(tenant, row) for row in rows]
+        cipher = await self._ciphers.of_run(tenant, run)
+        messages = [_opened(cipher, tenant, row) for row in rows]
         digests = _chain("", messages)
         if len(rows) != head.count or (digests[-1] if digests else "") != head.digest:
             raise ReferenceMissing(f"the conversation {conversation} of run {run} is not what its head of {head.count} messages names")
         return messages
 
-    def _open(self, tenant: str, row: Row) -> Message:
-        plain = self._cipher.open(tenant, _place(row["run"], row["conversation"], row["ordinal"]), row["sealed"])
-        return Message.model_validate_json(plain)
+
+def _opened(cipher: PayloadCipher, tenant: str, row: Row) -> Message:
+    plain = cipher.open(tenant, _place(row["run"], row["conversation"], row["ordinal"]), row["sealed"])
+    return Message.model_validate_json(plain)
 
 
 def _place(run: str, conversation: str, ordinal: int) -> str:

@@ -4,7 +4,7 @@ from pydantic import JsonValue
 
 from adapters.postgres.pool import Database
 from adapters.postgres.run_queries import PAYLOAD_OF_RUN
-from adapters.postgres.sealing import open_payload, seal_payload
+from adapters.postgres.vault import Vault
 from domain.errors import ReferenceMissing
 from domain.stores import PayloadCipher
 
@@ -12,9 +12,9 @@ from domain.stores import PayloadCipher
 class PostgresPayloadStore:
     """Implements `PayloadStore`."""
 
-    def __init__(self, db: Database, cipher: PayloadCipher) -> None:
+    def __init__(self, db: Database, cipher: PayloadCipher | Vault) -> None:
         self._db = db
-        self._cipher = cipher
+        self._vault = Vault.over(db, cipher)
 
     async def get(self, tenant: str, ref: str) -> JsonValue:
         """Return a stored value.
@@ -26,7 +26,7 @@ class PostgresPayloadStore:
             row = await tx.row(PAYLOAD_OF_RUN, {"tenant": tenant, "refs": [ref]})
         if row is None:
             raise ReferenceMissing(f"the payload {ref} is missing or erased")
-        return open_payload(self._cipher, tenant, row["run"], ref, row["sealed"])
+        return await self._vault.open(tenant, row["run"], ref, row["sealed"])
 
     async def put(self, tenant: str, run: str, value: JsonValue) -> str:
         """Store a value and return its reference.
@@ -34,7 +34,7 @@ class PostgresPayloadStore:
         Raises:
             InvalidInput: it has no canonical form.
         """
-        payload = seal_payload(self._cipher, tenant, run, value)
+        payload = await self._vault.seal(tenant, run, value)
         async with self._db.tenant(tenant) as tx:
             await tx.execute(
                 "INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (%s, %s, %s, %s)", [tenant, payload.ref, run, payload.sealed]

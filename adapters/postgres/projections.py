@@ -2,13 +2,18 @@
 
 from pydantic import JsonValue
 
-from adapters.postgres.sealing import seal_payload, seal_text
+from adapters.postgres.sealing import seal_text
 from adapters.postgres.values import json_error, json_fields, storable_or_none
+from adapters.postgres.vault import Vault
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, TaskProjection
 from domain.stores import PayloadCipher
 
 SEALED_OF_APPROVAL = {"title", "nonce", "calls", "unbound"}
 SEALED_OF_TASK = {"title", "detail"}
+
+ERASED_APPROVAL: dict[str, object] = {"title": "(erased)", "nonce": "", "calls": [], "unbound": []}
+ERASED_TASK: dict[str, object] = {"title": "(erased)", "detail": "(erased)"}
+"""What an erased row shows in place of its sealed part; the ledger still says what was decided."""
 
 
 def approval_place(approval: str) -> str:
@@ -26,13 +31,14 @@ def task_place(task: str) -> str:
     return f"tasks/{task}"
 
 
-def projection_params(cipher: PayloadCipher, tenant: str, run: str, projection: Projection) -> list[object]:
+async def projection_params(vault: Vault, tenant: str, run: str, projection: Projection) -> list[object]:
     """Return p_status … p_close_task, in SQL's order.
 
     Raises:
         InvalidInput: the result has no canonical form.
     """
-    result = None if projection.result is None else seal_payload(cipher, tenant, run, projection.result)
+    cipher = await vault.ciphers.of_run(tenant, run)
+    result = None if projection.result is None else await vault.seal(tenant, run, projection.result)
     return [
         None if projection.status is None else projection.status.value,
         projection.status is not None and projection.status.closed,

@@ -50,9 +50,9 @@ EFFECTS_OF_RUN = compiled(
 
 INSERT_RUN = b"""
 INSERT INTO runs (tenant_id, run, definition, version, definition_sha256, principal, correlation_id, fingerprint, expression_engine,
-    status, input_ref, config_ref)
+    status, input_ref, config_ref, subject, subject_key)
 VALUES (%(tenant)s, %(run)s, %(definition)s, %(version)s, %(definition_sha256)s, %(principal)s, %(correlation_id)s, %(fingerprint)s,
-    %(expression_engine)s, 'accepted', %(input_ref)s, %(config_ref)s)
+    %(expression_engine)s, 'accepted', %(input_ref)s, %(config_ref)s, %(subject)s, %(subject_key)s)
 ON CONFLICT (tenant_id, run) DO NOTHING
 RETURNING created_at
 """

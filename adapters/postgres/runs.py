@@ -14,9 +14,10 @@ from adapters.postgres.run_queries import (
     RUN_BY_ID,
     RUN_PAGE,
 )
-from adapters.postgres.sealing import open_payload, seal_payload
+from adapters.postgres.subject_keys import key_for_run
 from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339, rfc3339_or_none, storable
-from domain.errors import NotFound
+from adapters.postgres.vault import Vault
+from domain.errors import Erased, NotFound
 from domain.ledger import EntryBody, Kind
 from domain.runs import RunStatus
 from domain.stores import EffectRow, NewRun, Page, PayloadCipher, RunFilter, RunRow
@@ -25,22 +26,26 @@ from domain.stores import EffectRow, NewRun, Page, PayloadCipher, RunFilter, Run
 class PostgresRunStore:
     """Implements `RunStore`."""
 
-    def __init__(self, db: Database, cipher: PayloadCipher) -> None:
+    def __init__(self, db: Database, cipher: PayloadCipher | Vault) -> None:
         self._db = db
-        self._cipher = cipher
+        self._vault = Vault.over(db, cipher)
 
     async def accept(self, run: NewRun) -> RunRow:
         """Insert the run's row, its payloads and `gateway:run:accepted` in one transaction; an existing row is returned as it is.
 
         Raises:
             InvalidInput: input or config have no canonical form.
+            BodyTooLarge: one of them is over the limit of a payload.
         """
-        given = seal_payload(self._cipher, run.tenant, run.run, run.input)
-        config = seal_payload(self._cipher, run.tenant, run.run, run.config)
-        fields = run.model_dump(include={*NewRun.model_fields} - {"input", "config"})
+        fields = {**run.model_dump(include={*NewRun.model_fields} - {"input", "config"}), "subject": run.subject or run.run}
         async with self._db.tenant(run.tenant) as tx:
             await tx.execute("INSERT INTO tenants (tenant_id) VALUES (%s) ON CONFLICT DO NOTHING", [run.tenant])
-            fresh = await tx.row(INSERT_RUN, {**fields, "input_ref": given.ref, "config_ref": config.ref})
+            key_id, cipher = await key_for_run(
+                tx, self._vault.ciphers.of_tenant, run.tenant, run.subject or run.run, own=run.subject is None
+            )
+            given = await self._vault.seal_with(cipher, run.tenant, run.run, run.input)
+            config = await self._vault.seal_with(cipher, run.tenant, run.run, run.config)
+            fresh = await tx.row(INSERT_RUN, {**fields, "subject_key": key_id, "input_ref": given.ref, "config_ref": config.ref})
             if fresh is not None:
                 for payload in (given, config):
                     await tx.execute(
@@ -109,7 +114,9 @@ class PostgresRunStore:
             sealed = {
                 r["ref"]: r["sealed"] for r in await tx.rows(PAYLOAD_OF_RUN, {"tenant": tenant, "refs": [ref for ref in refs if ref]})
             }
-        return [None if ref is None else open_payload(self._cipher, tenant, run, ref, sealed.get(ref)) for ref in refs]
+        if row["erased_at"] is not None:
+            raise Erased(f"the content of run {run} was erased on {rfc3339(row['erased_at'])} ({row['erasure']})")
+        return [None if ref is None else await self._vault.open(tenant, run, ref, sealed.get(ref)) for ref in refs]
 
     async def effects_of(self, tenant: str, run: str) -> list[EffectRow]:
         """Return the run's effects in order of their start."""
@@ -211,7 +218,7 @@ def _found(row: Row | None, run: str) -> Row:
     return row
 
 
-_SAME_IN_RUN = {*RunRow.model_fields} - {"tenant", "created_at", "updated_at", "closed_at", "head_hash"}
+_SAME_IN_RUN = {*RunRow.model_fields} - {"tenant", "created_at", "updated_at", "closed_at", "erased_at", "head_hash"}
 
 
 def _run(row: Row) -> RunRow:
@@ -220,6 +227,7 @@ def _run(row: Row) -> RunRow:
         created_at=rfc3339(row["created_at"]),
         updated_at=rfc3339(row["updated_at"]),
         closed_at=rfc3339_or_none(row["closed_at"]),
+        erased_at=rfc3339_or_none(row["erased_at"]),
         head_hash=bytes(row["head_hash"]).hex(),
         **{field: row[field] for field in _SAME_IN_RUN},
     )

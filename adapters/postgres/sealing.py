@@ -23,12 +23,14 @@ class SealedPayload(NamedTuple):
         sealed: Salt and canonical bytes, encrypted.
         salted_digest: SHA-256(salt ‖ canonical bytes) in hex, for the ledger.
         plain_digest: SHA-256(canonical bytes) in hex, for receipts.
+        size: Bytes of its canonical form.
     """
 
     ref: str
     sealed: bytes
     salted_digest: str
     plain_digest: str
+    size: int
 
 
 def _place(run: str, ref: str) -> str:
@@ -49,6 +51,7 @@ def seal_payload(cipher: PayloadCipher, tenant: str, run: str, value: JsonValue,
         sealed=cipher.seal(tenant, _place(run, ref), salt + plain),
         salted_digest=hashlib.sha256(salt + plain).hexdigest(),
         plain_digest=hashlib.sha256(plain).hexdigest(),
+        size=len(plain),
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, DateTime, ForeignKeyCon
 
 import adapters.postgres.tables_money  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
 import adapters.postgres.tables_sealing  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
+import adapters.postgres.tables_subjects  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 from adapters.postgres.columns import Table
 from adapters.postgres.columns import column as _column
 
@@ -92,6 +93,9 @@ class Runs(Table, table=True):
         Index("runs_by_creation", "tenant_id", "created_at", "run"),
         Index("runs_by_status", "tenant_id", "status", "created_at", "run"),
         Index("runs_by_definition", "tenant_id", "definition", "created_at", "run"),
+        Index("runs_by_subject", "tenant_id", "subject", "run"),
+        Index("runs_purgeable", "tenant_id", "closed_at", "run", postgresql_where=text("closed_at IS NOT NULL AND erased_at IS NULL")),
+        Index("runs_with_residue", "tenant_id", "run", postgresql_where=text("residue")),
         Index("runs_open", "tenant_id", "run", postgresql_where=text("closed_at IS NULL")),
         Index("runs_unsealed", "tenant_id", "run", postgresql_where=text("unsealed")),
     )
@@ -126,6 +130,11 @@ class Runs(Table, table=True):
     created_at: datetime = _column(DateTime(timezone=True))
     updated_at: datetime = _column(DateTime(timezone=True))
     closed_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
+    subject: str | None = _column(Text(), nullable=True)
+    subject_key: str | None = _column(Text(), nullable=True)
+    erased_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
+    erasure: str | None = _column(Text(), nullable=True)
+    residue: bool = _column(Boolean())
     unsealed: bool = _column(Boolean())
 
 

@@ -7,12 +7,13 @@ from sqlalchemy import Text, bindparam, or_, tuple_
 from sqlmodel import col, select
 
 from adapters.postgres.pool import Database, Row, Transaction
-from adapters.postgres.projections import task_place
+from adapters.postgres.projections import ERASED_TASK, task_place
 from adapters.postgres.reads import compiled, param
 from adapters.postgres.run_queries import PAYLOAD_OF_RUN
-from adapters.postgres.sealing import open_payload, open_text, seal_payload
+from adapters.postgres.sealing import open_text
 from adapters.postgres.tables import Tasks
 from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339, rfc3339_or_none, storable
+from adapters.postgres.vault import Vault
 from domain.errors import NotFound, TaskClosed
 from domain.runs import TaskProjection
 from domain.stores import Page, PayloadCipher, TaskRow
@@ -49,9 +50,9 @@ WHERE tenant_id = %(tenant)s AND task = %(task)s AND state = 'open'
 class PostgresTaskStore:
     """Implements `TaskStore`."""
 
-    def __init__(self, db: Database, cipher: PayloadCipher) -> None:
+    def __init__(self, db: Database, cipher: PayloadCipher | Vault) -> None:
         self._db = db
-        self._cipher = cipher
+        self._vault = Vault.over(db, cipher)
 
     async def page(self, tenant: str, *, state: str | None, limit: int, cursor: str | None) -> Page[TaskRow]:
         """Return one page, oldest first.
@@ -63,7 +64,8 @@ class PostgresTaskStore:
         params = {"tenant": tenant, "state": state, "opened_at": opened_at, "task": task, "limit": limit + 1}
         async with self._db.tenant(tenant) as tx:
             rows = await tx.rows(_PAGE, params)
-        items = tuple(self._task(row) for row in rows[:limit])
+        await self._vault.ciphers.learn(tenant, {row["run"] for row in rows if row["sealed"]})
+        items = tuple([await self._task(row) for row in rows[:limit]])
         last = items[-1].projection if len(rows) > limit else None
         return Page(items=items, next_cursor=None if last is None else encode_cursor(last.opened_at, last.task))
 
@@ -74,7 +76,8 @@ class PostgresTaskStore:
             NotFound: there is none of that id in the tenant.
         """
         async with self._db.tenant(tenant) as tx:
-            return self._task(await _row(tx, tenant, task))
+            row = await _row(tx, tenant, task)
+        return await self._task(row)
 
     async def complete(self, tenant: str, task: str, *, resolution: str, output: JsonValue, principal: str, at: str) -> TaskRow:
         """Store a person's answer, not yet delivered to the run.
@@ -86,7 +89,8 @@ class PostgresTaskStore:
         """
         async with self._db.tenant(tenant) as tx:
             run = (await _row(tx, tenant, task))["run"]
-            payload = seal_payload(self._cipher, tenant, run, output)
+            cipher = await self._vault.ciphers.within(tx, tenant, run)
+            payload = await self._vault.seal_with(cipher, tenant, run, output)
             fields = {
                 "resolution": storable(resolution),
                 "principal": principal,
@@ -100,7 +104,8 @@ class PostgresTaskStore:
             await tx.execute(
                 "INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (%s, %s, %s, %s)", [tenant, payload.ref, run, payload.sealed]
             )
-            return self._task(await _row(tx, tenant, task))
+            row = await _row(tx, tenant, task)
+        return await self._task(row)
 
     async def undelivered(self, tenant: str, *, limit: int) -> list[tuple[TaskRow, JsonValue]]:
         """Return completed or closed_late tasks whose run has not been told, with the output.
@@ -112,19 +117,22 @@ class PostgresTaskStore:
             rows = await tx.rows(_UNDELIVERED, {"tenant": tenant, "limit": limit})
             refs = [row["output_ref"] for row in rows if row["output_ref"]]
             sealed = {row["ref"]: row["sealed"] for row in await tx.rows(PAYLOAD_OF_RUN, {"tenant": tenant, "refs": refs})}
-        return [(self._task(row), self._output(row, sealed)) for row in rows]
+        return [(await self._task(row), await self._output(row, sealed)) for row in rows]
 
     async def mark_delivered(self, tenant: str, task: str) -> None:
         """Remember that the run was told."""
         async with self._db.tenant(tenant) as tx:
             await tx.execute("UPDATE tasks SET delivered = true WHERE tenant_id = %s AND task = %s", [tenant, task])
 
-    def _output(self, row: Row, sealed: dict[str, bytes]) -> JsonValue:
+    async def _output(self, row: Row, sealed: dict[str, bytes]) -> JsonValue:
         ref: str | None = row["output_ref"]
-        return None if ref is None else open_payload(self._cipher, row["tenant_id"], row["run"], ref, sealed.get(ref))
+        return None if ref is None else await self._vault.open(row["tenant_id"], row["run"], ref, sealed.get(ref))
 
-    def _task(self, row: Row) -> TaskRow:
-        hidden = cast("dict[str, object]", open_text(self._cipher, row["tenant_id"], task_place(row["task"]), row["sealed"]))
+    async def _task(self, row: Row) -> TaskRow:
+        hidden, tenant = ERASED_TASK, row["tenant_id"]
+        if row["sealed"]:
+            cipher = await self._vault.ciphers.of_run(tenant, row["run"])
+            hidden = cast("dict[str, object]", open_text(cipher, tenant, task_place(row["task"]), row["sealed"]))
         return TaskRow(
             run=row["run"],
             projection=TaskProjection.model_validate({**row, **hidden, "opened_at": rfc3339(row["opened_at"])}),
