@@ -24,12 +24,13 @@ class Kinds:
 
 
 TOOL_KINDS = Kinds(Kind.TOOL_REQUESTED, Kind.TOOL_CALLED, Kind.TOOL_FAILED)
+SIMULATED_KINDS = Kinds(Kind.TOOL_REQUESTED, Kind.TOOL_SIMULATED, Kind.TOOL_FAILED)
 MODEL_KINDS = Kinds(Kind.MODEL_REQUESTED, Kind.MODEL_ANSWERED, Kind.MODEL_FAILED)
 
 
 @dataclass(frozen=True)
 class AttemptPlan:
-    """Key, request digest, classes and names of an effect."""
+    """Key, request digest, classes and names of an effect; `tried` counts attempts made before this activity."""
 
     key: EffectKey
     digest: str
@@ -39,6 +40,7 @@ class AttemptPlan:
     kinds: Kinds
     max_attempts: int
     request: JsonValue
+    tried: int = 0
 
     @property
     def at_most_once(self) -> bool:
@@ -49,7 +51,7 @@ class AttemptPlan:
 def plan_attempt(envelope: Envelope) -> AttemptPlan:
     """Return the plan of the running effect activity."""
     if activity.info().activity_type == CALL_TOOL:
-        return _tool_plan(envelope, ToolRequest.model_validate(envelope.request))
+        return plan_tool_call(envelope, ToolRequest.model_validate(envelope.request))
     request = PromptRequest.model_validate(envelope.request)
     asked: dict[str, JsonValue] = request.model_dump(mode="json", exclude={"max_attempts"})
     return AttemptPlan(
@@ -64,19 +66,21 @@ def plan_attempt(envelope: Envelope) -> AttemptPlan:
     )
 
 
-def _tool_plan(envelope: Envelope, request: ToolRequest) -> AttemptPlan:
+def plan_tool_call(envelope: Envelope, request: ToolRequest) -> AttemptPlan:
+    """Return the plan of a tool call."""
     arguments: JsonValue = request.arguments
     if request.arguments_from is not None:
         arguments = {"from": request.arguments_from.model_dump(mode="json")}
     return AttemptPlan(
         key=effect_key(envelope),
         digest=request_digest(tool=request.tool, version=request.version, arguments=arguments),
-        effect_class=request.effect_class,
-        retry_class=request.retry_class,
+        effect_class=EffectClass.NONE if request.simulate else request.effect_class,
+        retry_class=RetryClass.IDEMPOTENT if request.simulate else request.retry_class,
         subject=f"{request.tool}@{request.version}",
-        kinds=TOOL_KINDS,
+        kinds=SIMULATED_KINDS if request.simulate else TOOL_KINDS,
         max_attempts=request.max_attempts,
         request=arguments,
+        tried=request.tried,
     )
 
 

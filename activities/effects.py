@@ -13,9 +13,10 @@ from domain.effects import EffectKey
 from domain.envelope import Envelope, Receipt, Usage
 from domain.errors import InvalidInput, StaleDigest, ToolAnswerInvalid, ToolFailed, UnknownModel
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, Message, ModelToolCall, PriceBook, StopReason
+from domain.samples import sample
 from domain.schemas import validate
 from domain.stores import ApprovalStore, MessageStore, PayloadStore
-from domain.tools import DeclaredTools, ToolBox, ToolCall
+from domain.tools import DeclaredTools, ToolBox, ToolCall, ToolSpec
 
 INLINE_ARGUMENTS_MAX = 2048
 """Larger arguments of a model's tool call travel by reference (bytes of canonical JSON)."""
@@ -54,6 +55,8 @@ class ToolActivities:
         arguments = await self._arguments(envelope, request)
         if problems := validate(tool.spec.input_schema, arguments):
             raise ToolFailed(f"the arguments of {request.tool} break its schema: {'; '.join(problems)}")
+        if request.simulate:
+            return Receipt(output=await self._simulated(envelope.tenant, request, tool.spec))
         if request.approval is not None:
             await self._check_approved(envelope, request)
         output = await tool.call(
@@ -72,6 +75,12 @@ class ToolActivities:
         if tool.spec.output_schema and (problems := validate(tool.spec.output_schema, output)):
             raise ToolAnswerInvalid(f"{request.tool} answered, but its answer breaks its schema: {'; '.join(problems)}")
         return Receipt(output=output)
+
+    async def _simulated(self, tenant: str, request: ToolRequest, spec: ToolSpec) -> JsonValue:
+        """What the same call gave the run this one was forked from, else a value made from the output schema; nothing is done."""
+        if request.simulated_from is not None:
+            return await self._payloads.get(tenant, request.simulated_from)
+        return sample(spec.output_schema)
 
     async def _arguments(self, envelope: Envelope, request: ToolRequest) -> dict[str, JsonValue]:
         if request.arguments_from is None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import cast
 
 from temporalio import activity
@@ -17,10 +16,10 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities.attempts import AttemptPlan, plan_attempt, stopped, within_step
 from activities.failures import FailureDetails, application_error
+from activities.journal_calls import AttemptName, JournalTools, done_of, failed_of, intent_of
 from activities.options import LEASE_MARGIN
 from activities.requests import EFFECTS
-from activities.run_records import carrier_of
-from domain.effects import EffectJournal, EffectState, Intent, IntentAnswer, Outcome, OutcomeAnswer, OutcomeVerdict, RecordedOutcome
+from domain.effects import EffectState, IntentAnswer, Outcome, OutcomeAnswer, OutcomeVerdict, RecordedOutcome
 from domain.envelope import Envelope, Receipt, Usage
 from domain.errors import (
     EffectInDoubt,
@@ -32,32 +31,12 @@ from domain.errors import (
     ToolTimedOut,
     Unavailable,
 )
-from domain.ledger import Kind
 from domain.projection import project
 
 log = logging.getLogger(__name__)
 
 OUTCOME_TRIES = 6
 """How often an outcome is offered to PostgreSQL before the attempt gives up; the effect then stays an intent with a lease."""
-
-
-FaultPoint = Callable[[str, str, str], None]
-"""Called at named points of an attempt with (point, step, call); tests end the process there (DESIGN §15)."""
-
-
-def no_fault(point: str, step: str, call: str) -> None:
-    """Do nothing: fault points are inert but in tests."""
-    del point, step, call
-
-
-@dataclass(frozen=True)
-class JournalTools:
-    """What the interceptor needs: the journal, the worker's clock (RFC 3339 UTC, microseconds) and fresh attempt tokens."""
-
-    journal: EffectJournal
-    clock: Callable[[], str]
-    token: Callable[[], str]
-    fault_point: FaultPoint = no_fault
 
 
 class JournalInterceptor(Interceptor):
@@ -100,10 +79,10 @@ class _Attempt:
         self._tools = tools
         self._envelope = envelope
         self._plan = plan
-        self._number = info.attempt
-        self._token = tools.token()
+        self._number = info.attempt + plan.tried
         self._beat_s = info.heartbeat_timeout.total_seconds() / 2 if info.heartbeat_timeout else None
-        self._lease_ms = self._lease(info.heartbeat_timeout.total_seconds() if info.heartbeat_timeout else None)
+        lease_ms = self._lease(info.heartbeat_timeout.total_seconds() if info.heartbeat_timeout else None)
+        self._name = AttemptName(self._number, tools.token(), lease_ms)
         self._fact_head = 0
         self._lease_lost = False
 
@@ -117,7 +96,7 @@ class _Attempt:
             raise self._error(StepTimedOut("the step's time was over before this attempt began")) from None
         try:
             self._tools.fault_point("before-intent", self._plan.key.step, self._plan.key.call)
-            verdict = await self._tools.journal.intent(self._intent())
+            verdict = await self._tools.journal.intent(intent_of(self._plan, self._envelope, self._name, self._tools.clock()))
         except StandfastError as error:
             raise self._error(error) from error
         self._fact_head = verdict.fact_head
@@ -127,24 +106,6 @@ class _Attempt:
             raise self._error(stopped(verdict)) from None
         self._tools.fault_point("after-intent", self._plan.key.step, self._plan.key.call)
         return await self._go(do)
-
-    def _intent(self) -> Intent:
-        plan, info = self._plan, activity.info()
-        return Intent(
-            carrier=carrier_of(self._envelope),
-            key=plan.key,
-            digest=plan.digest,
-            effect_class=plan.effect_class,
-            retry_class=plan.retry_class,
-            subject=plan.subject,
-            kind=plan.kinds.requested,
-            at=self._tools.clock(),
-            attempt=self._number,
-            lease_token=self._token,
-            lease_ms=self._lease_ms,
-            temporal_run_id=info.workflow_run_id or "",
-            request=plan.request,
-        )
 
     def _recorded(self, recorded: RecordedOutcome) -> Receipt:
         if recorded.state is EffectState.FAILED:
@@ -198,7 +159,7 @@ class _Attempt:
         while True:
             activity.heartbeat()
             try:
-                held = await self._tools.journal.renew(self._plan.key, lease_token=self._token, lease_ms=self._lease_ms)
+                held = await self._tools.journal.renew(self._plan.key, lease_token=self._name.token, lease_ms=self._name.lease_ms)
             except StandfastError:
                 held = True
             if not held and attempt is not None:
@@ -213,7 +174,8 @@ class _Attempt:
             fields = project(receipt.output, self._envelope.project)
         except StandfastError as error:
             fault = error
-        verdict = await self._record(self._outcome(EffectState.DONE, self._plan.kinds.done, output=receipt, usage=usage))
+        told = receipt.model_copy(update={"usage": usage})
+        verdict = await self._record(done_of(self._plan, self._envelope, self._name, self._tools.clock(), told))
         self._tools.fault_point("after-outcome", self._plan.key.step, self._plan.key.call)
         self._fact_head = verdict.fact_head or self._fact_head
         if verdict.answer is OutcomeAnswer.SETTLED_LATE:
@@ -226,44 +188,17 @@ class _Attempt:
         doubt = unknown and self._plan.at_most_once
         final = self._number >= self._plan.max_attempts or not error.retryable
         recorded = {"code": error.code, "detail": error.detail, "retryable": "false" if final else "true"}
-        state = EffectState.IN_DOUBT if doubt else EffectState.FAILED
-        await self._record(self._outcome(state, self._kind_of(state), error=recorded))
+        await self._record(failed_of(self._plan, self._envelope, self._name, self._tools.clock(), recorded, doubt=doubt))
         if doubt:
             error = EffectInDoubt(f"{self._plan.subject}: {error.detail}")
         return self._error(error, final=final)
 
     async def _cancelled(self) -> None:
         detail = "the lease was lost" if self._lease_lost else RunCancelled.title
-        state = EffectState.IN_DOUBT if self._plan.at_most_once else EffectState.FAILED
         error = {"code": RunCancelled.code, "detail": f"{detail}; whether it happened is unknown", "retryable": "true"}
         with contextlib.suppress(ApplicationError):
-            await self._record(self._outcome(state, self._kind_of(state), error=error))
-
-    def _kind_of(self, state: EffectState) -> str:
-        return Kind.EFFECT_IN_DOUBT if state is EffectState.IN_DOUBT else self._plan.kinds.failed
-
-    def _outcome(
-        self,
-        state: EffectState,
-        kind: str,
-        *,
-        output: Receipt | None = None,
-        usage: Usage | None = None,
-        error: dict[str, str] | None = None,
-    ) -> Outcome:
-        return Outcome(
-            carrier=carrier_of(self._envelope.without_facts()),
-            key=self._plan.key,
-            lease_token=self._token,
-            state=state,
-            kind=kind,
-            at=self._tools.clock(),
-            attempt=self._number,
-            output=output.output if output else None,
-            error=error,
-            usage=usage or Usage(),
-            data={"subject": self._plan.subject, "code": error["code"] if error else None},
-        )
+            doubt = self._plan.at_most_once
+            await self._record(failed_of(self._plan, self._envelope, self._name, self._tools.clock(), error, doubt=doubt))
 
     async def _record(self, outcome: Outcome) -> OutcomeVerdict:
         """Record the outcome; a cancellation that comes meanwhile does not cut it: what is known of the effect is not lost."""

@@ -79,6 +79,23 @@ def compensation_options(*, deadline: timedelta, heartbeat: timedelta | None) ->
     }
 
 
+SEGMENT_HEARTBEAT = timedelta(seconds=5)
+"""A segment's lost worker is noticed after this, and a cancellation reaches it within it."""
+
+SEGMENT_ATTEMPTS = 3
+"""Attempts of a segment that make calls; later ones only collect what was recorded: a call that takes the worker down then goes alone."""
+
+
+def segment_options(*, deadline: timedelta) -> ActivityOptions:
+    """Return the options of a segment: tried until PostgreSQL has told what became of its calls, like a flush."""
+    return {
+        "start_to_close_timeout": deadline + MARGIN,
+        "schedule_to_close_timeout": FLUSH_BOUND,
+        "heartbeat_timeout": SEGMENT_HEARTBEAT,
+        "retry_policy": FLUSH_OPTIONS["retry_policy"],
+    }
+
+
 COMPENSATION_ATTEMPTS = 30
 """The compensation's own tries; attempts lost to outages are bounded by `COMPENSATION_BOUND` alone."""
 

@@ -18,12 +18,17 @@ CHECK_DECISION = "standfast.check_decision"
 CHECK_COMPLETION = "standfast.check_completion"
 RESOLVE_EFFECT = "standfast.resolve_effect"
 
+RUN_SEGMENT = "standfast.run_segment"
+
 EFFECTS = frozenset({CALL_TOOL, COMPLETE_PROMPT})
 """Activities that touch the outside: the journal interceptor stands around each (JOURNAL §2)."""
 
 
 class ToolRequest(Wire):
-    """Call a tool. `approval` names the approval whose bound call this is; `max_attempts` counts the tool's own tries."""
+    """Call a tool.
+
+    `approval` names the approval whose bound call this is; `max_attempts` counts the tool's own tries, `tried` those made in a segment.
+    """
 
     tool: str
     version: str
@@ -32,8 +37,12 @@ class ToolRequest(Wire):
     effect_class: EffectClass
     retry_class: RetryClass
     max_attempts: int = 5
+    tried: int = 0
     approval: str | None = None
     declaration: dict[str, JsonValue] | None = None
+    cost_usd_micros: int = 0
+    simulate: bool = False
+    simulated_from: str | None = None
 
 
 class PromptTool(ToolSchema):
@@ -54,6 +63,7 @@ class PromptRequest(Wire):
     tools: list[PromptTool] = []
     output_schema: dict[str, JsonValue] | None = None
     max_output_tokens: int = 4096
+    known_tokens: int = 0
     head: ConversationHead
     append: list[dict[str, JsonValue]]
     max_attempts: int = 5

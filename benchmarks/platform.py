@@ -19,7 +19,7 @@ from adapters.tools.registry import ToolRegistry
 from benchmarks.servers import Servers
 from domain.compile import compile_program
 from domain.effects import EffectClass
-from domain.program import Program
+from domain.program import Execution, Program
 from domain.projection import project
 from domain.stores import NewRun
 from domain.tools import ToolCall, ToolSpec
@@ -46,6 +46,7 @@ class InstantTool:
         input_schema={"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}},
         output_schema={"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}},
         effect_class=EffectClass.READ,
+        timeout_s=5,
     )
 
     async def call(self, call: ToolCall) -> JsonValue:
@@ -53,7 +54,7 @@ class InstantTool:
         return {"n": call.arguments["n"]}
 
 
-def program_of(steps: int) -> Program:
+def program_of(steps: int, execution: Execution = "steps") -> Program:
     """Return the compiled program of `steps` tool calls in sequence; each evaluates one expression, the output another.
 
     Raises:
@@ -61,7 +62,7 @@ def program_of(steps: int) -> Program:
     """
     calls = "".join(f'  - s{number}: {{call: bench.instant, with: {{n: "${{ input.n }}"}}}}\n' for number in range(steps))
     text = (
-        f"standfast: 1\nname: bench-{steps}\nversion: 1.0.0\n"
+        f"standfast: 1\nname: bench-{steps}\nversion: 1.0.0\nexecution: {execution}\n"
         "input: {schema: {type: object, required: [n], properties: {n: {type: integer}}}}\n"
         f'do:\n{calls}output: "${{ steps.s{steps - 1}.output.n }}"\n'
     )

@@ -62,3 +62,12 @@ def _keys_are_text(value: object) -> bool:
 def digest_hex(domain: str, value: JsonValue) -> str:
     """Return SHA-256(domain ‖ NUL ‖ canonical bytes) as 64 hex characters; `domain` is e.g. `standfast:request:v1`."""
     return hashlib.sha256(domain.encode() + b"\0" + canonical_bytes(value)).hexdigest()
+
+
+def plain_digest(value: JsonValue) -> str:
+    """Return SHA-256(canonical bytes) as 64 hex characters: the digest that receipts name payloads by.
+
+    Raises:
+        InvalidInput: it has no canonical form.
+    """
+    return hashlib.sha256(canonical_bytes(value)).hexdigest()

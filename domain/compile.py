@@ -48,6 +48,8 @@ def compile_program(definition: DefinitionDraft, *, tools: list[ToolSpec], confi
         tools={name: _pinned(pinned[name], definition.tools) for name in sorted(pinned)},
         projections=projections,
         input_projection=input_projection,
+        execution=parsed.execution,
+        budget=parsed.budget,
     )
 
 

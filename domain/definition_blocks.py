@@ -7,9 +7,11 @@ from typing import Literal, cast
 
 from pydantic import JsonValue
 
+from domain.budget import AMOUNT_MAX, BudgetRule, usd_micros
 from domain.definition_keywords import (
     AGENT_KEYS,
     APPROVE_KEYS,
+    BUDGET_KEYS,
     COMPENSATE_KEYS,
     RETRY_KEYS,
     REVIEWER_KEYS,
@@ -68,6 +70,27 @@ class BlockReader(DocumentReader):
             backoff=self.number(node, "backoff", path, default=2.0, low=1),
             max_delay_s=self.duration(node, "max_delay", path) or 30.0,
         )
+
+    def budget(self, value: JsonValue, path: DocPath) -> BudgetRule | None:
+        """Return the rule of a `budget:`, or None if it is no mapping."""
+        node = self.mapping(value, path, 'budget: {usd: "0.50", tokens: 60000, seconds: 120}')
+        if node is None:
+            return None
+        self.keys(node, path, BUDGET_KEYS, place="budget")
+        if not node:
+            self.note(path, "`budget` is empty", "one or more of usd, tokens, seconds")
+        tokens = self.integer(node, "tokens", path, default=60_000, between=(0, AMOUNT_MAX)) if "tokens" in node else None
+        seconds = self.integer(node, "seconds", path, default=120, between=(0, AMOUNT_MAX // 1000)) if "seconds" in node else None
+        ms = None if seconds is None else 1000 * seconds
+        return BudgetRule(usd_micros=self._dollars(node, path) if "usd" in node else None, tokens=tokens, ms=ms)
+
+    def _dollars(self, node: Node, path: DocPath) -> int | None:
+        value = node["usd"]
+        micros = usd_micros(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
+        if micros is None:
+            shown = value if isinstance(value, float) and usd_micros(str(value)) is not None else "0.50"
+            self.note((*path, "usd"), "`usd` is an amount in quotes with at most six decimals: money is exact", f'usd: "{shown}"')
+        return micros
 
     def call(self, body: Node, path: DocPath, step_path: str, common: dict[str, object], *, in_saga: bool) -> CallStep:
         """Return a `call:` step; `common` is what every step may say."""

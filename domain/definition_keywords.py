@@ -7,32 +7,36 @@ from typing import Final
 
 KEYWORDS: Final = ("agent", "call", "approve", "saga", "set", "switch", "do")
 """Step keywords; a step has exactly one."""
-STEP_KEYS: Final = ("if", "timeout", "retry", "summary", "output")
+STEP_KEYS: Final = ("if", "timeout", "retry", "summary", "output", "execution", "budget")
 """What every step may say beside its keyword."""
 CALL_KEYS: Final = ("with", "compensate")
 """What only a `call:` step may say."""
-TOP_KEYS: Final = ("standfast", "name", "version", "description", "input", "config", "do", "output")
+TOP_KEYS: Final = ("standfast", "name", "version", "description", "input", "config", "do", "output", "execution", "budget")
 """Keys of a definition."""
+EXECUTIONS: Final = ("segment", "steps")
+"""Words of `execution:`."""
 AGENT_KEYS: Final = ("model", "instructions", "input", "tools", "max_turns", "max_output_tokens", "output")
 """Keys of `agent:`."""
 APPROVE_KEYS: Final = ("title", "binds", "reviewers", "timeout", "on_timeout")
 """Keys of `approve:`."""
 REVIEWER_KEYS: Final = ("role", "quorum", "exclude_requester")
 """Keys of `approve.reviewers`."""
+BUDGET_KEYS: Final = ("usd", "tokens", "seconds")
+"""Keys of `budget:`."""
 RETRY_KEYS: Final = ("max_attempts", "delay", "backoff", "max_delay")
 """Keys of `retry:`."""
 COMPENSATE_KEYS: Final = ("call", "with", "if_unknown")
 """Keys of `compensate:`."""
 
 LATER: Final[dict[str, frozenset[str]]] = {
-    "definition": frozenset({"budget", "on_error", "execution", "policies", "timeout", "retry", "contract", "schedule"}),
+    "definition": frozenset({"on_error", "policies", "timeout", "retry", "contract", "schedule"}),
     "step": frozenset(
         {
             *("for", "while", "fork", "try", "catch", "wait", "listen", "emit", "raise", "run", "graph", "lock", "milestone"),
-            *("cancel", "exit", "budget", "on_error", "execution", "max_in_flight", "max_iterations", "contract"),
+            *("cancel", "exit", "on_error", "max_in_flight", "max_iterations", "contract"),
         }
     ),
-    "agent": frozenset({"budget", "memory", "stream", "temperature", "fallback"}),
+    "agent": frozenset({"memory", "stream", "temperature", "fallback"}),
     "approve": frozenset({"remind", "escalate", "delegate", "channels", "amend", "veto"}),
     "reviewers": frozenset({"any_of", "all_of", "veto", "principals", "four_eyes"}),
     "on_timeout": frozenset({"escalate"}),

@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue
 
-from domain.definition_keywords import NAME, NAME_CHARS_MAX, TOP_KEYS
+from domain.definition_keywords import EXECUTIONS, NAME, NAME_CHARS_MAX, TOP_KEYS
 from domain.definition_parts import ParsedDefinition
 from domain.definition_reader import Node
 from domain.definition_steps import StepReader
@@ -30,6 +30,10 @@ def parse_definition(document: dict[str, JsonValue]) -> ParsedDefinition:
     parsed.config_defaults = config.get("defaults", {})
     _check_defaults(parsed, reader)
     parsed.steps = reader.steps(document.get("do"), ("do",) if "do" in document else (), "")
+    if "execution" in document:
+        parsed.execution = "steps" if reader.choice(document, "execution", (), EXECUTIONS) == "steps" else "segment"
+    if "budget" in document:
+        parsed.budget = reader.budget(document["budget"], ("budget",))
     if "output" in document:
         parsed.output = document["output"]
         reader.spot(("output",), "", "result", parsed.output)

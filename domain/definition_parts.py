@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from domain.program import Step
+from domain.budget import BudgetRule
+from domain.program import Execution, Step
 
 DocPath = tuple[str | int, ...]
 Use = Literal["condition", "template", "output_as", "compensation", "model", "result"]
@@ -62,6 +63,8 @@ class ParsedDefinition:
     config_defaults: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     steps: list[Step] = field(default_factory=list[Step])
     output: JsonValue = None
+    execution: Execution | None = None
+    budget: BudgetRule | None = None
     order: list[str] = field(default_factory=list[str])
     places: dict[str, DocPath] = field(default_factory=dict[str, DocPath])
     cases: dict[str, str] = field(default_factory=dict[str, str])

@@ -27,6 +27,25 @@ _TOOL: Schema = {
 }
 
 
+_EXECUTION: Schema = {
+    "enum": ["segment", "steps"],
+    "description": "How consecutive calls run: several in one activity, or each in its own. Without it, quick reads form segments.",
+}
+
+
+_BUDGET: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        "usd": {"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d{1,6})?$"}, {"type": "integer", "minimum": 0}]},
+        "tokens": {"type": "integer", "minimum": 0},
+        "seconds": {"type": "integer", "minimum": 0},
+    },
+    "description": "What effects may use at most: dollars, tokens in and out, seconds that they take.",
+}
+
+
 def definition_schema() -> Schema:
     """Return the JSON Schema (2020-12) of a definition file."""
     return {
@@ -42,6 +61,8 @@ def definition_schema() -> Schema:
                 "config": _object({"schema": _ref("jsonSchema"), "defaults": {"type": "object"}}, required=["schema"]),
                 "do": _ref("steps"),
                 "output": {"description": "The run's result; may hold `${ }`."},
+                "execution": _EXECUTION,
+                "budget": _BUDGET,
             },
             required=["standfast", "name", "version", "do"],
         ),
@@ -100,6 +121,8 @@ def _step() -> Schema:
             }
         ),
         "summary": _TEXT,
+        "execution": _EXECUTION,
+        "budget": _BUDGET,
         "output": _object({"as": {"description": "The step's output, made from `self.output`."}}),
         "with": _ARGUMENTS,
         "compensate": _ref("compensate"),

@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from domain.definition_blocks import BlockReader
-from domain.definition_keywords import CALL_KEYS, KEYWORDS, NAME_CHARS_MAX, RESERVED, STEP_KEYS, STEP_NAME
+from domain.definition_keywords import CALL_KEYS, EXECUTIONS, KEYWORDS, NAME_CHARS_MAX, RESERVED, STEP_KEYS, STEP_NAME
 from domain.definition_parts import DocPath
 from domain.definition_reader import Node
 from domain.program import DoStep, SagaStep, SetStep, Step, SwitchCase, SwitchStep
@@ -95,6 +95,10 @@ class StepReader(BlockReader):
             common["when"] = self.condition(body["if"], (*path, "if"), step_path)
         if "retry" in body:
             common["retry"] = self.retry(body["retry"], (*path, "retry"))
+        if "execution" in body:
+            common["execution"] = self.choice(body, "execution", path, EXECUTIONS)
+        if "budget" in body:
+            common["budget"] = self.budget(body["budget"], (*path, "budget"))
         if "summary" in body:
             common["summary"] = self.text(body, "summary", path)
             self.spot((*path, "summary"), step_path, "template", common["summary"])

@@ -11,8 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from domain.budget import BudgetRule
 from domain.effects import EffectClass, RetryClass
 from domain.model import Wire
+
+Execution = Literal["segment", "steps"]
+"""How consecutive calls run: `steps` gives each an activity of its own, `segment` several of them one (JOURNAL §12)."""
 
 
 class RetryRule(Wire):
@@ -36,13 +40,14 @@ class PinnedTool(Wire):
     timeout_s: float
     heartbeat_s: float | None = None
     max_attempts: int = 5
+    cost_usd_micros: int = 0
     declaration: dict[str, JsonValue] | None = Field(
         default=None, description="the declaration of a bundle's http tool; it travels with each call"
     )
 
 
 class StepCommon(Wire):
-    """What every step may say. `when` is the CEL of `if`; `timeout_s` bounds the whole step."""
+    """What every step may say. `when` is the CEL of `if`; `timeout_s` bounds the whole step; `execution` overrides the program's."""
 
     path: str
     when: str | None = None
@@ -50,6 +55,8 @@ class StepCommon(Wire):
     retry: RetryRule | None = None
     summary: str | None = None
     output_as: JsonValue = None
+    execution: Execution | None = None
+    budget: BudgetRule | None = None
 
 
 class Compensation(Wire):
@@ -117,7 +124,7 @@ class SwitchCase(Wire):
     """One branch; `when` is None for the default."""
 
     name: str
-    when: str | None
+    when: str | None = None
     steps: list["Step"]
 
 
@@ -141,7 +148,11 @@ Step = Annotated[CallStep | AgentStep | ApproveStep | SetStep | DoStep | SwitchS
 
 
 class Program(Wire):
-    """A compiled definition. `projections` maps a step path to the dotted output fields that expressions read ('' = whole)."""
+    """A compiled definition. `projections` maps a step path to the dotted output fields that expressions read ('' = whole).
+
+    `execution` is None for quick reads in segments, and for a program of before there were any `steps`. `priced_at` (RFC 3339) is when
+    its models' prices were looked up: a price that changes later is no price of this run.
+    """
 
     v: int = 1
     name: str
@@ -154,3 +165,6 @@ class Program(Wire):
     tools: dict[str, PinnedTool] = {}
     projections: dict[str, list[str]] = {}
     input_projection: list[str] = []
+    execution: Execution | None = "steps"
+    budget: BudgetRule | None = None
+    priced_at: str = ""

@@ -56,11 +56,11 @@ def plan_unwind(program: Program, state: State, run: RunContext, saga: str) -> l
             continue
         record = state.steps[undo.step]
         own = with_self(context, output=unproject(record.fields) if record.fields else None, arguments=undo.called_with)
-        plan.append(_rendered(undo, own))
+        plan.append(_rendered(undo, own, record.visit))
     return plan
 
 
-def _rendered(undo: Undo, context: dict[str, JsonValue]) -> RenderedUndo:
+def _rendered(undo: Undo, context: dict[str, JsonValue], visit: int) -> RenderedUndo:
     known: Literal["happened", "unknown"] = "happened" if undo.known == "happened" else "unknown"
     arguments: JsonValue = {}
     problem: str | None = None
@@ -70,4 +70,6 @@ def _rendered(undo: Undo, context: dict[str, JsonValue]) -> RenderedUndo:
         problem = error.detail
     if not isinstance(arguments, dict):
         arguments, problem = {}, "the compensation's arguments are no object"
-    return RenderedUndo(step=undo.step, tool=undo.tool, arguments=arguments, known=known, if_unknown=undo.if_unknown, problem=problem)
+    return RenderedUndo(
+        step=undo.step, visit=visit, tool=undo.tool, arguments=arguments, known=known, if_unknown=undo.if_unknown, problem=problem
+    )

@@ -79,9 +79,10 @@ class Undo(Wire):
 
 
 class RenderedUndo(Wire):
-    """A compensation ready to run; `problem` says why its arguments could not be computed."""
+    """A compensation ready to run; `problem` says why its arguments could not be computed. `visit` is that of the step it undoes."""
 
     step: str
+    visit: int = 1
     tool: str
     arguments: dict[str, JsonValue] = {}
     known: Literal["happened", "unknown"]
@@ -96,8 +97,21 @@ class ArgumentsFrom(Wire):
     index: int
 
 
+class SimulatedAnswer(Wire):
+    """What a simulated call of one step answers when its request has this digest: the parent's outcome, stored under `ref`."""
+
+    digest: str
+    ref: str
+
+
+class Simulation(Wire):
+    """What changes the world is not done in this run, only recorded as simulated; `answers` are the parent's outcomes by step."""
+
+    answers: dict[str, SimulatedAnswer] = {}
+
+
 class CallTool(Wire):
-    """Ask for one tool call."""
+    """Ask for one tool call. A simulated one answers `simulated_from`, or values made from the tool's output schema."""
 
     kind: Literal["call_tool"] = "call_tool"
     id: str
@@ -111,13 +125,15 @@ class CallTool(Wire):
     effect_class: EffectClass
     retry_class: RetryClass
     timeout_s: float
-    heartbeat_s: float | None
+    heartbeat_s: float | None = None
     max_attempts: int
     retry: RetryRule | None = None
     deadline: str | None = None
     project: list[str] = []
     approval: str | None = None
     declaration: dict[str, JsonValue] | None = None
+    simulate: bool = False
+    simulated_from: str | None = None
     summary: str = ""
 
 
@@ -238,11 +254,12 @@ class BoundArguments(Wire):
 
 
 class State(Wire):
-    """Everything the stepper remembers."""
+    """Everything the stepper remembers. `visits` says which visit a step is entered with, where that is not its first."""
 
     v: int = 1
     epoch: int = 1
     steps: dict[str, StepRecord] = {}
+    visits: dict[str, int] = {}
     agents: dict[str, AgentState] = {}
     undo: dict[str, list[Undo]] = {}
     bound: dict[str, BoundArguments] = {}
@@ -252,5 +269,6 @@ class State(Wire):
     unacked: list[Fact] = []
     decisions: list[TakenDecision] = []
     usage: Usage = Usage()
+    simulation: Simulation | None = None
     cancelled: bool = False
     finished: bool = False

@@ -7,9 +7,10 @@ from pydantic import JsonValue
 from domain import expressions
 from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.context import with_self
+from domain.effects import request_digest
 from domain.errors import ExpressionFailed, StandfastError, StepTimedOut
 from domain.ledger import Kind
-from domain.program import ApproveStep, CallStep, DoStep, SagaStep, SetStep, Step, SwitchStep
+from domain.program import ApproveStep, CallStep, DoStep, PinnedTool, SagaStep, SetStep, Step, SwitchStep
 from domain.projection import unproject
 from domain.recorder import Recorder
 from domain.saga_plan import register
@@ -18,19 +19,20 @@ from domain.state import AskApproval, BoundArguments, CallTool, Failure, StepRec
 
 def open_step(recorder: Recorder, step: Step) -> None:
     """Record that the step is reached: entered, skipped by its `if`, or failed because that could not be evaluated."""
+    visit = recorder.state.visits.get(step.path, 1)
     try:
         chosen = _chosen(recorder, step)
         skipped = step.when is not None and not recorder.holds(step.when)
     except StandfastError as error:
-        recorder.state.steps[step.path] = StepRecord(status=StepStatus.ENTERED)
+        recorder.state.steps[step.path] = StepRecord(visit=visit, status=StepStatus.ENTERED)
         fail_step(recorder, step, Failure(code=error.code, detail=f"if: {error.detail}", step=step.path))
         return
     if skipped:
         output: dict[str, JsonValue] = {"": {"decision": "skipped"}} if isinstance(step, ApproveStep) else {}
-        recorder.state.steps[step.path] = StepRecord(status=StepStatus.SKIPPED, fields=output)
+        recorder.state.steps[step.path] = StepRecord(visit=visit, status=StepStatus.SKIPPED, fields=output)
         recorder.fact(Kind.STEP_SKIPPED, step=step.path)
         return
-    recorder.state.steps[step.path] = StepRecord(status=StepStatus.ENTERED, deadline=_deadline(recorder, step), chosen=chosen)
+    recorder.state.steps[step.path] = StepRecord(visit=visit, status=StepStatus.ENTERED, deadline=_deadline(recorder, step), chosen=chosen)
     recorder.fact(Kind.SAGA_STARTED if step.kind == "saga" else Kind.STEP_ENTERED, step=step.path, data={"keyword": step.kind})
 
 
@@ -98,6 +100,7 @@ def _object(value: JsonValue, path: str) -> dict[str, JsonValue]:
 def _call(recorder: Recorder, step: CallStep, arguments: dict[str, JsonValue]) -> CallTool:
     tool = recorder.program.tools[step.tool]
     bound = recorder.state.bound.get(step.path)
+    simulate, answer = _simulated(recorder, step, tool, arguments)
     return CallTool(
         id=recorder.command_id(step.path, "call"),
         step=step.path,
@@ -116,8 +119,20 @@ def _call(recorder: Recorder, step: CallStep, arguments: dict[str, JsonValue]) -
         project=recorder.program.projections.get(step.path, []),
         approval=bound.approval if bound else None,
         declaration=tool.declaration,
+        simulate=simulate,
+        simulated_from=answer,
         summary=_summary(recorder, step, otherwise=f"{step.path}: {tool.name}"),
     )
+
+
+def _simulated(recorder: Recorder, step: Step, tool: PinnedTool, arguments: dict[str, JsonValue]) -> tuple[bool, str | None]:
+    """Whether the call is only simulated, and the parent's outcome of the very same call, if there is one."""
+    simulation = recorder.state.simulation
+    if simulation is None or not tool.effect_class.changes_world:
+        return False, None
+    known = simulation.answers.get(step.path)
+    same = known is not None and known.digest == request_digest(tool=tool.name, version=tool.version, arguments=arguments)
+    return True, known.ref if known is not None and same else None
 
 
 def _summary(recorder: Recorder, step: Step, *, otherwise: str) -> str:

@@ -107,7 +107,9 @@ class Stepper:
     def _settle(self, command: Command, outcome: Outcome, recorder: Recorder) -> None:
         if isinstance(command, Unwind):
             recorder.fact(Kind.SAGA_COMPENSATED, step=command.step, data={"undone": len(command.undo)})
-            self.state.undo[command.step] = []
+            undone = {entry.step for entry in command.undo}
+            left = [entry for entry in self.state.undo.get(command.step, []) if entry.step not in undone and entry.known == "happened"]
+            self.state.undo[command.step] = left
             return
         if isinstance(command, Finish):
             return

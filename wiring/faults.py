@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from activities.interceptor import FaultPoint, no_fault
+from activities.journal_calls import FaultPoint, no_fault
 from wiring.settings import FaultSettings, PlatformSettings
 
 

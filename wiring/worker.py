@@ -13,8 +13,10 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.effects import PromptActivities, ToolActivities
-from activities.interceptor import FaultPoint, JournalInterceptor, JournalTools, no_fault
+from activities.interceptor import JournalInterceptor
+from activities.journal_calls import FaultPoint, JournalTools, no_fault
 from activities.run_records import RunRecordActivities
+from activities.segments import SegmentActivities
 from adapters.codec.cipher import TenantCipher
 from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
@@ -27,6 +29,7 @@ from wiring.keys import InstallationKeys, clock_text, new_token
 from wiring.logs import set_up_logs
 from wiring.models import build_models, build_prices
 from wiring.processes import run_loop
+from wiring.sealing import sealing
 from wiring.settings import (
     DatabaseSettings,
     FaultSettings,
@@ -78,20 +81,22 @@ def build_worker(parts: WorkerParts) -> Worker:
     )
     prompts = PromptActivities(provider=parts.provider, prices=parts.prices, messages=storage.messages, payloads=storage.payloads)
     records = RunRecordActivities(run_ledger=storage.journal, journal=journal, keys=storage.keys, attestation_key=parts.keys.attestation)
-    interceptor = JournalInterceptor(JournalTools(journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point))
+    around = JournalTools(journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point)
+    segments = SegmentActivities(tools=tools, journal=around, run_ledger=storage.journal)
     return Worker(
         parts.client,
         task_queue=parts.task_queue,
         workflows=parts.workflows,
         activities=[
             tools.call_tool,
+            segments.run_segment,
             prompts.complete_prompt,
             records.flush_facts,
             records.check_decision,
             records.check_completion,
             records.resolve_effect,
         ],
-        interceptors=[interceptor],
+        interceptors=[JournalInterceptor(around)],
         build_id=BUILD_ID,
         graceful_shutdown_timeout=GRACE,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
@@ -134,7 +139,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
 
 async def run_worker(stop: asyncio.Event) -> None:
     """Run until `stop` is set; makes the ready file once it polls."""
-    async with worker_parts() as parts, build_worker(parts):
+    async with worker_parts() as parts, build_worker(parts), sealing(parts.storage, parts.keys, stop):
         ready = WorkerSettings().ready_file
         if ready is not None:
             ready.parent.mkdir(parents=True, exist_ok=True)

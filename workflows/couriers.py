@@ -16,10 +16,12 @@ from activities.options import (
     ActivityOptions,
     compensation_options,
     effect_options,
+    segment_options,
 )
 from activities.requests import (
     CALL_TOOL,
     COMPLETE_PROMPT,
+    RUN_SEGMENT,
     CompletionRequest,
     DecisionRequest,
     FlushRequest,
@@ -31,6 +33,7 @@ from domain.envelope import Envelope, Receipt
 from domain.facts import must_flush
 from domain.program import PinnedTool, RetryRule
 from domain.runs import Projection, RunStatus
+from domain.segments import Segment
 from domain.state import CallTool, CompletePrompt, RenderedUndo, State
 from workflows.failures import details_of
 from workflows.messages import RunInput
@@ -65,6 +68,7 @@ class Courier:
         self._given = given
         self._state = state
         self.handles: dict[str, workflow.ActivityHandle[Receipt]] = {}
+        self.tried: set[str] = set()
         self.status = RunStatus.RUNNING
         self._shown = RunStatus.RUNNING
 
@@ -97,8 +101,11 @@ class Courier:
             effect_class=command.effect_class,
             retry_class=command.retry_class,
             max_attempts=rule.max_attempts,
+            tried=int(command.id in self.tried),
             approval=command.approval,
             declaration=command.declaration,
+            simulate=command.simulate,
+            simulated_from=command.simulated_from,
         )
         envelope = self._envelope(
             request.model_dump(mode="json"),
@@ -113,6 +120,24 @@ class Courier:
         )
         return await self._effect(command.id, CALL_TOOL, envelope, options, command.summary)
 
+    async def run_segment(self, segment: Segment) -> Receipt:
+        """Walk consecutive quick steps in one activity; its facts are acknowledged by the caller. Raises: ActivityError."""
+        envelope = self._envelope(segment.to_request(), deadline_s=segment.deadline_s, project=[])
+        handle: workflow.ActivityHandle[Receipt] = workflow.start_activity(
+            RUN_SEGMENT,
+            envelope,
+            result_type=Receipt,
+            cancellation_type=WAIT_CANCELLED,
+            summary=brief(segment.summary),
+            **segment_options(deadline=_seconds(segment.deadline_s)),
+        )
+        if not segment.collect:
+            self.handles[RUN_SEGMENT] = handle
+        try:
+            return await handle
+        finally:
+            self.handles.pop(RUN_SEGMENT, None)
+
     async def compensate(self, undo: RenderedUndo, tool: PinnedTool, *, visit: int, call: str) -> Receipt:
         """Call a compensation: many attempts within a day. Raises: ActivityError."""
         request = ToolRequest(
@@ -123,6 +148,7 @@ class Courier:
             retry_class=tool.retry_class,
             max_attempts=COMPENSATION_ATTEMPTS,
             declaration=tool.declaration,
+            simulate=self._state.simulation is not None and tool.effect_class.changes_world,
         )
         envelope = self._envelope(
             request.model_dump(mode="json"), step=undo.step, visit=visit, call=call, deadline_s=tool.timeout_s, project=[]
@@ -155,11 +181,11 @@ class Courier:
             receipt = await handle
         except ActivityError as error:
             details = details_of(error)
-            self._acknowledge(details.fact_head if details else 0)
+            self.acknowledge(details.fact_head if details else 0)
             raise
         finally:
             self.handles.pop(handle_id, None)
-        self._acknowledge(receipt.fact_head)
+        self.acknowledge(receipt.fact_head)
         return receipt
 
     def cancel_effects(self) -> None:
@@ -178,9 +204,13 @@ class Courier:
         request = FlushRequest(projection=projection, fact_seq=self._state.fact_seq)
         envelope = self._envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
         receipt = await workflow.execute_activity_method(RunRecordActivities.flush_facts, envelope, summary=brief(summary), **FLUSH_OPTIONS)
-        self._acknowledge(receipt.fact_head)
+        self.acknowledge(receipt.fact_head)
         if status is not None and status.closed:
             self._show(status)
+
+    def closed(self, status: RunStatus) -> None:
+        """Show a closing status that the row already has."""
+        self._show(status)
 
     def _show(self, status: RunStatus) -> None:
         self.status = status
@@ -221,10 +251,11 @@ class Courier:
         receipt = await workflow.execute_activity_method(
             RunRecordActivities.resolve_effect, envelope, summary=brief(f"{command.step}: a person's answer"), **FLUSH_OPTIONS
         )
-        self._acknowledge(receipt.fact_head)
+        self.acknowledge(receipt.fact_head)
         return receipt
 
-    def _acknowledge(self, head: int) -> None:
+    def acknowledge(self, head: int) -> None:
+        """Take the facts up to `head` off: the ledger has them (JOURNAL §1.3)."""
         self._state.unacked = [fact for fact in self._state.unacked if fact.seq > head]
 
 

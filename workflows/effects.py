@@ -30,6 +30,8 @@ class EffectRunner:
         Raises:
             TypeError: it is one.
         """
+        if self._people.cancelled and isinstance(command, CallTool | CompletePrompt):
+            return self.withdrawn(command)
         if isinstance(command, CallTool):
             return await self._call_tool(command)
         if isinstance(command, CompletePrompt):
@@ -38,8 +40,8 @@ class EffectRunner:
             return await self._unwind(command)
         raise TypeError(f"{command.kind} is not an effect")
 
-    def withdrawn(self, command: AskApproval) -> Failed:
-        """Return the outcome of a question that the run's cancellation took back."""
+    def withdrawn(self, command: AskApproval | CallTool | CompletePrompt) -> Failed:
+        """Return the outcome of what the run's cancellation took back before it began."""
         return Failed(command=command.id, failure=Failure(code=RunCancelled.code, detail="the run was cancelled", step=command.step))
 
     async def _complete_prompt(self, command: CompletePrompt) -> Outcome:
@@ -96,11 +98,11 @@ class EffectRunner:
         return Unwound(command=command.id)
 
     async def _compensate(self, undo: RenderedUndo) -> Failure | None:
-        self._tries[undo.step] = self._tries.get(undo.step, 0) + 1
-        tried = self._tries[undo.step]
+        place = f"{undo.step}#{undo.visit}"
+        self._tries[place] = tried = self._tries.get(place, 0) + 1
         call = "compensate" if tried == 1 else f"compensate.{tried}"
         try:
-            await self._courier.compensate(undo, self._program.tools[undo.tool], visit=1, call=call)
+            await self._courier.compensate(undo, self._program.tools[undo.tool], visit=undo.visit, call=call)
         except ActivityError as error:
             return failure_of(error, undo.step)
         return None
@@ -108,7 +110,13 @@ class EffectRunner:
     async def _ask(self, undo: RenderedUndo, kind: str, detail: str) -> Answer:
         while True:
             answer = await self._people.ask_person(
-                kind, step=undo.step, visit=1, call="compensate", detail=detail, back_to=RunStatus.COMPENSATING, until_cancelled=False
+                kind,
+                step=undo.step,
+                visit=undo.visit,
+                call="compensate",
+                detail=detail,
+                back_to=RunStatus.COMPENSATING,
+                until_cancelled=False,
             )
             if answer is None:
                 return "give_up"

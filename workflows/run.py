@@ -16,6 +16,7 @@ from domain.errors import StandfastError
 from domain.ledger import Kind
 from domain.projection import unproject
 from domain.runs import Projection, RunStatus
+from domain.segments import Segment
 from domain.state import AskApproval, CancelRequested, Command, Decided, Failed, Finish, Outcome, RunContext, State, Tick, Unwind
 from domain.stepper import Stepper
 from workflows.couriers import Courier, now_text
@@ -34,6 +35,7 @@ from workflows.messages import (
     TaskCompletion,
 )
 from workflows.people import People, refused_error, shown
+from workflows.segments import SegmentRunner
 
 HISTORY_MAX = 3000
 """Continue as new beyond this many events: well before the server suggests it at 4,096 (TEMPORAL.md §4)."""
@@ -53,9 +55,11 @@ class RunWorkflow:
         self._courier = Courier(given, state)
         self._people = People(self._courier, state.decisions)
         self._effects = EffectRunner(given.program, self._courier, self._people)
+        self._segments = SegmentRunner(given.program, context, self._courier)
         self._outcomes: list[Outcome] = []
         self._fault: BaseException | None = None
         self._told = False
+        self._deferred: list[tuple[Kind, str, dict[str, JsonValue]]] = []
         self._running: set[asyncio.Task[None]] = set()
 
     @property
@@ -150,7 +154,9 @@ class RunWorkflow:
         self._note_refusal(Kind.APPROVAL_REFUSED, decision.principal, said)
 
     def _note_refusal(self, kind: Kind, principal: str, said: dict[str, JsonValue]) -> None:
-        if not self.state.finished:
+        if self._segments.walking:
+            self._deferred.append((kind, principal, said))
+        elif not self.state.finished:
             self._stepper.note(self._tick(), kind, principal=shown(principal) or None, data=said)
 
     def _tick(self) -> Tick:
@@ -165,6 +171,10 @@ class RunWorkflow:
                 return finish
             await self._courier.relieve()
             await self._maybe_continue_as_new(commands)
+            segment = None if self._people.cancelled else self._segments.plan(self.state, commands, self._tick)
+            if segment is not None:
+                commands = await self._walk(segment)
+                continue
             self._dispatch(commands)
             await workflow.wait_condition(lambda: bool(self._outcomes or self._fault) or (self._people.cancelled and not self._told))
             if self._fault is not None:
@@ -175,6 +185,19 @@ class RunWorkflow:
                 commands = self._stepper.apply(CancelRequested(), self._tick())
             else:
                 commands = await self._take(self._outcomes.pop(0))
+
+    async def _walk(self, segment: Segment) -> list[Command]:
+        """Run a segment; a cancellation ends it early, and is told to the stepper after its outcomes."""
+        workflow.set_current_details(run_details(self._given, self.state, segment.summary))
+        walk = asyncio.create_task(self._segments.run(segment, self._stepper))
+        await workflow.wait_condition(lambda: walk.done() or self._people.cancelled)
+        if not walk.done():
+            self._courier.cancel_effects()
+        commands = await walk
+        deferred, self._deferred = self._deferred, []
+        for kind, principal, said in deferred:
+            self._note_refusal(kind, principal, said)
+        return commands
 
     async def _take(self, outcome: Outcome) -> list[Command]:
         asked = self.state.pending.get(outcome.command) if isinstance(outcome, Decided | Failed) else None
@@ -236,5 +259,8 @@ class RunWorkflow:
     async def _finish(self, finish: Finish) -> None:
         await workflow.wait_condition(lambda: not self._running)
         projection = Projection(status=finish.status, result=finish.output, error=finish.error, usage=self.state.usage)
-        await self._courier.flush(projection, f"{finish.status.value}: write the result")
+        if self._segments.finished and finish.status is RunStatus.SUCCEEDED:
+            self._courier.closed(finish.status)
+        else:
+            await self._courier.flush(projection, f"{finish.status.value}: write the result")
         workflow.set_current_details(run_details(self._given, self.state, None))

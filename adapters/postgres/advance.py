@@ -7,20 +7,24 @@ from adapters.postgres.pool import Row
 OUTCOME_COLUMNS = ("answer", "facts_verdict", "detail", "fact_head", "output_ref", "output_digest")
 """What `journal_outcome` answers."""
 
+FACT_ARRAYS = 7
+"""The arrays in which facts come, after the run and its epoch."""
+
 
 @cache
 def advance_query(ended: int, begun: int) -> bytes:
-    """Return the statement for so many parameters of `journal_outcome` and of `journal_intent`, after the tenant.
+    """Return the statement for so many parameters of `journal_outcome` (its facts left out) and of `journal_intent`, after the tenant.
 
-    Columns of the outcome come with the prefix `ended_`, those of the intent as they are. The intent's tenant is null unless the
-    outcome was recorded with its facts: no run is found then, and nothing is begun.
+    The outcome brings no facts: they ride with the intent. Columns of the outcome come with the prefix `ended_`, those of the intent as
+    they are. The intent's tenant is null unless the outcome was recorded: no run is found then, and nothing is begun.
     """
     columns = b", ".join(f"ended.{name} AS ended_{name}".encode() for name in OUTCOME_COLUMNS)
     return (
         b"SELECT "
         + columns
-        + b", begun.* FROM set_config('standfast.tenant', %s, true) AS setting(tenant), LATERAL journal_outcome(setting.tenant"
-        + b", %s" * ended
+        + b", begun.* FROM set_config('standfast.tenant', %s, true) AS setting(tenant), LATERAL journal_outcome(setting.tenant, %s, %s"
+        + b", '{}'" * FACT_ARRAYS
+        + b", %s" * (ended - 2)
         + b") AS ended, LATERAL journal_intent(CASE WHEN ended.answer = 'recorded' AND ended.facts_verdict = 'ok' THEN setting.tenant END"
         + b", %s" * begun
         + b") AS begun"

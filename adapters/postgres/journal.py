@@ -73,7 +73,11 @@ class PostgresJournal:
             NotFound, JournalError, FactDiverged, FactGap: as `outcome`; nothing was begun.
             ReferenceMissing: as `intent`.
         """
+        if outcome.carrier.facts:
+            verdict = await self.outcome(outcome)
+            return verdict, await self.intent(intent) if verdict.answer is OutcomeAnswer.RECORDED else None
         ended, begun = await self._outcome_params(outcome), await self._intent_params(intent)
+        del ended[2 : 2 + FACT_ARRAYS]
         row = await self._db.select(advance_query(len(ended), len(begun)), [outcome.carrier.tenant, *ended, *begun])
         verdict = await self._outcome_verdict(outcome, ended_row(row))
         if row["ended_answer"] != "recorded" or row["ended_facts_verdict"] != "ok":

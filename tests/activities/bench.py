@@ -14,7 +14,8 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.failures import FailureDetails
-from activities.interceptor import JournalInterceptor, JournalTools
+from activities.interceptor import JournalInterceptor
+from activities.journal_calls import JournalTools
 from activities.options import MARGIN
 from activities.requests import CALL_TOOL
 from domain.effects import EffectClass, EffectJournal, EffectKey, RetryClass

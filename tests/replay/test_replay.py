@@ -23,7 +23,7 @@ class LazyCourier(Courier):
     async def flush(self, projection: Projection, summary: str) -> None:
         """Flush nothing."""
         del projection, summary
-        self._acknowledge(self._state.fact_seq)
+        self.acknowledge(self._state.fact_seq)
 
 
 @workflow.defn(name=RUN_WORKFLOW, sandboxed=False)

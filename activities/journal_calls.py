@@ -1,0 +1,91 @@
+"""What stands around every effect: the journal and what it needs, and the intents and outcomes made of an attempt's plan."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.attempts import AttemptPlan
+from activities.run_records import carrier_of
+from domain.effects import EffectJournal, EffectState, Intent, Outcome
+from domain.envelope import Envelope, Receipt, Usage
+from domain.ledger import Kind
+
+FaultPoint = Callable[[str, str, str], None]
+"""Called at named points of an attempt with (point, step, call); tests end the process there (DESIGN §15)."""
+
+
+def no_fault(point: str, step: str, call: str) -> None:
+    """Do nothing: fault points are inert but in tests."""
+    del point, step, call
+
+
+@dataclass(frozen=True)
+class JournalTools:
+    """What the interceptor needs: the journal, the worker's clock (RFC 3339 UTC, microseconds) and fresh attempt tokens."""
+
+    journal: EffectJournal
+    clock: Callable[[], str]
+    token: Callable[[], str]
+    fault_point: FaultPoint = no_fault
+
+
+@dataclass(frozen=True)
+class AttemptName:
+    """One attempt: its number from 1, its random token, and how long its lease lasts without renewal."""
+
+    number: int
+    token: str
+    lease_ms: int
+
+
+def intent_of(plan: AttemptPlan, envelope: Envelope, name: AttemptName, at: str) -> Intent:
+    """Return the intent of an attempt; the facts of the envelope ride along."""
+    return Intent(
+        carrier=carrier_of(envelope),
+        key=plan.key,
+        digest=plan.digest,
+        effect_class=plan.effect_class,
+        retry_class=plan.retry_class,
+        subject=plan.subject,
+        kind=plan.kinds.requested,
+        at=at,
+        attempt=name.number,
+        lease_token=name.token,
+        lease_ms=name.lease_ms,
+        temporal_run_id=activity.info().workflow_run_id or "",
+        request=plan.request,
+    )
+
+
+def done_of(plan: AttemptPlan, envelope: Envelope, name: AttemptName, at: str, receipt: Receipt) -> Outcome:
+    """Return the outcome of an attempt that succeeded; `receipt` has the output, and its `ref` names it beforehand when it is set."""
+    return Outcome(
+        carrier=carrier_of(envelope.without_facts()),
+        key=plan.key,
+        lease_token=name.token,
+        state=EffectState.DONE,
+        kind=plan.kinds.done,
+        at=at,
+        attempt=name.number,
+        output=receipt.output,
+        output_ref=receipt.ref,
+        usage=receipt.usage,
+        data={"subject": plan.subject, "code": None},
+    )
+
+
+def failed_of(plan: AttemptPlan, envelope: Envelope, name: AttemptName, at: str, error: dict[str, str], *, doubt: bool) -> Outcome:
+    """Return the outcome of an attempt that failed; `doubt` says that a person must tell whether it happened."""
+    return Outcome(
+        carrier=carrier_of(envelope.without_facts()),
+        key=plan.key,
+        lease_token=name.token,
+        state=EffectState.IN_DOUBT if doubt else EffectState.FAILED,
+        kind=Kind.EFFECT_IN_DOUBT if doubt else plan.kinds.failed,
+        at=at,
+        attempt=name.number,
+        error=error,
+        usage=Usage(),
+        data={"subject": plan.subject, "code": error["code"]},
+    )

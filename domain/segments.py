@@ -1,0 +1,232 @@
+"""Segments: consecutive quick steps that one activity walks, each durable in the journal by its own intent and outcome (JOURNAL §12). Pure.
+
+A segment carries the steps themselves and what their expressions read, so that the same stepper walks them in the activity and, from the
+outcomes that come back, in the workflow: both note the same facts at the same (workflow) time. Both stop where a step needs more than a
+quick call: that step's command stays pending, and the workflow runs it as an activity of its own.
+"""
+
+from collections.abc import Sequence
+from typing import Self
+
+from pydantic import JsonValue
+
+from domain.canonical import canonical_bytes
+from domain.effects import EffectClass, RetryClass
+from domain.envelope import Receipt
+from domain.errors import InvalidInput
+from domain.facts import Fact
+from domain.model import Wire
+from domain.program import CallStep, DoStep, Execution, PinnedTool, Program, SagaStep, SetStep, Step, SwitchStep
+from domain.recorder import Recorder
+from domain.state import CallTool, Command, RunContext, State, StepRecord, Tick
+from domain.stepper import Stepper
+
+QUICK_S = 10.0
+"""A read whose tool promises an answer within this is quick; the tool's `timeout_s` is the promise."""
+
+FORCED_S = 60.0
+"""The same under `execution: segment`."""
+
+SEGMENT_BYTES_MAX = 48 * 1024
+"""Larger segments (canonical JSON) run step by step: history would hold them beside the state."""
+
+CALLS_MAX = 64
+"""Most calls of one segment: what is lost with a worker is repeated quickly, and the Web UI shows progress."""
+
+
+class Segment(Wire):
+    """A part of a run for one activity.
+
+    `tick` is workflow time, for every fact inside; `whole` says that the run ends with it; `collect` makes no call any more, and only
+    brings the outcomes that earlier attempts recorded.
+    """
+
+    program: Program
+    state: State
+    input: JsonValue = None
+    tick: Tick
+    whole: bool = False
+    collect: bool = False
+    deadline_s: float
+
+    @property
+    def summary(self) -> str:
+        """What the Web UI shows: the first and the last step."""
+        steps = self.program.steps
+        return steps[0].path if len(steps) == 1 else f"{steps[0].path} … {steps[-1].path} ({len(steps)} steps)"
+
+    def to_request(self) -> dict[str, JsonValue]:
+        """Return it as an activity's request, without what is empty anyway."""
+        return {"segment": self.model_dump(mode="json", exclude_none=True)}
+
+    @classmethod
+    def of_request(cls, request: dict[str, JsonValue]) -> Self:
+        """Read what `to_request` made."""
+        return cls.model_validate(request["segment"])
+
+    def stepper(self, *, tenant: str, run: str, principal: str, facts: list[Fact]) -> "SegmentStepper":
+        """Return the stepper that walks it, with the facts that came along not yet acknowledged."""
+        state = self.state.model_copy(update={"unacked": list(facts)})
+        return SegmentStepper(
+            self.program, RunContext(tenant=tenant, run=run, principal=principal, input=self.input), state, whole=self.whole
+        )
+
+
+class SegmentOutcome(Wire):
+    """How one call of a segment ended, in the order it was walked."""
+
+    command: str
+    receipt: Receipt
+
+
+class SegmentResult(Wire):
+    """What a segment's activity answers: outcomes in order, and whether the run's closing facts and projection were written.
+
+    `stopped` names the command that was tried and needs more: it is made again after `wait_s` as an activity of its own.
+    """
+
+    outcomes: list[SegmentOutcome] = []
+    finished: bool = False
+    stopped: str | None = None
+    wait_s: float = 0.0
+
+    def to_fields(self) -> dict[str, JsonValue]:
+        """Return it as a receipt's fields."""
+        return {"result": self.model_dump(mode="json", exclude_defaults=True)}
+
+    @classmethod
+    def of_fields(cls, fields: dict[str, JsonValue]) -> Self:
+        """Read what `to_fields` made."""
+        return cls.model_validate(fields["result"])
+
+
+class SegmentStepper(Stepper):
+    """Walks a segment's steps and stops after them; only a segment that ends the run lets the run succeed."""
+
+    def __init__(self, program: Program, run: RunContext, state: State, *, whole: bool) -> None:
+        super().__init__(program, run, state)
+        self._whole = whole
+
+    def _finish_well(self, recorder: Recorder) -> None:
+        if self._whole:
+            super()._finish_well(recorder)
+
+    def _finish_badly(self, recorder: Recorder) -> None:
+        """Leave it to the workflow, whose stepper meets the same failure."""
+
+
+def has_segments(program: Program) -> bool:
+    """Whether any part of a program may run as a segment."""
+    return program.execution != "steps" or _any_forced(program.steps)
+
+
+def plan_segment(program: Program, state: State, run: RunContext, commands: Sequence[Command], tick: Tick) -> Segment | None:
+    """Return the segment that begins with the one command the stepper asks for, or None when it is to run on its own."""
+    first = commands[0] if len(commands) == 1 else None
+    if not isinstance(first, CallTool) or len(state.pending) != 1 or state.cancelled or first.approval is not None:
+        return None
+    steps, at_end, forced = _from(program, program.steps, first.step, program.execution)
+    chosen: list[Step] = []
+    calls: list[CallStep] = []
+    for step in steps:
+        inside = _quick_calls(program, state, step, forced=forced)
+        if inside is None or len(calls) + len(inside) > CALLS_MAX:
+            break
+        chosen.append(step)
+        calls.extend(inside)
+    whole = at_end and len(chosen) == len(steps)
+    if len(calls) < (1 if whole else 2) or state.steps[first.step].deadline is not None:
+        return None
+    deadline_s = min(sum(program.tools[call.tool].timeout_s for call in calls), 2 * FORCED_S)
+    part = _part(program, chosen, calls, whole=whole)
+    segment = Segment(program=part, state=_carried(state), input=run.input, tick=tick, whole=whole, deadline_s=deadline_s)
+    return segment if _small(segment) else None
+
+
+def _from(program: Program, steps: list[Step], path: str, execution: Execution | None) -> tuple[list[Step], bool, bool]:
+    """Return the steps of the list that holds `path`, from it on; whether the run ends with them; whether a segment is asked for."""
+    for place, step in enumerate(steps):
+        if step.path == path:
+            return ([] if execution == "steps" else steps[place:]), steps is program.steps, execution == "segment"
+        if path.startswith(step.path + "."):
+            for inner in _lists(step):
+                if any(path == one.path or path.startswith(one.path + ".") for one in inner):
+                    return _from(program, inner, path, step.execution or execution)
+    return [], False, False
+
+
+def _any_forced(steps: list[Step]) -> bool:
+    return any(step.execution == "segment" or any(_any_forced(inner) for inner in _lists(step)) for step in steps)
+
+
+def _lists(step: Step) -> list[list[Step]]:
+    if isinstance(step, DoStep | SagaStep):
+        return [step.steps]
+    return [case.steps for case in step.cases] if isinstance(step, SwitchStep) else []
+
+
+def _quick_calls(program: Program, state: State, step: Step, *, forced: bool) -> list[CallStep] | None:
+    """Return the calls inside a step that may be part of a segment; None when it may not."""
+    forced = forced if step.execution is None else step.execution == "segment"
+    if step.execution == "steps" or step.timeout_s is not None or isinstance(step, SagaStep):
+        return None
+    if isinstance(step, CallStep):
+        quick = step.compensate is None and step.path not in state.bound and _quick(program.tools[step.tool], forced=forced)
+        return [step] if quick else None
+    if isinstance(step, SetStep):
+        return []
+    calls: list[CallStep] = []
+    if not isinstance(step, DoStep | SwitchStep):
+        return None
+    for inner in (one for steps in _lists(step) for one in steps):
+        found = _quick_calls(program, state, inner, forced=forced)
+        if found is None:
+            return None
+        calls.extend(found)
+    return calls
+
+
+def _quick(tool: PinnedTool, *, forced: bool) -> bool:
+    """Whether a call may share an activity; a write may only where the definition says so, and never one that may not be repeated."""
+    if tool.retry_class is not RetryClass.IDEMPOTENT or tool.heartbeat_s is not None:
+        return False
+    if forced:
+        return tool.timeout_s <= FORCED_S
+    return tool.effect_class in (EffectClass.NONE, EffectClass.READ) and tool.timeout_s <= QUICK_S
+
+
+def _part(program: Program, steps: list[Step], calls: list[CallStep], *, whole: bool) -> Program:
+    tools = {call.tool: program.tools[call.tool].model_copy(update={"description": "", "input_schema": {}}) for call in calls}
+    inside = {step.path for step in steps}
+    return program.model_copy(
+        update={
+            "steps": steps,
+            "tools": tools,
+            "output": program.output if whole else None,
+            "projections": {path: fields for path, fields in program.projections.items() if _within(path, inside)},
+            "input_projection": [],
+        }
+    )
+
+
+def _carried(state: State) -> State:
+    return state.model_copy(update={"unacked": [], "decisions": [], "agents": {}, "undo": {}, "bound": {}, "steps": _read(state)})
+
+
+def _small(segment: Segment) -> bool:
+    try:
+        return len(canonical_bytes(segment.to_request())) <= SEGMENT_BYTES_MAX
+    except InvalidInput:
+        return False
+
+
+def _within(path: str, inside: set[str]) -> bool:
+    return any(path == one or path.startswith(one + ".") for one in inside)
+
+
+def _read(state: State) -> dict[str, StepRecord]:
+    """What expressions may read of the steps so far: status and fields, no references."""
+    return {
+        path: StepRecord(visit=record.visit, status=record.status, fields=record.fields, chosen=record.chosen)
+        for path, record in state.steps.items()
+    }
