@@ -5,7 +5,10 @@ the time as a string of microseconds since 1970 and the size as a number. Signat
 """
 
 import hashlib
+from base64 import b64encode
 from typing import Protocol
+
+from pydantic import JsonValue
 
 from domain.canonical import canonical_bytes
 from domain.model import Value
@@ -42,6 +45,17 @@ class SignedTreeHead(TreeHead):
 
     signature: bytes
 
+    def document(self) -> dict[str, JsonValue]:
+        """Return the head as JSON, as it stands in bundles, anchors and answers."""
+        return {
+            "tenant": self.tenant,
+            "tree_size": self.tree_size,
+            "root_hash": self.root_hash.hex(),
+            "timestamp_us": self.timestamp_us,
+            "key_id": self.key_id,
+            "signature": b64encode(self.signature).decode(),
+        }
+
 
 class PublicKey(Value):
     """A key that signs, or signed, a tenant's heads; `public_key` is 32 raw bytes, `valid_to_us` None while it is in use."""
@@ -52,7 +66,16 @@ class PublicKey(Value):
     generation: int
     valid_from_us: int
     valid_to_us: int | None = None
-    algorithm: str = ALGORITHM
+
+    def document(self) -> dict[str, JsonValue]:
+        """Return the key as JSON, as it stands in bundles, files of trusted keys and answers."""
+        return {
+            "key_id": self.key_id,
+            "algorithm": ALGORITHM,
+            "public_key": b64encode(self.public_key).decode(),
+            "valid_from_us": self.valid_from_us,
+            "valid_to_us": self.valid_to_us,
+        }
 
 
 def key_id_of(public_key: bytes) -> str:

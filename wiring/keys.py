@@ -7,6 +7,7 @@ from pathlib import Path
 import uuid_utils
 
 from adapters.codec.data_keys import derive_key
+from adapters.codec.head_keys import DerivedHeadKeys
 from adapters.codec.master_key import load_or_create_master_key
 from domain.ids import format_id
 
@@ -20,6 +21,7 @@ class InstallationKeys:
         self.attestation = derive_key(self.master, "decision-attestation")
         self.run_ids = derive_key(self.master, "run-ids")
         self.app_password = derive_key(self.master, "database-app-role").hex()
+        self.heads = DerivedHeadKeys(self.master)
 
 
 def new_id(prefix: str) -> str:

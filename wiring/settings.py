@@ -144,6 +144,30 @@ class WorkerSettings(Group):
     )
 
 
+class SealingSettings(Group):
+    """Signed tree heads over the ledgers, and where they are anchored."""
+
+    seal_seconds: float = Field(
+        default=2.0, gt=0, le=30, validation_alias="STANDFAST_SEAL_SECONDS", description="pause between rounds of the sealer"
+    )
+    anchor_file: Path | None = Field(
+        default=None,
+        validation_alias="STANDFAST_ANCHOR_FILE",
+        description="file that signed tree heads are appended to, one JSON line each",
+    )
+    anchor_url: str | None = Field(
+        default=None, validation_alias="STANDFAST_ANCHOR_URL", description="https URL that signed tree heads are posted to"
+    )
+    anchor_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias="STANDFAST_ANCHOR_SECRET",
+        description="secret that signs these posts (Standard Webhooks, whsec_…); needed in production",
+    )
+    anchor_seconds: float = Field(
+        default=60.0, ge=0, validation_alias="STANDFAST_ANCHOR_SECONDS", description="shortest time between two deliveries to an anchor"
+    )
+
+
 class SecretSettings(Group):
     """Secrets that http tools name as `secret:NAME`."""
 
@@ -191,6 +215,7 @@ GROUPS: tuple[type[BaseSettings], ...] = (
     GatewaySettings,
     ModelSettings,
     WorkerSettings,
+    SealingSettings,
     SecretSettings,
     FaultSettings,
 )

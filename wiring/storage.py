@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from adapters.codec.cipher import TenantCipher
+from adapters.postgres.anchorage import PostgresAnchorage
 from adapters.postgres.approvals import PostgresApprovalStore
 from adapters.postgres.definitions import PostgresDefinitionStore
 from adapters.postgres.idempotency import PostgresIdempotencyStore
@@ -14,6 +15,7 @@ from adapters.postgres.payloads import PostgresPayloadStore
 from adapters.postgres.pool import Database
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.tasks import PostgresTaskStore
+from adapters.postgres.tree_reader import PostgresTreeReader
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Storage:
     definitions: PostgresDefinitionStore
     keys: PostgresKeyStore
     idempotency: PostgresIdempotencyStore
+    tree: PostgresTreeReader
+    anchorage: PostgresAnchorage
 
 
 def build_storage(database: Database, cipher: TenantCipher) -> Storage:
@@ -47,4 +51,6 @@ def build_storage(database: Database, cipher: TenantCipher) -> Storage:
         definitions=PostgresDefinitionStore(database),
         keys=PostgresKeyStore(database),
         idempotency=PostgresIdempotencyStore(database, cipher),
+        tree=PostgresTreeReader(database),
+        anchorage=PostgresAnchorage(database),
     )

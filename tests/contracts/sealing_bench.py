@@ -14,6 +14,7 @@ from adapters.postgres.tree_reader import PostgresTreeReader
 from domain.ledger import Kind, StoredEntry
 from domain.merkle import leaf_hash
 from domain.sealing import Sealed
+from domain.stores import NewRun
 from domain.tree_heads import SignedTreeHead
 from tests.adapters.postgres.sealing_by_xor import XorCipher
 from tests.contracts.journal_bench import AT
@@ -57,6 +58,15 @@ class SealingBench:
         for number in numbers:
             await self.runs.accept(new_run(self.tenant, run_id(number)))
         return self
+
+    @staticmethod
+    def new_run(tenant: str, number: int) -> NewRun:
+        """Build a run to accept."""
+        return new_run(tenant, run_id(number))
+
+    async def hash_of(self, number: int, seq: int) -> bytes:
+        """Return an entry's hash as it is stored."""
+        return (await self.entries())[run_id(number), seq].hash
 
     async def append(self, number: int, entries: int = 1) -> None:
         """Append entries to a run."""

@@ -1,0 +1,1 @@
+"""Anchors: the file, and the webhook over a transport of the tests."""
