@@ -41,8 +41,9 @@ class _Known(NamedTuple):
 class SubjectCiphers:
     """Finds the cipher of a run. One per process, shared by its stores."""
 
-    def __init__(self, db: Database, cipher: PayloadCipher) -> None:
+    def __init__(self, db: Database, cipher: PayloadCipher, *, key_seconds: float = KEY_SECONDS_MAX) -> None:
         self._db = db
+        self._key_seconds = key_seconds
         self._tenants = cipher
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
 
@@ -93,7 +94,7 @@ class SubjectCiphers:
 
     def remember(self, tenant: str, run: str, cipher: PayloadCipher) -> None:
         """Keep the cipher of a run for a minute."""
-        self._known[tenant, run] = _Known(cipher, time.monotonic() + KEY_SECONDS_MAX)
+        self._known[tenant, run] = _Known(cipher, time.monotonic() + self._key_seconds)
         self._known.move_to_end((tenant, run))
         if len(self._known) > RUNS_REMEMBERED_MAX:
             self._known.popitem(last=False)

@@ -73,6 +73,16 @@ async def fill(bench: PostgresBench, db: Database) -> None:
 
 def counts(connection: psycopg.Connection) -> dict[str, int]:
     """Count the visible rows of every table."""
+        await tx.execute("INSERT INTO retention_rules (tenant_id, definition, keep_days, set_by) VALUES (%s, '', 30, 'prn_a')", [tenant])
+        await tx.execute(
+            "INSERT INTO legal_holds (tenant_id, hold, scope, name, reason_sealed, placed_by) VALUES (%s, 'h', 'tenant', '', '', 'prn_a')",
+            [tenant],
+        )
+        await tx.execute(
+            "INSERT INTO erasures (tenant_id, erasure, mode, requested_by, runs, keys, payloads, messages, approvals, tasks, answers)"
+            " VALUES (%s, 'e', 'purge', 'prn_a', 0, 0, 0, 0, 0, 0, 0)",
+            [tenant],
+        )
     found: dict[str, int] = {}
     for table in TABLES:
         row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
