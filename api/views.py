@@ -86,7 +86,7 @@ class RunOutcome(Value):
 
 
 class CancelBody(Value):
-    """Why a run is cancelled; the reason stands in its ledger."""
+    """Why a run is cancelled; its ledger keeps the reason, sealed."""
 
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
 

@@ -153,8 +153,13 @@ class RunStore(Protocol):
         """Set the row's update time, so that the reconciler looks at others first."""
         ...
 
-    async def append_entry(self, tenant: str, run: str, *, kind: str, principal: str, at: str, data: dict[str, JsonValue]) -> None:
-        """Append one gateway or platform entry to the run's chain."""
+    async def append_entry(
+        self, tenant: str, run: str, *, kind: str, principal: str, at: str, data: dict[str, JsonValue], content: JsonValue = None
+    ) -> None:
+        """Append one gateway or platform entry to the run's chain.
+
+        `data` stands in it in plain text; `content`, what a person wrote, becomes a payload that it names and whose digest it keeps.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 from pydantic import JsonValue
 
+from domain.canonical import digest_hex
 from domain.effects import Carrier
 from domain.errors import FactDiverged, FactGap, NotFound, ReferenceMissing, StaleEpoch
 from domain.facts import Fact
@@ -99,12 +100,18 @@ class FakeRunStore:
         """Set the update time."""
         self._database.change_run(tenant, run)
 
-    async def append_entry(self, tenant: str, run: str, *, kind: str, principal: str, at: str, data: dict[str, JsonValue]) -> None:
+    async def append_entry(
+        self, tenant: str, run: str, *, kind: str, principal: str, at: str, data: dict[str, JsonValue], content: JsonValue = None
+    ) -> None:
         """Append one entry."""
         row = self._database.run(tenant, run)
-        epoch, correlation = row.epoch or 0, row.correlation_id
-        body = EntryBody(kind=kind, at=at, principal=principal, correlation_id=correlation, epoch=epoch, data=data)
-        self._database.append(tenant, run, body)
+        bare = EntryBody(kind=kind, at=at, principal=principal, correlation_id=row.correlation_id, epoch=row.epoch or 0, data=data)
+        if content is None:
+            self._database.append(tenant, run, bare)
+            return
+        ref = self._database.store_payload(tenant, content)
+        kept = {"payload_digest": digest_hex("standfast:fake:v1", content), "data": {**data, "payload": ref}}
+        self._database.append(tenant, run, bare.model_copy(update=kept))
 
     def _of(self, tenant: str) -> list[RunRow]:
         return [row for (owner, _), row in self._database.runs.items() if owner == tenant]

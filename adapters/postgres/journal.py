@@ -11,8 +11,9 @@ from adapters.postgres.advance import FACT_ARRAYS, advance_query, ended_row
 from adapters.postgres.entries import effect_body, fact_arrays, intent_body, outcome_body
 from adapters.postgres.pool import Database, Row
 from adapters.postgres.projections import projection_params
+from adapters.postgres.sealed_errors import effect_error_place, open_error, seal_error
 from adapters.postgres.sealing import SealedPayload
-from adapters.postgres.values import json_error, storable_or_none
+from adapters.postgres.values import storable_or_none
 from adapters.postgres.vault import Vault
 from domain.effects import (
     Carrier,
@@ -115,13 +116,14 @@ class PostgresJournal:
             row = await self._db.call(intent.carrier.tenant, "journal_intent", await self._intent_params(intent, rare=True))
         if row["answer"] == "fact_diverged":
             await self._tell_divergence(intent.carrier, intent.at, str(row["detail"]))
-        return await self._verdict(intent.carrier, row)
+        return await self._verdict(intent.carrier, intent.key, row)
 
     async def _outcome_params(self, outcome: Outcome, *, rare: bool = False) -> list[object]:
         """The parameters of `journal_outcome`; the body of a late outcome is made only when it asks for it."""
         carrier, output = outcome.carrier, None
+        cipher = await self._vault.ciphers.of_run(carrier.tenant, carrier.run)
         if outcome.state is EffectState.DONE:
-            output = await self._vault.seal(carrier.tenant, carrier.run, outcome.output, ref=outcome.output_ref)
+            output = await self._vault.seal_with(cipher, carrier.tenant, carrier.run, outcome.output, ref=outcome.output_ref)
         digest = output.salted_digest if output else None
         return [
             *_opening(carrier),
@@ -129,7 +131,7 @@ class PostgresJournal:
             outcome.lease_token,
             outcome.state.value,
             Int4(outcome.attempt),
-            json_error(outcome.error),
+            seal_error(cipher, carrier.tenant, effect_error_place(outcome.key), outcome.error),
             *_stored(output),
             output.plain_digest if output else None,
             *_usage(outcome.usage),
@@ -199,7 +201,7 @@ class PostgresJournal:
         _refuse_unknown(carrier, key, str(row["answer"]))
         if row["answer"] == "fact_diverged":
             await self._tell_divergence(carrier, at, str(row["detail"]))
-        return await self._verdict(carrier, row)
+        return await self._verdict(carrier, key, row)
 
     async def flush(self, carrier: Carrier, projection: Projection, *, fact_seq: int) -> int:
         """Write facts, then the projection; return the fact head.
@@ -216,7 +218,7 @@ class PostgresJournal:
         await self._refuse_facts(carrier, at, answer, str(row["detail"]))
         return int(row["fact_head"])
 
-    async def _verdict(self, carrier: Carrier, row: Row) -> IntentVerdict:
+    async def _verdict(self, carrier: Carrier, key: EffectKey, row: Row) -> IntentVerdict:
         _refuse_unknown(carrier, None, str(row["answer"]))
         answer = IntentAnswer(row["answer"])
         return IntentVerdict(
@@ -224,18 +226,18 @@ class PostgresJournal:
             fact_head=row["fact_head"],
             wait_ms=row["wait_ms"] or 0,
             ms_held=row.get("ms_held"),
-            recorded=await self._recorded(carrier, row) if answer in (IntentAnswer.DONE, IntentAnswer.FAILED) else None,
+            recorded=await self._recorded(key, row) if answer in (IntentAnswer.DONE, IntentAnswer.FAILED) else None,
             detail=row["detail"] or "",
         )
 
-    async def _recorded(self, carrier: Carrier, row: Row) -> RecordedOutcome:
+    async def _recorded(self, key: EffectKey, row: Row) -> RecordedOutcome:
         ref: str | None = row["output_ref"]
         return RecordedOutcome(
             state=EffectState(row["state"]),
             output_ref=ref,
             output_digest=row["output_digest"],
-            output=None if ref is None else await self._vault.open(carrier.tenant, carrier.run, ref, row["output_sealed"]),
-            error=row["error"],
+            output=None if ref is None else await self._vault.open(key.tenant, key.run, ref, row["output_sealed"]),
+            error=await open_error(self._vault.ciphers, key.tenant, key.run, effect_error_place(key), row["error"]),
             usage=Usage(
                 input_tokens=row["input_tokens"],
                 output_tokens=row["output_tokens"],

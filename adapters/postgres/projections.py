@@ -2,8 +2,9 @@
 
 from pydantic import JsonValue
 
+from adapters.postgres.sealed_errors import run_error_place, seal_error
 from adapters.postgres.sealing import seal_text
-from adapters.postgres.values import json_error, json_fields, storable_or_none
+from adapters.postgres.values import json_fields, storable_or_none
 from adapters.postgres.vault import Vault
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, TaskProjection
 from domain.stores import PayloadCipher
@@ -44,7 +45,7 @@ async def projection_params(vault: Vault, tenant: str, run: str, projection: Pro
         projection.status is not None and projection.status.closed,
         storable_or_none(projection.reason),
         storable_or_none(projection.waits_for),
-        json_error(projection.error),
+        seal_error(cipher, tenant, run_error_place(run), projection.error),
         *((None, None) if result is None else (result.ref, result.sealed)),
         *_open_approval(cipher, tenant, projection.open_approval),
         *_close_approval(cipher, tenant, projection.close_approval),

@@ -14,9 +14,12 @@ from adapters.postgres.run_queries import (
     RUN_BY_ID,
     RUN_PAGE,
 )
+from adapters.postgres.sealed_errors import effect_error_place, is_sealed, open_error, run_error_place
+from adapters.postgres.sealing import SealedPayload
 from adapters.postgres.subject_keys import key_for_run
 from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339, rfc3339_or_none, storable
 from adapters.postgres.vault import Vault
+from domain.effects import EffectKey
 from domain.errors import Erased, NotFound
 from domain.ledger import EntryBody, Kind
 from domain.runs import RunStatus
@@ -54,7 +57,7 @@ class PostgresRunStore:
                     )
                 await _append(tx, run.tenant, run.run, _accepted_body(run, fresh, given.salted_digest))
             row = await tx.row(RUN_BY_ID, {"tenant": run.tenant, "run": run.run})
-        return _run(_found(row, run.run))
+        return await self._shown(_found(row, run.run))
 
     async def get(self, tenant: str, run: str) -> RunRow:
         """Return one run.
@@ -63,7 +66,8 @@ class PostgresRunStore:
             NotFound: there is none of that id in the tenant.
         """
         async with self._db.tenant(tenant) as tx:
-            return _run(_found(await tx.row(RUN_BY_ID, {"tenant": tenant, "run": run}), run))
+            row = _found(await tx.row(RUN_BY_ID, {"tenant": tenant, "run": run}), run)
+        return await self._shown(row)
 
     async def page(self, tenant: str, where: RunFilter) -> Page[RunRow]:
         """Return one page, newest first.
@@ -82,8 +86,8 @@ class PostgresRunStore:
             "limit": where.limit + 1,
         }
         async with self._db.tenant(tenant) as tx:
-            rows = [_run(row) for row in await tx.rows(RUN_PAGE, params)]
-        items = tuple(rows[: where.limit])
+            rows = await tx.rows(RUN_PAGE, params)
+        items = tuple(await self._all_shown(tenant, rows[: where.limit]))
         more = len(rows) > where.limit
         return Page(items=items, next_cursor=encode_cursor(items[-1].created_at, items[-1].run) if more else None)
 
@@ -121,7 +125,18 @@ class PostgresRunStore:
     async def effects_of(self, tenant: str, run: str) -> list[EffectRow]:
         """Return the run's effects in order of their start."""
         async with self._db.tenant(tenant) as tx:
-            return [_effect(row) for row in await tx.rows(EFFECTS_OF_RUN, {"tenant": tenant, "run": run})]
+            rows = await tx.rows(EFFECTS_OF_RUN, {"tenant": tenant, "run": run})
+        return [await self._effect(tenant, run, row) for row in rows]
+
+    async def _effect(self, tenant: str, run: str, row: Row) -> EffectRow:
+        key = EffectKey(tenant=tenant, run=run, step=row["step"], visit=row["visit"], call=row["call"])
+        error = await open_error(self._vault.ciphers, tenant, run, effect_error_place(key), row["error"])
+        return EffectRow(
+            started_at=rfc3339(row["started_at"]),
+            ended_at=rfc3339_or_none(row["ended_at"]),
+            error=error,
+            **{field: row[field] for field in _SAME_IN_EFFECT},
+        )
 
     async def tenants(self) -> list[str]:
         """Return all tenant ids, by the one function that may see them all."""
@@ -138,7 +153,25 @@ class PostgresRunStore:
 
     async def _list(self, tenant: str, query: bytes, seconds: float, limit: int) -> list[RunRow]:
         async with self._db.tenant(tenant) as tx:
-            return [_run(row) for row in await tx.rows(query, {"tenant": tenant, "seconds": seconds, "limit": limit})]
+            rows = await tx.rows(query, {"tenant": tenant, "seconds": seconds, "limit": limit})
+        return await self._all_shown(tenant, rows)
+
+    async def _all_shown(self, tenant: str, rows: list[Row]) -> list[RunRow]:
+        await self._vault.ciphers.learn(tenant, {row["run"] for row in rows if is_sealed(row["error"])})
+        return [await self._shown(row) for row in rows]
+
+    async def _shown(self, row: Row) -> RunRow:
+        tenant, run = row["tenant_id"], row["run"]
+        return RunRow(
+            tenant=tenant,
+            created_at=rfc3339(row["created_at"]),
+            updated_at=rfc3339(row["updated_at"]),
+            closed_at=rfc3339_or_none(row["closed_at"]),
+            erased_at=rfc3339_or_none(row["erased_at"]),
+            head_hash=bytes(row["head_hash"]).hex(),
+            error=await open_error(self._vault.ciphers, tenant, run, run_error_place(run), row["error"]),
+            **{field: row[field] for field in _SAME_IN_RUN},
+        )
 
     async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str) -> bool:
         """Close a row that no workflow code can close any more, with its ledger entry; its open approvals and tasks are withdrawn.
@@ -179,16 +212,28 @@ class PostgresRunStore:
         async with self._db.tenant(tenant) as tx:
             await tx.execute("UPDATE runs SET updated_at = clock_timestamp() WHERE tenant_id = %s AND run = %s", [tenant, run])
 
-    async def append_entry(self, tenant: str, run: str, *, kind: str, principal: str, at: str, data: dict[str, JsonValue]) -> None:
+    async def append_entry(
+        self, tenant: str, run: str, *, kind: str, principal: str, at: str, data: dict[str, JsonValue], content: JsonValue = None
+    ) -> None:
         """Append one gateway or platform entry to the run's chain.
 
         Raises:
             NotFound: there is no such run.
+            InvalidInput: the content has no canonical form.
         """
+        payload = None if content is None else await self._vault.seal(tenant, run, content)
         async with self._db.tenant(tenant) as tx:
             row = _found(await tx.row(RUN_BY_ID, {"tenant": tenant, "run": run}), run)
+            if payload is not None:
+                await _insert_payload(tx, tenant, run, payload)
             body = EntryBody(
-                kind=kind, at=at, principal=principal, correlation_id=row["correlation_id"], epoch=row["epoch"] or 0, data=data
+                kind=kind,
+                at=at,
+                principal=principal,
+                correlation_id=row["correlation_id"],
+                epoch=row["epoch"] or 0,
+                payload_digest=payload.salted_digest if payload else None,
+                data=data if payload is None else {**data, "payload": payload.ref},
             )
             await _append(tx, tenant, run, body)
 
@@ -197,6 +242,12 @@ async def _append(tx: Transaction, tenant: str, run: str, body: EntryBody) -> No
     await tx.execute(
         "SELECT append_entry(%s, %s, %s, %s, %s, %s, %s, %s)",
         [tenant, run, body.kind, body.principal, Int4(body.epoch), body.step, body.payload_digest, body.canonical()],
+    )
+
+
+async def _insert_payload(tx: Transaction, tenant: str, run: str, payload: SealedPayload) -> None:
+    await tx.execute(
+        "INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (%s, %s, %s, %s)", [tenant, payload.ref, run, payload.sealed]
     )
 
 
@@ -218,25 +269,5 @@ def _found(row: Row | None, run: str) -> Row:
     return row
 
 
-_SAME_IN_RUN = {*RunRow.model_fields} - {"tenant", "created_at", "updated_at", "closed_at", "erased_at", "head_hash"}
-
-
-def _run(row: Row) -> RunRow:
-    return RunRow(
-        tenant=row["tenant_id"],
-        created_at=rfc3339(row["created_at"]),
-        updated_at=rfc3339(row["updated_at"]),
-        closed_at=rfc3339_or_none(row["closed_at"]),
-        erased_at=rfc3339_or_none(row["erased_at"]),
-        head_hash=bytes(row["head_hash"]).hex(),
-        **{field: row[field] for field in _SAME_IN_RUN},
-    )
-
-
-_SAME_IN_EFFECT = {*EffectRow.model_fields} - {"started_at", "ended_at"}
-
-
-def _effect(row: Row) -> EffectRow:
-    return EffectRow(
-        started_at=rfc3339(row["started_at"]), ended_at=rfc3339_or_none(row["ended_at"]), **{field: row[field] for field in _SAME_IN_EFFECT}
-    )
+_SAME_IN_RUN = {*RunRow.model_fields} - {"tenant", "created_at", "updated_at", "closed_at", "erased_at", "head_hash", "error"}
+_SAME_IN_EFFECT = {*EffectRow.model_fields} - {"started_at", "ended_at", "error"}

@@ -206,7 +206,8 @@ class RunRoutes:
             kind=Kind.RUN_CANCEL_REQUESTED,
             principal=context.principal.id,
             at=instant(self._deps.now()),
-            data={"reason": reason} if reason else {},
+            data={},
+            content={"reason": reason} if reason else None,
         )
         context.kept = True
         try:
