@@ -53,6 +53,7 @@ class LosingJournal:
         self._real = bench.storage.journal
         self._call = call_id
         self.outcome = self._real.outcome
+        self.advance = self._real.advance
         self.renew = self._real.renew
         self.resolve = self._real.resolve
 

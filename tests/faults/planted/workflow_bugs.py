@@ -9,6 +9,7 @@ from activities.run_records import RunRecordActivities
 from domain.envelope import Envelope, Receipt
 from domain.runs import Projection
 from domain.state import AskApproval, Command, Unwind
+from tests.faults.planted.stepper_bugs import RegistersAfter
 from workflows.couriers import Courier
 from workflows.effects import EffectRunner
 from workflows.messages import RUN_WORKFLOW, RunInput, RunResult
@@ -49,7 +50,7 @@ class LocalFlushCourier(CrashingCourier):
         receipt = await workflow.execute_local_activity_method(
             RunRecordActivities.flush_facts, envelope, start_to_close_timeout=FLUSH_OPTIONS["start_to_close_timeout"]
         )
-        self._acknowledge(receipt.fact_head)
+        self.acknowledge(receipt.fact_head)
         if self._given.run not in CRASHED:
             CRASHED.add(self._given.run)
             raise RuntimeError("this workflow task crashes, as the test wants it")
@@ -170,3 +171,18 @@ class HastyRun(_Variant):
         if long and quiet and not any(isinstance(command, Unwind | AskApproval) for command in commands):
             carried = self.state.model_dump(mode="json")
             workflow.continue_as_new(self._given.model_copy(update={"epoch": self.state.epoch + 1, "state": carried}))
+
+
+@workflow.defn(name=RUN_WORKFLOW, sandboxed=False)
+class LateCompensationRun(RunWorkflow):
+    """Compensations are registered when their step is done (JOURNAL §2)."""
+
+    @workflow.init
+    def __init__(self, given: RunInput) -> None:
+        super().__init__(given)
+        self._stepper = RegistersAfter(self._stepper.program, self._stepper.run, self._stepper.state)
+
+    @workflow.run
+    async def run(self, given: RunInput) -> RunResult:
+        """Run."""
+        return await super().run(given)

@@ -1,0 +1,49 @@
+"""The definitions that scenarios run, as bundles with the bank's and the mail's real addresses."""
+
+from pathlib import Path
+
+from tests.faults.payout import PAYOUT
+
+TOOLS = Path(__file__).parents[3] / "examples" / "delay_claim" / "bundle" / "tools"
+
+SAGA_EFFECTS = {"reservation": 1, "payment": 1, "message": 1}
+"""What one whole payout leaves outside."""
+
+HOLD = """\
+standfast: 1
+name: hold
+version: {version}
+input: {{schema: {{type: object, required: [claim], properties: {{claim: {{type: string}}}}}}}}
+do:
+  - reserve:
+      call: bank.reserve
+      with: {{reservation_id: "res-${{ input.claim }}", claim_id: "${{ input.claim }}", amount_micros: 1000000, currency: USD}}
+output: "${{ steps.reserve.output.reservation_id }}"
+"""
+
+HOLD_EFFECTS = {"reservation": 1}
+"""What one whole hold leaves outside."""
+
+
+def tool_files(bank_url: str, mail_url: str) -> dict[str, str]:
+    """Return the example's tools, pointed at the services; a dead worker is noticed after a second."""
+    files: dict[str, str] = {}
+    for place in sorted(TOOLS.glob("*.yaml")):
+        text = place.read_text(encoding="utf-8").replace("http://127.0.0.1:8401", bank_url).replace("http://127.0.0.1:8402", mail_url)
+        kept = [line for line in text.splitlines() if not line.startswith(("heartbeat_s", "timeout_s"))]
+        timeout_s = 30 if place.stem.startswith("mail") else 5
+        files[f"tools/{place.name}"] = "\n".join(kept) + f"\ntimeout_s: {timeout_s}\nheartbeat_s: 1\n"
+    return files
+
+
+def payout_files(bank_url: str, mail_url: str) -> dict[str, str]:
+    """Return the saga reserve → pay → notify; a step is tried twice before it has failed."""
+    steps = PAYOUT
+    for step in ("reserve", "pay", "notify"):
+        steps = steps.replace(f"        - {step}:\n", f"        - {step}:\n            retry: {{max_attempts: 2, delay: 200ms}}\n")
+    return {"payout.yaml": steps, **tool_files(bank_url, mail_url)}
+
+
+def hold_files(bank_url: str, mail_url: str, *, version: str = "1.0.0") -> dict[str, str]:
+    """Return the definition with one step: reserve."""
+    return {"hold.yaml": HOLD.format(version=version), **tool_files(bank_url, mail_url)}
