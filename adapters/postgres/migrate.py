@@ -83,12 +83,13 @@ def _revision_of(connection: psycopg.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def migrate(owner_url: str, *, app_password: str | None = None) -> Migrated:
+def migrate(owner_url: str, *, app_password: str | None = None, revision: str | None = None) -> Migrated:
     """Make roles, tables, policies and functions, or bring them to the newest revision; the second time changes nothing.
 
     Args:
         owner_url: A superuser's URL (roles are made), or that of `standfast_owner` once the roles exist.
         app_password: Password for `standfast_app`; None generates one for a new role and leaves an old one alone.
+        revision: Where to stop; None: the newest.
 
     Raises:
         Unavailable: it does not answer, roles are missing, or the schema is newer than this version.
@@ -98,10 +99,11 @@ def migrate(owner_url: str, *, app_password: str | None = None) -> Migrated:
         before = _revision_of(connection)
         refuse_unknown(before)
         password = ensure_roles(connection, app_password, secrets.token_urlsafe(24))
-        if before != newest_revision():
-            _revise(_connect(owner_url), "head")
+        wanted = revision or newest_revision()
+        if before != wanted:
+            _revise(_connect(owner_url), wanted)
         app_url = None if password is None else with_role(owner_url, user=APP, password=password)
-        return Migrated(before, newest_revision(), app_url)
+        return Migrated(before, wanted, app_url)
 
 
 def downgrade(owner_url: str, revision: str) -> None:

@@ -39,6 +39,15 @@ def newest_revision() -> str:
     return newest.pop()
 
 
+def revisions() -> list[str]:
+    """Return every revision, oldest first."""
+    parents = _parents()
+    listed: list[str] = []
+    while (revision := next((name for name, parent in parents.items() if parent == (listed[-1] if listed else None)), None)) is not None:
+        listed.append(revision)
+    return listed
+
+
 def refuse_unknown(revision: str | None) -> None:
     """Refuse a schema that this version does not know.
 

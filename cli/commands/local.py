@@ -45,7 +45,13 @@ def gateway() -> None:
     run_and_leave("gateway", PartOptions())
 
 
-def migrate(*, check: Annotated[bool, typer.Option("--check", help="Change nothing; code 1 when the schema is another.")] = False) -> None:
+def migrate(
+    *,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Change nothing; code 1 when a migration is needed, 6 when the schema is newer than this version."),
+    ] = False,
+) -> None:
     """Bring the database to this version's schema; needs STANDFAST_DATABASE_OWNER_URL."""
     run_and_exit("migrate", MigrateOptions(check=check))
 
