@@ -42,8 +42,10 @@ lock: $(READY) ## resolve requirements.lock and requirements-dev.lock anew (UPGR
 	PATH="$$PATH:$(BIN)" uv $(LOCK) $(if $(UPGRADE),--upgrade) -o requirements.lock
 	PATH="$$PATH:$(BIN)" uv $(LOCK) $(if $(UPGRADE),--upgrade) --group dev -o requirements-dev.lock
 
-bench: $(READY) ## measure what a step costs beside a hand-written Temporal workflow
+bench: $(READY) ## measure steps, segments, journal and ledger beside what they stand on
 	@$(BIN)/python -m benchmarks.step_overhead
+	@$(BIN)/python -m benchmarks.journal_cost
+	@$(BIN)/python -m benchmarks.append_rate
 
 data: $(READY) ## unpack the flight tables of February to December 2013
 	@$(BIN)/python -m examples.delay_claim.unpack_data

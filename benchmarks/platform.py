@@ -54,15 +54,16 @@ class InstantTool:
         return {"n": call.arguments["n"]}
 
 
-def program_of(steps: int, execution: Execution = "steps") -> Program:
+def program_of(steps: int, execution: Execution | None = None) -> Program:
     """Return the compiled program of `steps` tool calls in sequence; each evaluates one expression, the output another.
 
     Raises:
         AssertionError: the definition has mistakes.
     """
+    said = f"execution: {execution}\n" if execution is not None else ""
     calls = "".join(f'  - s{number}: {{call: bench.instant, with: {{n: "${{ input.n }}"}}}}\n' for number in range(steps))
     text = (
-        f"standfast: 1\nname: bench-{steps}\nversion: 1.0.0\nexecution: {execution}\n"
+        f"standfast: 1\nname: bench-{steps}\nversion: 1.0.0\n{said}"
         "input: {schema: {type: object, required: [n], properties: {n: {type: integer}}}}\n"
         f'do:\n{calls}output: "${{ steps.s{steps - 1}.output.n }}"\n'
     )
@@ -78,6 +79,7 @@ class Platform:
 
     link: TemporalLink
     storage: Storage
+    toolbox: Toolbox
 
     async def accept(self, program: Program) -> RunInput:
         """Do the gateway's part, which is not measured: the row of a new run, and the start input made of it."""
@@ -137,7 +139,7 @@ async def platform(there: Servers) -> AsyncGenerator[Platform]:
             client=link.client, storage=storage, keys=keys, toolbox=toolbox, provider=build_models(models), prices=build_prices(models)
         )
         async with build_worker(parts):
-            yield Platform(link, storage)
+            yield Platform(link, storage, toolbox)
         await toolbox.aclose()
 
 
