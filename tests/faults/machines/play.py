@@ -25,7 +25,7 @@ MACHINES: dict[str, Callable[[Rig], type[RuleBasedStateMachine]]] = {
 STEPS = 30
 
 
-def play(name: str, rig: Rig, *, examples: int, at: int) -> tuple[str | None, float]:
+def play(name: str, rig: Rig, *, examples: int, at: int, shrink: bool = True) -> tuple[str | None, float]:
     """Run a machine; return what went wrong, None for nothing, and the seconds it took.
 
     Args:
@@ -33,6 +33,7 @@ def play(name: str, rig: Rig, *, examples: int, at: int) -> tuple[str | None, fl
         rig: What it is run on.
         examples: How many, of at most 30 steps each.
         at: The seed; the same one gives the same examples.
+        shrink: Whether a failing example is made as short as can be.
     """
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it warns of each connection that a machine kills
     told = StringIO()
@@ -42,7 +43,8 @@ def play(name: str, rig: Rig, *, examples: int, at: int) -> tuple[str | None, fl
         stateful_step_count=STEPS,
         deadline=None,
         database=InMemoryExampleDatabase(),
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+        report_multiple_bugs=False,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         print_blob=False,
     )

@@ -71,7 +71,7 @@ class SagasRules(RuleBasedStateMachine):
         self._take(self.stepper.start(self._tick()))
 
     def _stepper(self, state: State) -> Stepper:
-        return (RegistersAfter if self.plant == "late-compensation" else Stepper)(self.program, RUN, state)
+        return (RegistersAfter if self.plant == "registered-late" else Stepper)(self.program, RUN, state)
 
     def _tick(self) -> Tick:
         self.turns += 1

@@ -22,6 +22,7 @@ class Plant:
         sql: Functions to change.
         statements: Run as the superuser.
         part: The part that is a variant: `worker` or `gateway`; empty for none.
+        machine: Of S16: the machine that must catch it.
     """
 
     says: str
@@ -29,6 +30,7 @@ class Plant:
     sql: tuple[PlantedBug, ...] = ()
     statements: tuple[str, ...] = ()
     part: str = ""
+    machine: str = ""
 
 
 PLANTS: dict[str, Plant] = {
@@ -44,16 +46,21 @@ PLANTS: dict[str, Plant] = {
         "appends read the chain's head without the run's row lock",
         "S16",
         sql=(PlantedBug("append_entry", " FOR NO KEY UPDATE", ""),),
+        machine="ledger",
     ),
+    "blind-verifier": Plant("verification makes hashes from what is stored instead of comparing them with it", "S16", machine="ledger"),
     "swallowed-conflict": Plant(
-        "a fact that comes again with other content is taken for the same", "S16", sql=(journal_sql.SWALLOWED_FACT_CONFLICT,)
+        "a fact that comes again with other content is taken for the same",
+        "S16",
+        sql=(journal_sql.SWALLOWED_FACT_CONFLICT,),
+        machine="facts",
     ),
-    "swallowed-gap": Plant("facts are taken with a gap", "S16", sql=(journal_sql.SWALLOWED_FACT_GAP,)),
-    "stale-epoch": Plant("a carrier of an earlier epoch is taken", "S16", sql=(journal_sql.STALE_EPOCH_ACCEPTED,)),
-    "fact-once": Plant("a fact rides on the next activity only, whether it arrives or not", "S16"),
-    "speculative-flush": Plant("facts are flushed before the workflow task that noted them completes", "S16"),
-    "unwind-forward": Plant("compensations run in the order of the steps", "S16"),
-    "blind-verifier": Plant("verification makes hashes from what is stored instead of comparing them with it", "S16"),
+    "swallowed-gap": Plant("facts are taken with a gap", "S16", sql=(journal_sql.SWALLOWED_FACT_GAP,), machine="facts"),
+    "stale-epoch": Plant("a carrier of an earlier epoch is taken", "S16", sql=(journal_sql.STALE_EPOCH_ACCEPTED,), machine="facts"),
+    "fact-once": Plant("a fact rides on the next activity only, whether it arrives or not", "S16", machine="facts"),
+    "speculative-flush": Plant("facts are flushed before the workflow task that noted them completes", "S16", machine="facts"),
+    "unwind-forward": Plant("compensations run in the order of the steps", "S16", machine="saga"),
+    "registered-late": Plant("the saga's machine: a compensation is registered when its step is done", "S16", machine="saga"),
 }
 
 
