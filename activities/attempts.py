@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 from temporalio import activity
 
+from activities.charges import prompt_charge, tool_charge
 from activities.effects import effect_key
 from activities.options import MARGIN
 from activities.requests import CALL_TOOL, PromptRequest, ToolRequest
+from domain.budget import Charge
 from domain.effects import EffectClass, EffectKey, IntentAnswer, IntentVerdict, RetryClass, request_digest
 from domain.envelope import Envelope
-from domain.errors import EffectDivergent, EffectInDoubt, EffectLeased, FactDiverged, FactGap, StaleEpoch, StandfastError
+from domain.errors import BudgetExceeded, EffectDivergent, EffectInDoubt, EffectLeased, FactDiverged, FactGap, StaleEpoch, StandfastError
 from domain.ledger import Kind
+from domain.provider import PriceBook
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,10 @@ MODEL_KINDS = Kinds(Kind.MODEL_REQUESTED, Kind.MODEL_ANSWERED, Kind.MODEL_FAILED
 
 @dataclass(frozen=True)
 class AttemptPlan:
-    """Key, request digest, classes and names of an effect; `tried` counts attempts made before this activity."""
+    """Key, request digest, classes and names of an effect; `tried` counts attempts made before this activity.
+
+    `charge` is what it may use at most.
+    """
 
     key: EffectKey
     digest: str
@@ -41,6 +47,7 @@ class AttemptPlan:
     max_attempts: int
     request: JsonValue
     tried: int = 0
+    charge: Charge | None = None
 
     @property
     def at_most_once(self) -> bool:
@@ -48,12 +55,12 @@ class AttemptPlan:
         return self.retry_class is RetryClass.AT_MOST_ONCE
 
 
-def plan_attempt(envelope: Envelope) -> AttemptPlan:
-    """Return the plan of the running effect activity."""
+def plan_attempt(envelope: Envelope, prices: PriceBook | None = None) -> AttemptPlan:
+    """Return the plan of the running effect activity; without prices nothing is reserved for model calls."""
     if activity.info().activity_type == CALL_TOOL:
         return plan_tool_call(envelope, ToolRequest.model_validate(envelope.request))
     request = PromptRequest.model_validate(envelope.request)
-    asked: dict[str, JsonValue] = request.model_dump(mode="json", exclude={"max_attempts"})
+    asked: dict[str, JsonValue] = request.model_dump(mode="json", exclude={"max_attempts", "known_tokens"})
     return AttemptPlan(
         key=effect_key(envelope),
         digest=request_digest(tool="model", version=request.model, arguments=asked),
@@ -63,6 +70,7 @@ def plan_attempt(envelope: Envelope) -> AttemptPlan:
         kinds=MODEL_KINDS,
         max_attempts=request.max_attempts,
         request=asked,
+        charge=None if prices is None else prompt_charge(envelope, request, prices),
     )
 
 
@@ -81,6 +89,7 @@ def plan_tool_call(envelope: Envelope, request: ToolRequest) -> AttemptPlan:
         max_attempts=request.max_attempts,
         request=arguments,
         tried=request.tried,
+        charge=tool_charge(envelope, request),
     )
 
 
@@ -106,6 +115,8 @@ def stopped(verdict: IntentVerdict) -> StandfastError:
             return EffectDivergent("this effect was done before with other arguments: a person must decide")
         case IntentAnswer.STALE_EPOCH:
             return StaleEpoch(verdict.detail or "a newer epoch of this run has begun")
+        case IntentAnswer.BUDGET_EXCEEDED:
+            return BudgetExceeded(verdict.detail)
         case IntentAnswer.FACT_GAP:
             return FactGap(verdict.detail or "a fact is missing")
         case _:

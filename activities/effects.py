@@ -1,11 +1,13 @@
 """The two effect activities: one tool call, one model call. The journal interceptor stands around both (JOURNAL §2)."""
 
 import json
+from datetime import datetime
 from typing import cast
 
 from pydantic import JsonValue
 from temporalio import activity
 
+from activities.charges import bounded_in_tokens
 from activities.requests import CALL_TOOL, COMPLETE_PROMPT, PromptRequest, ToolRequest
 from domain.approval import BoundCall, approval_digest
 from domain.canonical import canonical_bytes
@@ -74,7 +76,7 @@ class ToolActivities:
         _check_storable(request.tool, output)
         if tool.spec.output_schema and (problems := validate(tool.spec.output_schema, output)):
             raise ToolAnswerInvalid(f"{request.tool} answered, but its answer breaks its schema: {'; '.join(problems)}")
-        return Receipt(output=output)
+        return Receipt(output=output, usage=Usage(cost_usd_micros=request.cost_usd_micros))
 
     async def _simulated(self, tenant: str, request: ToolRequest, spec: ToolSpec) -> JsonValue:
         """What the same call gave the run this one was forked from, else a value made from the output schema; nothing is done."""
@@ -130,15 +132,19 @@ class PromptActivities:
         """Append the new messages to the conversation and ask the model once.
 
         Raises:
-            UnknownModel: there is no price for it, so its cost could not be counted.
+            UnknownModel: there is no price for it, so its cost could not be counted, and no budget bounds its tokens.
             ModelFailed: the provider refused for good.
             ModelUnavailable: the provider is busy or away.
             ReferenceMissing: a message of the conversation is gone.
         """
         request = PromptRequest.model_validate(envelope.request)
-        if self._prices.cost_usd_micros(model=request.model, input_tokens=0, output_tokens=0) is None:
+        at = datetime.fromisoformat(envelope.priced_at) if envelope.priced_at else None
+        if self._prices.cost_usd_micros(model=request.model, input_tokens=0, output_tokens=0, at=at) is None and not bounded_in_tokens(
+            envelope
+        ):
             raise UnknownModel(
-                f"there is no price for {request.model}: give one in the setting STANDFAST_PRICES, so that its cost can be counted"
+                f"there is no price for {request.model}: give one in the setting STANDFAST_PRICES, so that its cost can be counted,"
+                " or bound its use by a budget in tokens"
             )
         conversation = f"{envelope.step}#{envelope.visit}"
         new = [await self._message(envelope.tenant, item) for item in request.append]
@@ -155,7 +161,7 @@ class PromptActivities:
             ),
             timeout_s=envelope.deadline_s,
         )
-        cost = self._prices.cost_usd_micros(model=request.model, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens)
+        cost = self._prices.cost_usd_micros(model=request.model, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens, at=at)
         usage = Usage(input_tokens=reply.input_tokens, output_tokens=reply.output_tokens, cost_usd_micros=cost or 0, model=request.model)
         return Receipt(output=_outcome(request, reply, head.model_dump(mode="json")), usage=usage)
 

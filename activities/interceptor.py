@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.attempts import AttemptPlan, plan_attempt, stopped, within_step
+from activities.charges import text_bytes
 from activities.failures import FailureDetails, application_error
 from activities.journal_calls import AttemptName, JournalTools, done_of, failed_of, intent_of
 from activities.options import LEASE_MARGIN
@@ -65,9 +66,9 @@ class _JournalInbound(ActivityInboundInterceptor):
         given = cast("Envelope", input.args[0])
         envelope = within_step(given)
         input.args = [envelope]
-        return await _Attempt(self._tools, envelope, plan_attempt(envelope), cut=envelope.deadline_s < given.deadline_s).run(
-            lambda: super(_JournalInbound, self).execute_activity(input)
-        )
+        return await _Attempt(
+            self._tools, envelope, plan_attempt(envelope, self._tools.prices), cut=envelope.deadline_s < given.deadline_s
+        ).run(lambda: super(_JournalInbound, self).execute_activity(input))
 
 
 class _Attempt:
@@ -84,6 +85,7 @@ class _Attempt:
         lease_ms = self._lease(info.heartbeat_timeout.total_seconds() if info.heartbeat_timeout else None)
         self._name = AttemptName(self._number, tools.token(), lease_ms)
         self._fact_head = 0
+        self._limit_s = envelope.deadline_s
         self._lease_lost = False
 
     def _lease(self, heartbeat_s: float | None) -> int:
@@ -105,6 +107,7 @@ class _Attempt:
         if verdict.answer is not IntentAnswer.GO:
             raise self._error(stopped(verdict)) from None
         self._tools.fault_point("after-intent", self._plan.key.step, self._plan.key.call)
+        self._limit_s = self._envelope.deadline_s if verdict.ms_held is None else min(self._envelope.deadline_s, verdict.ms_held / 1000)
         return await self._go(do)
 
     def _recorded(self, recorded: RecordedOutcome) -> Receipt:
@@ -123,16 +126,17 @@ class _Attempt:
             fields=fields,
             usage=recorded.usage,
             replayed=True,
+            size=text_bytes(recorded.output),
         )
 
     async def _go(self, do: Callable[[], "asyncio.Future[object] | object"]) -> Receipt:
         started = asyncio.get_running_loop().time()
         beat = asyncio.create_task(self._keep_alive(asyncio.current_task()))
         try:
-            async with asyncio.timeout(self._envelope.deadline_s):
+            async with asyncio.timeout(self._limit_s):
                 receipt = cast("Receipt", await cast("asyncio.Future[object]", do()))
         except TimeoutError as late:
-            waited = f"no answer within {self._envelope.deadline_s:g} s; whether it happened is unknown"
+            waited = f"no answer within {self._limit_s:g} s; whether it happened is unknown"
             raise await self._failed(StepTimedOut(waited) if self._cut else ToolTimedOut(waited), unknown=True) from late
         except asyncio.CancelledError:
             await asyncio.shield(self._cancelled())
@@ -182,7 +186,14 @@ class _Attempt:
             raise self._error(EffectLeased("another attempt's outcome stands; the next attempt reads it", retry_after_s=0.05))
         if fault is not None:
             raise self._error(fault) from fault
-        return Receipt(fact_head=self._fact_head, ref=verdict.output_ref, digest=verdict.output_digest, fields=fields, usage=usage)
+        return Receipt(
+            fact_head=self._fact_head,
+            ref=verdict.output_ref,
+            digest=verdict.output_digest,
+            fields=fields,
+            usage=usage,
+            size=text_bytes(receipt.output),
+        )
 
     async def _failed(self, error: StandfastError, *, unknown: bool) -> ApplicationError:
         doubt = unknown and self._plan.at_most_once

@@ -10,6 +10,7 @@ from activities.run_records import carrier_of
 from domain.effects import EffectJournal, EffectState, Intent, Outcome
 from domain.envelope import Envelope, Receipt, Usage
 from domain.ledger import Kind
+from domain.provider import PriceBook
 
 FaultPoint = Callable[[str, str, str], None]
 """Called at named points of an attempt with (point, step, call); tests end the process there (DESIGN §15)."""
@@ -22,12 +23,16 @@ def no_fault(point: str, step: str, call: str) -> None:
 
 @dataclass(frozen=True)
 class JournalTools:
-    """What the interceptor needs: the journal, the worker's clock (RFC 3339 UTC, microseconds) and fresh attempt tokens."""
+    """What the interceptor needs: the journal, the worker's clock (RFC 3339 UTC, microseconds), fresh attempt tokens and prices.
+
+    Without prices nothing is reserved for model calls.
+    """
 
     journal: EffectJournal
     clock: Callable[[], str]
     token: Callable[[], str]
     fault_point: FaultPoint = no_fault
+    prices: PriceBook | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ def intent_of(plan: AttemptPlan, envelope: Envelope, name: AttemptName, at: str)
         lease_ms=name.lease_ms,
         temporal_run_id=activity.info().workflow_run_id or "",
         request=plan.request,
+        charge=plan.charge,
     )
 
 

@@ -54,7 +54,8 @@ class PromptTool(ToolSchema):
 class PromptRequest(Wire):
     """Call a model.
 
-    `append` are the messages since `head`: `{kind: user, value}`, `{kind: reply, ref}`, `{kind: tool, vendor_id, ref | error}`.
+    `append` are the messages since `head`: `{kind: user, value}`, `{kind: reply, ref}`, `{kind: tool, vendor_id, ref | error,
+    bytes}`. `known_tokens` is what the provider counted of the conversation so far, its last answer included.
     """
 
     model: str

@@ -57,6 +57,7 @@ class AgentLoop:
         head = cast("dict[str, JsonValue]", fields["head"])
         self.agent.head_count, self.agent.head_digest = cast("int", head["count"]), str(head["digest"])
         self.agent.reply_ref = outcome.receipt.ref
+        self.agent.known_tokens = outcome.receipt.usage.input_tokens + outcome.receipt.usage.output_tokens
         stop = StopReason(str(fields["stop"]))
         if stop is StopReason.REFUSED:
             self._fail(Failure(code=ModelRefused.code, detail="the model declined to answer"))
@@ -131,6 +132,7 @@ class AgentLoop:
             timeout_s=tool.timeout_s,
             heartbeat_s=tool.heartbeat_s,
             max_attempts=tool.max_attempts,
+            cost_usd_micros=tool.cost_usd_micros,
             retry=self.step.retry,
             deadline=self.recorder.state.steps[self.step.path].deadline,
             declaration=tool.declaration,
@@ -141,7 +143,7 @@ class AgentLoop:
         call = next(c for c in self.agent.calls if command.call == f"{self.agent.turn}.{c.index}")
         call.open = False
         if isinstance(outcome, Done):
-            call.result = outcome.receipt.ref
+            call.result, call.bytes = outcome.receipt.ref, outcome.receipt.size
         elif isinstance(outcome, Failed):
             if outcome.failure.code in FATAL:
                 self._fail(outcome.failure)
@@ -153,7 +155,9 @@ class AgentLoop:
         if any(call.open for call in self.agent.calls):
             return
         append: list[JsonValue] = [{"kind": "reply", "ref": self.agent.reply_ref}]
-        append.extend({"kind": "tool", "vendor_id": c.vendor_id, "ref": c.result, "error": c.error} for c in self.agent.calls)
+        append.extend(
+            {"kind": "tool", "vendor_id": c.vendor_id, "ref": c.result, "error": c.error, "bytes": c.bytes} for c in self.agent.calls
+        )
         self._ask(append)
 
     def _ask(self, append: list[JsonValue]) -> None:
@@ -181,6 +185,7 @@ class AgentLoop:
             "tools": [{"name": t.name, "version": t.version, "description": t.description, "parameters": t.input_schema} for t in tools],
             "output_schema": self.step.output_schema,
             "max_output_tokens": self.step.max_output_tokens,
+            "known_tokens": self.agent.known_tokens,
             "head": {"count": self.agent.head_count, "digest": self.agent.head_digest},
             "append": append,
         }
@@ -205,5 +210,16 @@ class AgentLoop:
         fail_step(self.recorder, self.step, failure)
 
 
-FATAL = frozenset({"effect-divergent", "fact-diverged", "fact-gap", "stale-epoch", "run-cancelled", "reference-missing", "step-timed-out"})
+FATAL = frozenset(
+    {
+        "effect-divergent",
+        "fact-diverged",
+        "fact-gap",
+        "stale-epoch",
+        "run-cancelled",
+        "reference-missing",
+        "step-timed-out",
+        "budget-exceeded",
+    }
+)
 """Failures of an agent's tool call that the model cannot do anything about."""

@@ -45,6 +45,10 @@ class Cap(BudgetRule):
 
     step: str = ""
 
+    def covers(self, path: str) -> bool:
+        """Whether an effect of the step at `path` counts against it."""
+        return self.step in ("", path) or path.startswith(self.step + ".")
+
 
 class Charge(Value):
     """The worst case of one attempt. `usd_micros` None: nobody knows a price. `forced`: counted, and never refused (an undo)."""
@@ -70,10 +74,3 @@ def usd_micros(text: str) -> int | None:
 def usd_text(micros: int) -> str:
     """Return micro-USD as dollars with six decimals."""
     return f"{micros // _MICROS}.{micros % _MICROS:06d}"
-
-
-def caps_for(run: BudgetRule | None, steps: dict[str, BudgetRule], path: str) -> tuple[Cap, ...]:
-    """Return the budgets that an effect of the step at `path` counts against: the run's, its own and those of steps around it."""
-    found = [Cap(step="", **run.model_dump())] if run is not None else []
-    found += [Cap(step=step, **rule.model_dump()) for step, rule in steps.items() if path == step or path.startswith(step + ".")]
-    return tuple(found)

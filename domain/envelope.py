@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, JsonValue
 
+from domain.budget import Cap
 from domain.facts import Fact
 from domain.model import Wire
 
@@ -29,7 +30,11 @@ class Usage(Wire):
 
 
 class Envelope(Wire):
-    """An activity's input: who, where in the run, the facts that ride along, and the request (plain JSON)."""
+    """An activity's input: who, where in the run, the facts that ride along, and the request (plain JSON).
+
+    `caps` are the definition's budgets that the effect counts against, `forced` says that they cannot refuse it (an undo), and `priced_at`
+    (RFC 3339) is when the run's prices were fixed.
+    """
 
     v: int = 1
     tenant: str
@@ -43,6 +48,9 @@ class Envelope(Wire):
     deadline_s: float
     facts: list[Fact] = []
     request: dict[str, JsonValue] = {}
+    caps: list[Cap] = []
+    forced: bool = False
+    priced_at: str = ""
     project: list[str] = Field(default=[], description="output fields that expressions read, as dotted paths; '' is the whole")
 
     def without_facts(self) -> Self:
@@ -54,7 +62,7 @@ class Receipt(Wire):
     """An activity's output: a reference, its digest and the projected fields, never the payload (JOURNAL §7).
 
     `output` is filled by the activity itself and taken out by the journal interceptor, which stores it and sets `ref`,
-    `digest` and `fields` (dotted path → value; '' is the whole output).
+    `digest` and `fields` (dotted path → value; '' is the whole output). `size` is the output's text in bytes, as a model would read it.
     """
 
     v: int = 1
@@ -64,4 +72,5 @@ class Receipt(Wire):
     fields: dict[str, JsonValue] = {}
     usage: Usage = Usage()
     replayed: bool = False
+    size: int = 0
     output: JsonValue = None

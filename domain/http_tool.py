@@ -54,6 +54,7 @@ class HttpToolDeclaration(Value):
     ok_statuses: tuple[int, ...] = (200, 201, 202, 204)
     response_bytes_max: int = Field(default=RESPONSE_BYTES_MAX, gt=0)
     bindable: tuple[str, ...] = ()
+    cost_usd_micros: int = Field(default=0, ge=0)
 
     @field_validator("url")
     @classmethod
@@ -144,6 +145,7 @@ class HttpToolDeclaration(Value):
             heartbeat_s=self.heartbeat_s,
             max_attempts=self.max_attempts,
             bindable=self.bindable,
+            cost_usd_micros=self.cost_usd_micros,
         )
 
 

@@ -1,12 +1,13 @@
 """The model port: one request, one reply, whatever the vendor (DESIGN §9). Pure."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
 from pydantic import JsonValue
 
-from domain.model import Wire
+from domain.model import Value, Wire
 
 
 class ToolSchema(Wire):
@@ -91,9 +92,34 @@ class LlmProvider(Protocol):
         ...
 
 
+class ModelPricing(Value):
+    """The price of a model from an instant on, in micro-USD per million tokens.
+
+    `source` is `configured`, `genai-prices` or `scripted`; prices of that package may rise with the size of the
+    input: these are the lowest.
+    """
+
+    model: str
+    input_usd_micros_per_million: int
+    output_usd_micros_per_million: int
+    source: Literal["configured", "genai-prices", "scripted"]
+    effective_from: str | None = None
+
+
 class PriceBook(Protocol):
     """Prices of models."""
 
-    def cost_usd_micros(self, *, model: str, input_tokens: int, output_tokens: int) -> int | None:
-        """Return the cost in integer micro-USD, rounded up, or None for a model without a price; scripted models cost 0."""
+    def cost_usd_micros(self, *, model: str, input_tokens: int, output_tokens: int, at: datetime | None = None) -> int | None:
+        """Return the cost in integer micro-USD, rounded up, or None for a model without a price; scripted models cost 0.
+
+        `at` is the instant whose prices count; None is now.
+        """
+        ...
+
+    def price(self, model: str, *, at: datetime | None = None) -> ModelPricing | None:
+        """Return what a million tokens cost, or None for a model without a price."""
+        ...
+
+    def configured(self) -> list[ModelPricing]:
+        """Return the operator's own prices, by model and then by the day they begin."""
         ...

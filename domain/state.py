@@ -46,23 +46,25 @@ class StepRecord(Wire):
 
 
 class AgentCall(Wire):
-    """One tool call of the running turn; `result` is the reference of its output, `error` what the model is told instead."""
+    """One tool call of the running turn; `result` names its output of so many `bytes`, `error` is what the model is told instead."""
 
     index: int
     vendor_id: str
     tool: str
     result: str | None = None
     error: str | None = None
+    bytes: int = 0
     open: bool = True
 
 
 class AgentState(Wire):
-    """An agent step's conversation: how many messages, the digest over them, and the calls of the running turn."""
+    """An agent step's conversation: how many messages, the digest over them, its tokens, and the calls of the running turn."""
 
     turn: int = 0
     head_count: int = 0
     head_digest: str = ""
     reply_ref: str | None = None
+    known_tokens: int = 0
     calls: list[AgentCall] = []
     repaired: bool = False
 
@@ -127,6 +129,7 @@ class CallTool(Wire):
     timeout_s: float
     heartbeat_s: float | None = None
     max_attempts: int
+    cost_usd_micros: int = 0
     retry: RetryRule | None = None
     deadline: str | None = None
     project: list[str] = []

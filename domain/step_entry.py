@@ -114,6 +114,7 @@ def _call(recorder: Recorder, step: CallStep, arguments: dict[str, JsonValue]) -
         timeout_s=tool.timeout_s,
         heartbeat_s=tool.heartbeat_s,
         max_attempts=tool.max_attempts,
+        cost_usd_micros=tool.cost_usd_micros,
         retry=step.retry,
         deadline=recorder.state.steps[step.path].deadline,
         project=recorder.program.projections.get(step.path, []),

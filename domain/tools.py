@@ -4,6 +4,7 @@ from typing import Protocol
 
 from pydantic import Field, JsonValue
 
+from domain.budget import AMOUNT_MAX
 from domain.effects import EffectClass, RetryClass
 from domain.model import Value, Wire
 
@@ -11,7 +12,8 @@ from domain.model import Value, Wire
 class ToolSpec(Value):
     """What a tool declares. Schemas are JSON Schema 2020-12; `timeout_s` bounds one attempt.
 
-    `bindable` names argument fields that may not be left unbound by an approval (amount, recipient, URL).
+    `bindable` names argument fields that may not be left unbound by an approval (amount, recipient, URL). `cost_usd_micros` is what
+    one call costs.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
@@ -26,6 +28,7 @@ class ToolSpec(Value):
     max_attempts: int = 5
     sandbox: str | None = None
     bindable: tuple[str, ...] = ()
+    cost_usd_micros: int = Field(default=0, ge=0, le=AMOUNT_MAX)
 
 
 class ToolCall(Wire):

@@ -81,7 +81,7 @@ def build_worker(parts: WorkerParts) -> Worker:
     )
     prompts = PromptActivities(provider=parts.provider, prices=parts.prices, messages=storage.messages, payloads=storage.payloads)
     records = RunRecordActivities(run_ledger=storage.journal, journal=journal, keys=storage.keys, attestation_key=parts.keys.attestation)
-    around = JournalTools(journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point)
+    around = JournalTools(journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point, prices=parts.prices)
     segments = SegmentActivities(tools=tools, journal=around, run_ledger=storage.journal)
     return Worker(
         parts.client,

@@ -29,6 +29,7 @@ from activities.requests import (
     ToolRequest,
 )
 from activities.run_records import RunRecordActivities
+from domain.caps import ProgramCaps
 from domain.envelope import Envelope, Receipt
 from domain.facts import must_flush
 from domain.program import PinnedTool, RetryRule
@@ -67,6 +68,7 @@ class Courier:
     def __init__(self, given: RunInput, state: State) -> None:
         self._given = given
         self._state = state
+        self._caps = ProgramCaps(given.program)
         self.handles: dict[str, workflow.ActivityHandle[Receipt]] = {}
         self.tried: set[str] = set()
         self.status = RunStatus.RUNNING
@@ -88,6 +90,8 @@ class Courier:
             facts=list(self._state.unacked),
             request=request,
             project=project,
+            caps=list(self._caps.of(step)) if step else [],
+            priced_at=self._given.program.priced_at,
         )
 
     async def call_tool(self, command: CallTool) -> Receipt:
@@ -101,6 +105,7 @@ class Courier:
             effect_class=command.effect_class,
             retry_class=command.retry_class,
             max_attempts=rule.max_attempts,
+            cost_usd_micros=command.cost_usd_micros,
             tried=int(command.id in self.tried),
             approval=command.approval,
             declaration=command.declaration,
@@ -122,7 +127,9 @@ class Courier:
 
     async def run_segment(self, segment: Segment) -> Receipt:
         """Walk consecutive quick steps in one activity; its facts are acknowledged by the caller. Raises: ActivityError."""
-        envelope = self._envelope(segment.to_request(), deadline_s=segment.deadline_s, project=[])
+        envelope = self._envelope(segment.to_request(), deadline_s=segment.deadline_s, project=[]).model_copy(
+            update={"caps": list(self._caps.all)}
+        )
         handle: workflow.ActivityHandle[Receipt] = workflow.start_activity(
             RUN_SEGMENT,
             envelope,
@@ -147,12 +154,13 @@ class Courier:
             effect_class=tool.effect_class,
             retry_class=tool.retry_class,
             max_attempts=COMPENSATION_ATTEMPTS,
+            cost_usd_micros=tool.cost_usd_micros,
             declaration=tool.declaration,
             simulate=self._state.simulation is not None and tool.effect_class.changes_world,
         )
         envelope = self._envelope(
             request.model_dump(mode="json"), step=undo.step, visit=visit, call=call, deadline_s=tool.timeout_s, project=[]
-        )
+        ).model_copy(update={"forced": True})
         options = compensation_options(deadline=_seconds(tool.timeout_s), heartbeat=_maybe(tool.heartbeat_s))
         return await self._effect(f"{undo.step}/{call}", CALL_TOOL, envelope, options, f"{undo.step}: undo by {tool.name}")
 

@@ -12,6 +12,7 @@ from domain.provider import CompletionReply, Message, ModelToolCall, StopReason
 from domain.stores import ConversationHead
 from tests.activities.bench import TENANT, envelope
 from tests.fake_provider import FakeProvider, answered, calling
+from tests.fakes_prices import FakePrices
 from tests.fakes_stores import FakeStores
 
 SCHEMA: dict[str, JsonValue] = {"type": "object", "properties": {"amount": {"type": "integer"}}, "required": ["amount"]}
@@ -36,14 +37,6 @@ class Conversations:
         return self.messages[: head.count]
 
 
-class Prices:
-    """Every model costs a micro-dollar per token, but for one without a price."""
-
-    def cost_usd_micros(self, *, model: str, input_tokens: int, output_tokens: int) -> int | None:
-        """Return the cost."""
-        return None if model == "fake/unpriced" else input_tokens + output_tokens
-
-
 class Desk:
     """The activity over fakes."""
 
@@ -51,7 +44,9 @@ class Desk:
         self.provider = FakeProvider(*replies)
         self.messages = Conversations()
         self.stores = FakeStores()
-        self.activities = PromptActivities(provider=self.provider, prices=Prices(), messages=self.messages, payloads=self.stores.payloads)
+        self.activities = PromptActivities(
+            provider=self.provider, prices=FakePrices(1), messages=self.messages, payloads=self.stores.payloads
+        )
 
     async def ask(self, *append: dict[str, JsonValue], **request: JsonValue) -> dict[str, JsonValue]:
         """Ask once and return the stored outcome."""

@@ -123,8 +123,8 @@ class TestToolCalls:
         finish_call(play, "1.0", "ref-x")
         assert appended(play) == [
             {"kind": "reply", "ref": "reply-1.model"},
-            {"kind": "tool", "vendor_id": "x", "ref": "ref-x", "error": None},
-            {"kind": "tool", "vendor_id": "y", "ref": "ref-y", "error": None},
+            {"kind": "tool", "vendor_id": "x", "ref": "ref-x", "error": None, "bytes": 0},
+            {"kind": "tool", "vendor_id": "y", "ref": "ref-y", "error": None, "bytes": 0},
         ]
 
     def test_carry_large_arguments_by_reference(self) -> None:

@@ -29,6 +29,7 @@ from domain.runs import RunStatus
 from domain.stores import NewRun, RunRow, TaskRow
 from domain.tools import ToolCall, ToolSpec
 from tests.fake_provider import FakeProvider
+from tests.fakes_prices import FakePrices
 from wiring.keys import InstallationKeys
 from wiring.storage import Storage
 from wiring.tools import Toolbox
@@ -108,15 +109,6 @@ class Gate:
             self.cancelled.set()
             raise
         return self.answer
-
-
-class FreePrices:
-    """A price book in which everything is free."""
-
-    def cost_usd_micros(self, *, model: str, input_tokens: int, output_tokens: int) -> int | None:
-        """Return nothing to pay."""
-        del model, input_tokens, output_tokens
-        return 0
 
 
 @dataclass
@@ -271,7 +263,7 @@ class Bench:
                 keys=self.keys,
                 toolbox=toolbox,
                 provider=provider or FakeProvider(),
-                prices=FreePrices(),
+                prices=FakePrices(),
                 task_queue=self.queue,
                 workflows=[workflow],
                 journal=journal,

@@ -1,0 +1,78 @@
+"""What an attempt may use at most, before it begins: reserved with its intent (JOURNAL §3).
+
+A model reads at most one token for each byte of new text: tokenizers of bytes never make more. What stands in a conversation already was
+counted by the provider itself, so the bound stays close however long a conversation grows.
+"""
+
+import json
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from activities.requests import PromptRequest, ToolRequest
+from domain.budget import Charge, Unit
+from domain.envelope import Envelope
+from domain.provider import PriceBook
+
+REQUEST_TOKENS = 800
+"""What a provider adds to a request with tools or an output schema: Anthropic's guide to tool use names 346 to 804 tokens by model."""
+MESSAGE_TOKENS = 32
+"""Roles and separators around one message; both vendors' counters show fewer than ten."""
+
+
+def text_bytes(value: JsonValue) -> int:
+    """Return the bytes of a value as a model is shown it."""
+    return len(value.encode()) if isinstance(value, str) else len(json.dumps(value, ensure_ascii=False, sort_keys=True).encode())
+
+
+def tool_charge(envelope: Envelope, request: ToolRequest) -> Charge:
+    """Return the worst case of a tool call: its declared cost, and all its time."""
+    cost = 0 if request.simulate else request.cost_usd_micros
+    return Charge(usd_micros=cost, ms=_ms(envelope), forced=envelope.forced, caps=tuple(envelope.caps))
+
+
+def prompt_charge(envelope: Envelope, request: PromptRequest, prices: PriceBook) -> Charge:
+    """Return the worst case of a model call: everything it may read and the longest answer, at the prices of the run's start.
+
+    A model without a price costs None under a budget in tokens; else it costs nothing here, and the call itself is refused.
+    """
+    known = input_tokens_max(request)
+    at = datetime.fromisoformat(envelope.priced_at) if envelope.priced_at else None
+    cost = prices.cost_usd_micros(model=request.model, input_tokens=known, output_tokens=request.max_output_tokens, at=at)
+    if cost is None and not bounded_in_tokens(envelope):
+        cost = 0
+    tokens = known + request.max_output_tokens
+    return Charge(usd_micros=cost, tokens=tokens, ms=_ms(envelope), forced=envelope.forced, caps=tuple(envelope.caps))
+
+
+def bounded_in_tokens(envelope: Envelope) -> bool:
+    """Whether a budget of the definition bounds what the call may use although nobody knows its price."""
+    return any(getattr(cap, Unit.TOKENS.value) is not None for cap in envelope.caps)
+
+
+def input_tokens_max(request: PromptRequest) -> int:
+    """Return the most tokens the model may read: what the provider counted before, and a token for each byte that is new."""
+    new = sum(_item_bytes(item) + MESSAGE_TOKENS for item in request.append)
+    if request.known_tokens:
+        return request.known_tokens + new
+    tools = sum(text_bytes(tool.model_dump(mode="json")) + MESSAGE_TOKENS for tool in request.tools)
+    schema = text_bytes(request.output_schema) if request.output_schema is not None else 0
+    return REQUEST_TOKENS + text_bytes(request.instructions) + tools + schema + new
+
+
+def _item_bytes(item: dict[str, JsonValue]) -> int:
+    """The bytes of one appended message; a reply is counted by the provider already."""
+    match item.get("kind"):
+        case "user":
+            return text_bytes(item.get("value"))
+        case "tool" if item.get("error") is not None:
+            return text_bytes(item["error"])
+        case "tool":
+            size = item.get("bytes")
+            return size if isinstance(size, int) else 0
+        case _:
+            return 0
+
+
+def _ms(envelope: Envelope) -> int:
+    return max(int(1000 * envelope.deadline_s), 0)
