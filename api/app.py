@@ -15,6 +15,7 @@ from api.routes.codec import CodecRoutes
 from api.routes.definitions import DefinitionRoutes
 from api.routes.ledger import LedgerRoutes
 from api.routes.platform import PlatformRoutes
+from api.routes.proofs import ProofRoutes
 from api.routes.runs import RunRoutes
 from api.routes.tasks import TaskRoutes
 
@@ -35,6 +36,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
     groups = (
         RunRoutes(deps),
         LedgerRoutes(deps),
+        ProofRoutes(deps),
         ApprovalRoutes(deps),
         TaskRoutes(deps),
         DefinitionRoutes(deps),

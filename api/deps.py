@@ -7,6 +7,7 @@ from typing import Protocol
 
 from api.temporal import RunStarter
 from domain.registry import BundleReader, ProgramCompiler
+from domain.sealing import SealStore, TreeReader
 from domain.stores import ApprovalStore, DefinitionStore, IdempotencyStore, KeyStore, LedgerReader, PayloadStore, RunStore, TaskStore
 from domain.tools import ToolSpec
 
@@ -37,6 +38,8 @@ class GatewayDeps:
 
     runs: RunStore
     ledger: LedgerReader
+    tree: TreeReader
+    sealer: SealStore
     approvals: ApprovalStore
     tasks: TaskStore
     definitions: DefinitionStore

@@ -43,6 +43,8 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
     return GatewayDeps(
         runs=storage.runs,
         ledger=storage.ledger,
+        tree=storage.tree,
+        sealer=parts.sealer,
         approvals=storage.approvals,
         tasks=storage.tasks,
         definitions=storage.definitions,

@@ -8,6 +8,8 @@ STARTERS = frozenset({Role.OPERATOR, Role.DEVELOPER, Role.ADMIN})
 OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
 DECIDERS = frozenset({Role.APPROVER, Role.ADMIN})
 AUTHORS = frozenset({Role.DEVELOPER, Role.ADMIN})
+AUDITORS = frozenset({Role.AUDITOR, Role.ADMIN})
+ADMINS = frozenset({Role.ADMIN})
 
 RUN = "/v1/runs/{run_id}"
 
@@ -21,6 +23,14 @@ PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", f"{RUN}/trace"): READERS,
     ("GET", f"{RUN}/ledger"): READERS,
     ("GET", f"{RUN}/ledger/verify"): READERS,
+    ("GET", f"{RUN}/ledger/proof"): READERS,
+    ("GET", f"{RUN}/ledger/bundle"): READERS,
+    ("GET", "/v1/ledger/heads"): READERS,
+    ("GET", "/v1/ledger/heads/{tree_size}"): READERS,
+    ("GET", "/v1/ledger/consistency"): READERS,
+    ("GET", "/v1/ledger/keys"): READERS,
+    ("POST", "/v1/ledger/keys/rotate"): ADMINS,
+    ("GET", "/v1/ledger/bundle"): AUDITORS,
     ("GET", "/v1/approvals"): READERS,
     ("GET", "/v1/approvals/{approval_id}"): READERS,
     ("POST", "/v1/approvals/{approval_id}/decision"): DECIDERS,

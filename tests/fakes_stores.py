@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from tests.fake_log import FakeLog
 from tests.fakes_database import MemoryDatabase
 from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
 from tests.fakes_registry import FakeDefinitionStore, FakeIdempotencyStore, FakeKeyStore
@@ -29,6 +30,11 @@ class FakeStores:
     def ledger(self) -> FakeLedgerReader:
         """Ledgers."""
         return FakeLedgerReader(self.database)
+
+    @cached_property
+    def log(self) -> FakeLog:
+        """The Merkle log over the ledgers: sealer, reader and anchorage."""
+        return FakeLog(self.database)
 
     @cached_property
     def payloads(self) -> FakePayloadStore:

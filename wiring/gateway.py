@@ -10,8 +10,10 @@ from adapters.codec.temporal_codec import TemporalCodec
 from adapters.definitions.yaml_reader import YamlBundleReader
 from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
+from adapters.postgres.sealer import PostgresSealer
 from domain.compile import compile_program
 from domain.registry import BundleReader, ProgramCompiler
+from domain.sealing import SealStore
 from domain.tools import ToolSpec
 from wiring.keys import InstallationKeys
 from wiring.settings import (
@@ -51,6 +53,7 @@ class GatewayParts:
     gateway: GatewaySettings
     temporal_settings: TemporalSettings
     storage: Storage
+    sealer: SealStore
     link: TemporalLink
     keys: InstallationKeys
     codec: Codec
@@ -80,6 +83,7 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
             gateway=gateway,
             temporal_settings=temporal,
             storage=build_storage(database, cipher),
+            sealer=PostgresSealer(database, keys.heads),
             link=link,
             keys=keys,
             codec=Codec(link.codec),

@@ -204,6 +204,8 @@ def gateway(**changes: object) -> Gateway:
     ports: dict[str, object] = {
         "runs": stores.runs,
         "ledger": stores.ledger,
+        "tree": stores.log,
+        "sealer": stores.log,
         "approvals": stores.approvals,
         "tasks": stores.tasks,
         "definitions": stores.definitions,

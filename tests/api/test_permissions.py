@@ -24,7 +24,7 @@ def routes() -> set[tuple[str, str]]:
 
 def concrete(path: str) -> str:
     """Return a template with ids that no store knows."""
-    ids = {"run_id": fresh_id("run"), "approval_id": fresh_id("apr"), "task_id": fresh_id("tsk"), "name": "approve"}
+    ids = {"run_id": fresh_id("run"), "approval_id": fresh_id("apr"), "task_id": fresh_id("tsk"), "name": "approve", "tree_size": "1"}
     return re.sub(r"\{(\w+)\}", lambda match: ids[match.group(1)], path)
 
 
