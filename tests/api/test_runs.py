@@ -1,5 +1,7 @@
 """Reading, cancelling and signalling runs."""
 
+import json
+
 import pytest
 
 from domain.envelope import Usage
@@ -149,7 +151,9 @@ class TestCancel:
         assert (answer.status_code, answer.json()["cancel_requested"]) == (202, True)
         assert house.temporal.cancelled == [run]
         assert (last.kind, last.principal) == (Kind.RUN_CANCEL_REQUESTED, house.principals["operator"].id)
-        assert b"duplicate claim" in last.body
+        assert b"duplicate claim" not in last.body
+        ref = json.loads(last.body)["data"]["payload"]
+        assert house.stores.database.payloads["default", ref] == {"reason": "duplicate claim"}
 
     def test_needs_no_body(self, house: Gateway) -> None:
         assert house.client("operator").post(f"/v1/runs/{house.start()}/cancel").status_code == 202
