@@ -1,30 +1,15 @@
 """The command `standfast-verify`: what it writes and its exit codes, and that it runs where nothing of ours is installed."""
 
 import json
-import os
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
-import cryptography
 import pytest
 
 from standfast_verify.command import BAD_INPUT, NOT_VERIFIED, OK, SHOWN_MAX, main
-from tests.architecture.sources import ROOT
+from tests.clients.verify.alone import installed, run_alone
 from tests.clients.verify.writer import Ledger, Signer, sample_ledger
 
-PROJECT = ROOT / "clients" / "verify"
-ALONE = """
-import importlib.util, runpy, sys
-sys.path[1:1] = sys.argv[1:3]
-ours = ["domain", "activities", "sagas", "workflows", "adapters", "wiring", "api", "cli", "standfast_client"]
-found = [importlib.util.find_spec(name) for name in ours]
-assert [spec for spec in found if spec and spec.origin] == []
-sys.argv = ["standfast-verify", *sys.argv[3:]]
-runpy.run_module("standfast_verify", run_name="__main__")
-"""
-"""Runs the verifier with its own folder and the folder of `cryptography` on the path; editable installs need `site`, which is off."""
+__all__ = ["installed"]
 
 
 class Files:
@@ -120,6 +105,7 @@ class TestTrust:
             ({"key_id": "0" * 16}, "its bytes have the id"),
             ({"public_key": "e30="}, "key 1.public_key: expected 32 bytes in base64"),
             ({"more": 1}, "key 1: has the unknown more"),
+            ({"public_keys": []}, "the list is empty"),
         ],
     )
     def test_refuses_a_file_that_holds_no_key(
@@ -136,44 +122,38 @@ class TestTrust:
 
 
 class TestHead:
-    def test_takes_a_list_an_object_and_a_head_a_line(self, files: Files) -> None:
+    def test_takes_a_head_a_list_and_what_gateway_bundle_and_webhook_hold(self, files: Files) -> None:
         heads = files.ledger.heads
-        for value in (heads, {"tree_heads": heads}):
+        for value in (heads[0], heads, {"tree_heads": heads}, {"items": heads, "next_cursor": None}, {"type": "t", "data": heads[0]}):
             assert main(["bundle", files.bundle, "--head", files.write("heads.json", value)]) == OK
-        lines = files.folder / "heads.jsonl"
-        lines.write_text("".join(json.dumps(head) + "\n" for head in heads), encoding="utf-8")
-        assert main(["bundle", files.bundle, "--head", str(lines)]) == OK
 
-    def test_says_in_which_line_it_cannot_be_read(self, files: Files, capsys: pytest.CaptureFixture[str]) -> None:
-        lines = files.folder / "heads.jsonl"
-        lines.write_text(f"{json.dumps(files.ledger.heads[0])}\n{{\n", encoding="utf-8")
-        assert main(["bundle", files.bundle, "--head", str(lines)]) == BAD_INPUT
-        assert "line 2: no JSON" in capsys.readouterr().err
+    def test_takes_the_lines_of_an_anchor_file_and_leaves_a_torn_one_out(self, files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+        lines = [json.dumps(head) for head in files.ledger.heads]
+        path = files.folder / "heads.jsonl"
+        path.write_text("\n".join([lines[0], lines[1][:40], lines[1], lines[2], ""]), encoding="utf-8")
+        assert main(["bundle", files.bundle, "--head", str(path), "--json"]) == OK
+        said = capsys.readouterr()
+        assert json.loads(said.out)["remembered"] == 3
+        assert "line 2 was left out: no JSON" in said.err
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("{\n{", "no JSON"),
+            ('{"tenant": "acme"}', "head 1: lacks"),
+            ("[7]\n[]", "line 1: expected an object"),
+            ("[]", "the list is empty"),
+        ],
+    )
+    def test_refuses_a_file_without_heads(self, files: Files, text: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+        path = files.folder / "heads.jsonl"
+        path.write_text(text, encoding="utf-8")
+        assert main(["bundle", files.bundle, "--head", str(path)]) == BAD_INPUT
+        assert said in capsys.readouterr().err
 
     def test_that_another_history_had_is_not_verified(self, files: Files) -> None:
         other = {**files.ledger.heads[0], "root_hash": "1" * 64}
         assert main(["bundle", files.bundle, "--head", files.write("heads.json", other)]) == NOT_VERIFIED
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of the verifier, unpacked into an empty folder."""
-    folder = tmp_path_factory.mktemp("verifier")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder / "wheel")]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    [wheel] = (folder / "wheel").glob("standfast_verify-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / "site")
-    return folder / "site"
-
-
-def run_alone(installed: Path, *arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run the installed verifier with nothing of ours on the path."""
-    libraries = Path(cryptography.__file__).parents[1]
-    argv = [sys.executable, "-I", "-S", "-c", ALONE, str(installed), str(libraries), *arguments]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "STANDFAST"))}
-    return subprocess.run(argv, cwd=folder, env=inherited, capture_output=True, text=True, timeout=60, check=False)
 
 
 class TestAlone:

@@ -5,7 +5,7 @@
 
 from standfast_verify.bundle import Bundle, PublicKey, TreeHead, bundle_of, read_bundle
 from standfast_verify.findings import BadInput, Problem, Report, Verdict
-from standfast_verify.trust import read_heads, read_keys
+from standfast_verify.trust import Remembered, read_heads, read_keys
 from standfast_verify.verification import verify_bundle
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Bundle",
     "Problem",
     "PublicKey",
+    "Remembered",
     "Report",
     "TreeHead",
     "Verdict",

@@ -27,10 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         trusted = read_keys(given.trust) if given.trust else None
-        report = verify_bundle(read_bundle(given.file), trusted=trusted, remembered=read_heads(given.head))
+        remembered = read_heads(given.head)
+        report = verify_bundle(read_bundle(given.file), trusted=trusted, remembered=remembered.heads)
     except BadInput as error:
         sys.stderr.write(f"error: {error}\n")
         return BAD_INPUT
+    sys.stderr.writelines(f"note: {note}\n" for note in remembered.notes)
     sys.stdout.write(json.dumps(report.to_json(), indent=2) + "\n" if given.json else "\n".join(report_lines(report)) + "\n")
     return NOT_VERIFIED if report.problems else OK
 
