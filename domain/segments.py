@@ -50,10 +50,15 @@ class Segment(Wire):
     deadline_s: float
 
     @property
+    def paths(self) -> list[str]:
+        """The steps that it walks, in order; what is inside a container is left out."""
+        return [step.path for step in self.program.steps]
+
+    @property
     def summary(self) -> str:
         """What the Web UI shows: the first and the last step."""
-        steps = self.program.steps
-        return steps[0].path if len(steps) == 1 else f"{steps[0].path} … {steps[-1].path} ({len(steps)} steps)"
+        paths = self.paths
+        return paths[0] if len(paths) == 1 else f"{paths[0]} … {paths[-1]} ({len(paths)} steps)"
 
     def to_request(self) -> dict[str, JsonValue]:
         """Return it as an activity's request, without what is empty anyway."""
@@ -124,6 +129,8 @@ def plan_segment(program: Program, state: State, run: RunContext, commands: Sequ
     """Return the segment that begins with the one command the stepper asks for, or None when it is to run on its own."""
     first = commands[0] if len(commands) == 1 else None
     if not isinstance(first, CallTool) or len(state.pending) != 1 or state.cancelled or first.approval is not None:
+        return None
+    if first.id in state.tried:
         return None
     steps, at_end, forced = _from(program, program.steps, first.step, program.execution)
     chosen: list[Step] = []
@@ -210,7 +217,9 @@ def _part(program: Program, steps: list[Step], calls: list[CallStep], *, whole: 
 
 
 def _carried(state: State) -> State:
-    return state.model_copy(update={"unacked": [], "decisions": [], "agents": {}, "undo": {}, "bound": {}, "steps": _read(state)})
+    return state.model_copy(
+        update={"unacked": [], "decisions": [], "agents": {}, "undo": {}, "bound": {}, "tried": [], "steps": _read(state)}
+    )
 
 
 def _small(segment: Segment) -> bool:

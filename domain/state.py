@@ -257,7 +257,10 @@ class BoundArguments(Wire):
 
 
 class State(Wire):
-    """Everything the stepper remembers. `visits` says which visit a step is entered with, where that is not its first."""
+    """Everything the stepper remembers. `visits` says which visit a step is entered with, where that is not its first.
+
+    `tried` names the commands that were tried once in a segment: they are made again as activities of their own.
+    """
 
     v: int = 1
     epoch: int = 1
@@ -267,6 +270,7 @@ class State(Wire):
     undo: dict[str, list[Undo]] = {}
     bound: dict[str, BoundArguments] = {}
     pending: dict[str, Command] = {}
+    tried: list[str] = []
     fact_seq: int = 0
     last_fact_digest: str = ""
     unacked: list[Fact] = []

@@ -70,7 +70,6 @@ class Courier:
         self._state = state
         self._caps = ProgramCaps(given.program)
         self.handles: dict[str, workflow.ActivityHandle[Receipt]] = {}
-        self.tried: set[str] = set()
         self.status = RunStatus.RUNNING
         self._shown = RunStatus.RUNNING
 
@@ -106,7 +105,7 @@ class Courier:
             retry_class=command.retry_class,
             max_attempts=rule.max_attempts,
             cost_usd_micros=command.cost_usd_micros,
-            tried=int(command.id in self.tried),
+            tried=int(command.id in self._state.tried),
             approval=command.approval,
             declaration=command.declaration,
             simulate=command.simulate,

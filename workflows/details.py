@@ -1,14 +1,17 @@
 """The live picture of a run for Temporal's Web UI: markdown, names and states only, no personal data. Deterministic."""
 
+from collections.abc import Sequence
+
 from domain.state import State, StepStatus
 from workflows.messages import RunInput
 
 MARKS = {StepStatus.ENTERED: "▶", StepStatus.SUCCEEDED: "✔", StepStatus.SKIPPED: "–", StepStatus.FAILED: "✘"}
 
 
-def run_details(given: RunInput, state: State, waits_for: str | None) -> str:
+def run_details(given: RunInput, state: State, waits_for: str | None, *, walking: Sequence[str] = ()) -> str:
     """Return the markdown: definition, epoch, what the run waits for, and each step reached with its visit and turn.
 
+    `walking` are the steps that the running activity walks: how far it is stands in its heartbeat, and here when it comes back.
     The attempt of a running activity stands beside it in the Web UI (pending activities): only the server knows it.
     """
     lines = [f"**{given.program.name} {given.program.version}** · epoch {state.epoch}", "", f"Waits for: {waits_for or 'nothing'}", ""]
@@ -16,4 +19,5 @@ def run_details(given: RunInput, state: State, waits_for: str | None) -> str:
         turn = f" · turn {state.agents[path].turn}" if path in state.agents else ""
         failed = f" · {record.failure.code}" if record.failure else ""
         lines.append(f"- {MARKS[record.status]} `{path}` visit {record.visit}{turn}{failed}")
+    lines += [f"- ▷ `{path}` in this activity" for path in walking if path not in state.steps]
     return "\n".join(lines)

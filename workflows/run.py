@@ -55,7 +55,7 @@ class RunWorkflow:
         self._courier = Courier(given, state)
         self._people = People(self._courier, state.decisions)
         self._effects = EffectRunner(given.program, self._courier, self._people)
-        self._segments = SegmentRunner(given.program, context, self._courier)
+        self._segments = SegmentRunner(given.program, context, self._courier, self._tick)
         self._outcomes: list[Outcome] = []
         self._fault: BaseException | None = None
         self._told = False
@@ -154,7 +154,7 @@ class RunWorkflow:
         self._note_refusal(Kind.APPROVAL_REFUSED, decision.principal, said)
 
     def _note_refusal(self, kind: Kind, principal: str, said: dict[str, JsonValue]) -> None:
-        if self._segments.walking:
+        if self._segments.walking is not None:
             self._deferred.append((kind, principal, said))
         elif not self.state.finished:
             self._stepper.note(self._tick(), kind, principal=shown(principal) or None, data=said)
@@ -171,7 +171,7 @@ class RunWorkflow:
                 return finish
             await self._courier.relieve()
             await self._maybe_continue_as_new(commands)
-            segment = None if self._people.cancelled else self._segments.plan(self.state, commands, self._tick)
+            segment = None if self._people.cancelled else self._segments.plan(self.state, commands)
             if segment is not None:
                 commands = await self._walk(segment)
                 continue
@@ -188,8 +188,8 @@ class RunWorkflow:
 
     async def _walk(self, segment: Segment) -> list[Command]:
         """Run a segment; a cancellation ends it early, and is told to the stepper after its outcomes."""
-        workflow.set_current_details(run_details(self._given, self.state, segment.summary))
-        walk = asyncio.create_task(self._segments.run(segment, self._stepper))
+        workflow.set_current_details(run_details(self._given, self.state, segment.summary, walking=segment.paths))
+        walk = self._segments.start(segment, self._stepper, cancelled=lambda: self._people.cancelled)
         await workflow.wait_condition(lambda: walk.done() or self._people.cancelled)
         if not walk.done():
             self._courier.cancel_effects()
@@ -234,6 +234,8 @@ class RunWorkflow:
             self._courier.cancel_effects()
 
     def _waits_for(self) -> str | None:
+        if self._segments.walking is not None:
+            return self._segments.walking.summary
         waiting = [
             f"{command.step} ({command.kind.replace('_', ' ')})"
             for command in self.state.pending.values()

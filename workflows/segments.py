@@ -4,7 +4,10 @@ While a segment is on its way the stepper stands still, for the activity writes 
 waits. A cancellation ends the segment first and is told to the stepper after its outcomes.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -19,43 +22,59 @@ from workflows.failures import failure_of
 
 
 class SegmentRunner:
-    """Runs segments of one run, one at a time; `finished` says that one of them wrote the run's end."""
+    """Runs segments of one run, one at a time.
 
-    def __init__(self, program: Program, context: RunContext, courier: Courier) -> None:
+    `walking` is the one on its way, and `finished` says that one of them wrote the run's end.
+    """
+
+    def __init__(self, program: Program, context: RunContext, courier: Courier, tick: Callable[[], Tick]) -> None:
         self._program = program
         self._context = context
         self._courier = courier
+        self._tick = tick
         self._possible = has_segments(program)
-        self.walking = False
+        self.walking: Segment | None = None
         self.finished = False
 
-    def plan(self, state: State, commands: list[Command], tick: Callable[[], Tick]) -> Segment | None:
-        """Return the segment that begins with these commands; a call that stopped one goes on alone."""
-        if not self._possible or any(command.id in self._courier.tried for command in commands):
+    def plan(self, state: State, commands: list[Command]) -> Segment | None:
+        """Return the segment that begins with these commands."""
+        if not self._possible:
             return None
-        return plan_segment(self._program, state, self._context, commands, tick())
+        return plan_segment(self._program, state, self._context, commands, self._tick())
 
-    async def run(self, segment: Segment, stepper: Stepper) -> list[Command]:
-        """Walk a segment and return what the stepper asks for after it."""
-        self.walking = True
+    def start(self, segment: Segment, stepper: Stepper, *, cancelled: Callable[[], bool]) -> "asyncio.Task[list[Command]]":
+        """Begin to walk a segment; the task gives what the stepper asks for after it. From here on nothing else is to be noted."""
+        self.walking = segment
+        return asyncio.create_task(self._run(segment, stepper, cancelled))
+
+    async def _run(self, segment: Segment, stepper: Stepper, cancelled: Callable[[], bool]) -> list[Command]:
         try:
             receipt = await self._walked(segment)
         except ActivityError as error:
             first = next(iter(segment.state.pending.values()))
             step = "" if first.kind == "finish" else first.step
-            return stepper.apply(Failed(command=first.id, failure=failure_of(error, step)), segment.tick)
+            return stepper.apply(Failed(command=first.id, failure=failure_of(error, step)), self._tick())
         finally:
-            self.walking = False
+            self.walking = None
         result = SegmentResult.of_fields(receipt.fields)
-        commands = list(stepper.state.pending.values())
-        for outcome in result.outcomes:
-            commands = stepper.apply(Done(command=outcome.command, receipt=outcome.receipt), segment.tick)
-        self._courier.acknowledge(receipt.fact_head)
+        commands = self._replayed(segment, stepper, result, receipt.fact_head)
         self.finished = result.finished
         if result.stopped is not None:
-            self._courier.tried.add(result.stopped)
-            if result.wait_s > 0:
-                await workflow.sleep(result.wait_s, summary="before the next attempt")
+            stepper.state.tried.append(result.stopped)
+        if result.wait_s > 0:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await workflow.wait_condition(
+                    cancelled, timeout=timedelta(seconds=result.wait_s), timeout_summary="before the next attempt"
+                )
+        return commands
+
+    def _replayed(self, segment: Segment, stepper: Stepper, result: SegmentResult, fact_head: int) -> list[Command]:
+        """Tell the stepper the outcomes; what the activity did not write itself is noted at its own time."""
+        commands = list(stepper.state.pending.values())
+        for outcome in result.outcomes:
+            tick = segment.tick if fact_head > stepper.state.fact_seq else self._tick()
+            commands = stepper.apply(Done(command=outcome.command, receipt=outcome.receipt), tick)
+        self._courier.acknowledge(fact_head)
         return commands
 
     async def _walked(self, segment: Segment) -> Receipt:

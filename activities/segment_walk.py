@@ -1,0 +1,291 @@
+"""One attempt of a segment: the walk over its calls, each durable by its own intent and outcome (JOURNAL §12)."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import TypeVar
+
+from temporalio import activity
+
+from activities.attempts import AttemptPlan, plan_tool_call, stopped
+from activities.effects import ToolActivities
+from activities.journal_calls import AttemptName, JournalTools, done_of, failed_of, intent_of
+from activities.options import LEASE_MARGIN, MARGIN, SEGMENT_ATTEMPTS
+from activities.requests import ToolRequest
+from domain.canonical import plain_digest
+from domain.effects import IntentAnswer, IntentVerdict, Outcome, OutcomeAnswer, OutcomeVerdict
+from domain.envelope import Envelope, Receipt
+from domain.errors import EffectLeased, RunCancelled, StandfastError, StepFailed, ToolTimedOut
+from domain.program import RetryRule
+from domain.projection import project
+from domain.segments import Segment, SegmentOutcome, SegmentResult, SegmentStepper
+from domain.state import CallTool, Command, Done, Finish
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ALONE = frozenset({IntentAnswer.FAILED, IntentAnswer.BUDGET_EXCEEDED, IntentAnswer.IN_DOUBT, IntentAnswer.DIVERGENT})
+"""Answers that end the walk at a call: as an activity of its own it fails with them, or asks a person."""
+
+
+@dataclass
+class Ongoing:
+    """A call on its way: its command, envelope, plan and attempt."""
+
+    command: CallTool
+    envelope: Envelope
+    plan: AttemptPlan
+    name: AttemptName
+
+
+@dataclass
+class Stop:
+    """Why the walk goes no further with a call; `wait_s` is the pause before it is made again."""
+
+    command: str
+    wait_s: float = 0.0
+    outcome: Outcome | None = None
+
+
+@dataclass
+class Made:
+    """A call that succeeded: what the stepper takes, and what the journal is to record."""
+
+    receipt: Receipt
+    outcome: Outcome
+
+
+class Walk:
+    """One attempt of a segment."""
+
+    def __init__(self, tools: ToolActivities, journal: JournalTools, envelope: Envelope) -> None:
+        self._tools, self._journal, self._given = tools, journal, envelope
+        self._segment = Segment.of_request(envelope.request)
+        self.stepper: SegmentStepper = self._segment.stepper(
+            tenant=envelope.tenant, run=envelope.run, principal=envelope.principal, facts=envelope.facts
+        )
+        self.result = SegmentResult()
+        self.fact_head = 0
+        self._cancelled = False
+        self._current: Ongoing | None = None
+        info = activity.info()
+        self._attempt = info.attempt
+        self._collect = self._segment.collect or info.attempt > SEGMENT_ATTEMPTS
+        self._beat_s = info.heartbeat_timeout.total_seconds() / 2 if info.heartbeat_timeout else None
+        limit = info.start_to_close_timeout or MARGIN
+        self._ends_at = asyncio.get_running_loop().time() + (limit - MARGIN).total_seconds()
+
+    def receipt(self) -> Receipt:
+        """Return what the activity answers."""
+        return Receipt(fact_head=self.fact_head, fields=self.result.to_fields())
+
+    def envelope(self) -> Envelope:
+        """Return the segment's own envelope with the facts that no transaction has brought yet."""
+        facts = [fact for fact in self.stepper.state.unacked if fact.seq > self.fact_head]
+        return self._given.model_copy(update={"facts": facts, "request": {}})
+
+    async def run(self) -> Finish | None:
+        """Walk; return how the run ends when it ends here.
+
+        Raises:
+            stopped: what it makes of a verdict that is no answer.
+        """
+        commands = self.stepper.start(self._segment.tick)
+        verdict: IntentVerdict | None = None
+        while (call := self._next(commands)) is not None:
+            if verdict is None:
+                verdict = await self._begin(call)
+            if verdict.answer is IntentAnswer.DONE and verdict.recorded is not None:
+                recorded = verdict.recorded
+                receipt = self._projected(call, Receipt(ref=recorded.output_ref, digest=recorded.output_digest, output=recorded.output))
+                if receipt is None:
+                    return self._stop(Stop(call.command.id))
+                commands, verdict = self._take(call, receipt.model_copy(update={"usage": recorded.usage, "replayed": True})), None
+                continue
+            if verdict.answer in ALONE:
+                return self._stop(Stop(call.command.id))
+            if verdict.answer is not IntentAnswer.GO:
+                raise stopped(verdict)
+            made = await self._make(call, verdict.ms_held) if self._may_call() else self._untried(call)
+            if isinstance(made, Stop):
+                await self._settle(made.outcome)
+                return self._stop(made)
+            commands = self._take(call, made.receipt)
+            verdict = await self._advance(call, made.outcome, self._next(commands))
+            if verdict is None and self._next(commands) is not None:
+                return None
+        return next((command for command in commands if isinstance(command, Finish)), None)
+
+    def _may_call(self) -> bool:
+        return not (self._collect or self._cancelled)
+
+    def _stop(self, stop: Stop) -> None:
+        self.result.stopped, self.result.wait_s = stop.command, stop.wait_s
+
+    def _next(self, commands: list[Command]) -> Ongoing | None:
+        """The call that the stepper asks for, ready to go; the same while it is not settled."""
+        command = next((one for one in commands if isinstance(one, CallTool)), None)
+        if command is None:
+            return None
+        if self._current is None or self._current.command.id != command.id:
+            self._current = self._ready(command)
+        return self._current
+
+    def _ready(self, command: CallTool) -> Ongoing:
+        rule = command.retry
+        request = ToolRequest(
+            tool=command.tool,
+            version=command.version,
+            arguments=command.arguments,
+            effect_class=command.effect_class,
+            retry_class=command.retry_class,
+            max_attempts=command.max_attempts if rule is None else rule.max_attempts,
+            declaration=command.declaration,
+            cost_usd_micros=command.cost_usd_micros,
+            simulate=command.simulate,
+            simulated_from=command.simulated_from,
+        )
+        envelope = self._given.model_copy(
+            update={
+                "step": command.step,
+                "visit": command.visit,
+                "call": command.call,
+                "deadline_s": command.timeout_s,
+                "facts": [],
+                "request": request.model_dump(mode="json"),
+                "project": command.project,
+                "caps": [cap for cap in self._given.caps if cap.covers(command.step)],
+            }
+        )
+        lease_s = command.timeout_s + LEASE_MARGIN.total_seconds()
+        if self._beat_s is not None:
+            lease_s = min(lease_s, 2 * self._beat_s)
+        name = AttemptName(self._attempt, self._journal.token(), int(1000 * lease_s))
+        return Ongoing(command, envelope, plan_tool_call(envelope, request), name)
+
+    def _carrying(self, call: Ongoing) -> Envelope:
+        return call.envelope.model_copy(update={"facts": self.envelope().facts})
+
+    async def _begin(self, call: Ongoing) -> IntentVerdict:
+        self._point("before-intent", call)
+        verdict = await self.kept(
+            self._journal.journal.intent(intent_of(call.plan, self._carrying(call), call.name, self._journal.clock()))
+        )
+        self.fact_head = max(self.fact_head, verdict.fact_head)
+        self._point("after-intent", call)
+        return verdict
+
+    async def _make(self, call: Ongoing, ms_held: int | None) -> Made | Stop:
+        """Make the call under its own deadline, or the time a budget leaves it; a failure is told as the outcome to record."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        limit_s = call.command.timeout_s if ms_held is None else min(call.command.timeout_s, ms_held / 1000)
+        unknown = "whether it happened is unknown"
+        try:
+            async with asyncio.timeout(limit_s):
+                made = await self._tools.call_tool(call.envelope)
+        except TimeoutError:
+            return self._failed(call, ToolTimedOut(f"no answer within {limit_s:g} s; {unknown}"))
+        except asyncio.CancelledError:
+            self._cancelled = True
+            return self._taken_back(call, f"{RunCancelled.title}; {unknown}")
+        except StandfastError as error:
+            return self._failed(call, error)
+        except Exception as error:
+            log.exception("%s broke", call.plan.subject)
+            return self._failed(call, StepFailed(f"{call.plan.subject} broke with {type(error).__name__}; {unknown}"))
+        self._point("after-effect", call)
+        usage = made.usage.model_copy(update={"duration_ms": int(1000 * (loop.time() - started))})
+        whole = made.model_copy(update={"usage": usage, "ref": self._journal.token(), "digest": plain_digest(made.output)})
+        outcome = done_of(call.plan, call.envelope, call.name, self._journal.clock(), whole)
+        receipt = self._projected(call, whole)
+        return Stop(call.command.id, outcome=outcome) if receipt is None else Made(receipt, outcome)
+
+    def _failed(self, call: Ongoing, error: StandfastError) -> Stop:
+        """A try that failed; the call goes on alone, where it has one try less."""
+        final = not error.retryable or call.plan.max_attempts <= 1
+        rule = call.command.retry or RetryRule()
+        pause_s = rule.delay_s if error.retry_after_s is None else error.retry_after_s
+        return Stop(call.command.id, wait_s=0.0 if final else pause_s, outcome=self._failure(call, error, final=final))
+
+    def _taken_back(self, call: Ongoing, detail: str) -> Stop:
+        return Stop(call.command.id, outcome=self._failure(call, RunCancelled(detail), final=False))
+
+    def _untried(self, call: Ongoing) -> Stop:
+        """Give back a call that this attempt may not make."""
+        return self._taken_back(call, "the segment ended before this call was made")
+
+    def _failure(self, call: Ongoing, error: StandfastError, *, final: bool) -> Outcome:
+        recorded = {"code": error.code, "detail": error.detail, "retryable": "false" if final else "true"}
+        return failed_of(call.plan, call.envelope, call.name, self._journal.clock(), recorded, doubt=False)
+
+    def _projected(self, call: Ongoing, receipt: Receipt) -> Receipt | None:
+        """The receipt as the workflow gets it; None when its fields are too large, which the call alone then tells."""
+        try:
+            fields = project(receipt.output, call.command.project)
+        except StandfastError:
+            return None
+        return receipt.model_copy(update={"output": None, "fields": fields})
+
+    def _take(self, call: Ongoing, receipt: Receipt) -> list[Command]:
+        """Tell the stepper; the outcome counts for the workflow once the journal has it."""
+        self.result.outcomes.append(SegmentOutcome(command=call.command.id, receipt=receipt))
+        return self.stepper.apply(Done(command=call.command.id, receipt=receipt), self._segment.tick)
+
+    async def _advance(self, call: Ongoing, outcome: Outcome, following: Ongoing | None) -> IntentVerdict | None:
+        """Record an outcome and begin the next call with it, unless there is none, or the walk is to end here."""
+        if following is None or not self._goes_on(following):
+            await self._settle(outcome)
+            self._point("after-outcome", call)
+            return None
+        intent = intent_of(following.plan, self._carrying(following), following.name, self._journal.clock())
+        ended, begun = await self.kept(self._journal.journal.advance(outcome, intent))
+        self._stands(ended)
+        self._point("after-outcome", call)
+        if begun is not None:
+            self.fact_head = max(self.fact_head, begun.fact_head)
+            self._point("after-intent", following)
+        return begun
+
+    async def _settle(self, outcome: Outcome | None) -> None:
+        if outcome is not None:
+            self._stands(await self.kept(self._journal.journal.outcome(outcome)))
+
+    def _stands(self, ended: OutcomeVerdict) -> None:
+        """Refuse to go on from an outcome that another attempt's forestalled.
+
+        Raises:
+            EffectLeased: it was.
+        """
+        self.fact_head = max(self.fact_head, ended.fact_head)
+        if ended.answer is OutcomeAnswer.SETTLED_LATE:
+            raise EffectLeased("another attempt's outcome stands; the next attempt reads it", retry_after_s=0.05)
+
+    def _goes_on(self, following: Ongoing) -> bool:
+        left_s = self._ends_at - asyncio.get_running_loop().time()
+        return not self._cancelled and left_s >= following.command.timeout_s and not activity.is_worker_shutdown()
+
+    async def kept(self, work: Coroutine[None, None, T]) -> T:
+        """Finish a journal call even when a cancellation comes meanwhile: it takes effect between calls."""
+        task = asyncio.create_task(work)
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                self._cancelled = True
+        return task.result()
+
+    async def keep_alive(self) -> None:
+        """Beat at half the heartbeat timeout with the step reached, and renew the lease of the call on its way."""
+        while self._beat_s is not None:
+            activity.heartbeat(self._current.command.step if self._current is not None else "")
+            await asyncio.sleep(self._beat_s)
+            if (call := self._current) is not None:
+                with contextlib.suppress(StandfastError):
+                    await self._journal.journal.renew(call.plan.key, lease_token=call.name.token, lease_ms=call.name.lease_ms)
+
+    def _point(self, name: str, call: Ongoing) -> None:
+        self._journal.fault_point(name, call.command.step, call.command.call)
