@@ -15,6 +15,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from domain.completion import TaskCompletion
 from domain.effects import EffectClass, RetryClass
 from domain.errors import ToolFailed, ToolTimedOut
 from domain.provider import ModelToolCall
@@ -22,6 +23,7 @@ from tests.domain.programs import agent, approve, call, pinned, program, put, sa
 from tests.fake_provider import FakeProvider, answered, calling
 from tests.replay.recorded import HISTORIES
 from tests.workflows.bench import Bench, Gate, LiveRun, ScriptedTool
+from workflows.messages import COMPLETE_TASK
 from workflows.run import RunWorkflow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -83,6 +85,18 @@ async def in_doubt(bench: Bench) -> LiveRun:
     return run
 
 
+async def answered_anew(bench: Bench) -> LiveRun:
+    """Record an effect in doubt that did not happen: an attested answer, a refused one before it, and the call made again."""
+    wire = pinned("bank.wire", retry_class=RetryClass.AT_MOST_ONCE)
+    given = program(call("wire", tool="bank.wire"), tools=[wire])
+    async with bench.running(given, ScriptedTool("bank.wire", ToolTimedOut("?"), {"id": 2})) as run:
+        task = await run.task("in_doubt")
+        await run.handle.signal(COMPLETE_TASK, TaskCompletion(task=task.projection.task, resolution="happened"))
+        await run.complete(task, "did_not_happen")
+        await run.handle.result()
+    return run
+
+
 async def judged(bench: Bench) -> LiveRun:
     """Record an agent with parallel calls, a refused one among them."""
     note = pinned("notes.read", effect_class=EffectClass.READ)
@@ -103,7 +117,7 @@ async def carried(bench: Bench) -> LiveRun:
 
 
 BRANCHES: dict[str, Callable[[Bench], Awaitable[LiveRun]]] = {
-    each.__name__: each for each in (plain, approved, timed_out, undone, cancelled, in_doubt, judged, carried)
+    each.__name__: each for each in (plain, approved, timed_out, undone, cancelled, in_doubt, answered_anew, judged, carried)
 }
 
 
