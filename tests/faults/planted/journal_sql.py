@@ -21,6 +21,13 @@ SWALLOWED_FACT_GAP = PlantedBug("journal_open", "f_seqs[i] = v_new + 1", "true")
 OLDER_PROJECTION_WINS = PlantedBug("journal_flush", "(p_epoch, p_fact_seq) >= (r.projection_epoch, r.projection_fact_seq)", "true")
 STALE_EPOCH_ACCEPTED = PlantedBug("journal_open", "p_epoch < v_run.epoch", "false")
 AT_MOST_ONCE_REPEATED = PlantedBug("intent_choice", "p_row.retry_class = 'idempotent' AND p_retry = 'idempotent'", "true")
+BUDGET_READ_THEN_WRITE = PlantedBug(
+    "budget_hold",
+    "AND (a.hard IS NULL OR a.reserved + a.spent + a.settled + p_amount <= a.hard)",
+    "AND (SELECT x.hard IS NULL OR x.reserved + x.spent + x.settled + p_amount <= x.hard FROM allowances x"
+    " WHERE x.tenant_id = p_tenant AND x.run = p_run AND x.step = '' AND x.unit = p_unit)",
+)
+BUDGET_WITHOUT_LEASE = PlantedBug("budget_leaks", "e.lease_until < clock_timestamp()", "false")
 
 
 def plant(owner_url: str, bug: PlantedBug) -> None:

@@ -60,6 +60,12 @@ PLANTS: dict[str, Plant] = {
     "fact-once": Plant("a fact rides on the next activity only, whether it arrives or not", "S16", machine="facts"),
     "speculative-flush": Plant("facts are flushed before the workflow task that noted them completes", "S16", machine="facts"),
     "unwind-forward": Plant("compensations run in the order of the steps", "S16", machine="saga"),
+    "budget-read-then-write": Plant(
+        "a reservation compares what it read before with the limit, not what it writes to",
+        "S15",
+        sql=(journal_sql.BUDGET_READ_THEN_WRITE,),
+    ),
+    "budget-without-lease": Plant("a dead attempt's reservation never comes back", "S15", sql=(journal_sql.BUDGET_WITHOUT_LEASE,)),
     "registered-late": Plant("the saga's machine: a compensation is registered when its step is done", "S16", machine="saga"),
 }
 
