@@ -36,8 +36,8 @@ async def told(db: Database, tenant: str) -> PostgresBench:
     await bench.journal.flush(carrier(bench), Projection(close_approval=closed), fact_seq=0)
     answered = TaskClosure(task="tsk_1", resolution="give_up", completed_by="prn_b", completed_at=AT)
     await bench.journal.flush(carrier(bench), Projection(close_task=answered), fact_seq=0)
-    kind, content = Kind.RUN_CANCEL_REQUESTED, {"reason": "Ada called"}
-    await bench.runs.append_entry(tenant, RUN, kind=kind, principal="prn_b", at=AT, data={}, content=content)
+    kind = Kind.RUN_CANCEL_REQUESTED
+    await bench.runs.append_entry(tenant, RUN, kind=kind, principal="prn_b", at=AT, data={}, content={"reason": "Ada called"})
     await bench.journal.flush(carrier(bench), Projection(status=RunStatus.FAILED, error=REJECTED), fact_seq=0)
     return bench
 
