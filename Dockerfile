@@ -16,7 +16,7 @@ WORKDIR /src
 COPY requirements.lock ./
 RUN python -m venv /opt/standfast && /opt/standfast/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . .
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . ./clients/python \
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . ./clients/python ./clients/verify \
  && /opt/standfast/bin/pip install --no-cache-dir --no-deps /wheels/*.whl
 
 FROM python:3.12-slim-bookworm

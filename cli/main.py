@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import approvals, local, registry, runs, tasks
+from cli.commands import approvals, ledgers, local, registry, runs, tasks
 from cli.connection import Globals
 from cli.group import StandfastGroup
 
@@ -38,7 +38,7 @@ _add(app, runs.trace)
 _add(app, approvals.approvals)
 _add(app, approvals.approve)
 _add(app, approvals.reject)
-_add(app, runs.verify)
+_add(app, ledgers.verify)
 _add(app, local.validate)
 _add(app, local.doctor)
 
@@ -47,6 +47,16 @@ tasks_app.callback()(tasks.tasks)
 _add(tasks_app, tasks.show)
 _add(tasks_app, tasks.complete)
 app.add_typer(tasks_app, name="tasks")
+
+ledger_app = typer.Typer(help="The signed log over all ledgers: evidence, tree heads, keys.", no_args_is_help=True)
+_add(ledger_app, ledgers.export)
+_add(ledger_app, ledgers.heads)
+_add(ledger_app, ledgers.keys)
+app.add_typer(ledger_app, name="ledger")
+
+keys_app = typer.Typer(help="Keys of this installation.", no_args_is_help=True)
+_add(keys_app, ledgers.rotate_signing)
+app.add_typer(keys_app, name="keys")
 
 
 @app.callback()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
@@ -27,6 +27,11 @@ def dollars(micros: int) -> str:
 def moment(text: str | None) -> str:
     """Return an RFC 3339 instant to the second, in UTC."""
     return text[:19].replace("T", " ") if text else ""
+
+
+def instant_of(microseconds: int) -> str:
+    """Return microseconds since 1970 to the second, in UTC."""
+    return datetime.fromtimestamp(microseconds // 1_000_000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def compact(value: JsonValue) -> str:

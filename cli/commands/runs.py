@@ -1,4 +1,4 @@
-"""`run runs result cancel trace verify`."""
+"""`run runs result cancel trace`."""
 
 from typing import Annotated
 
@@ -7,7 +7,6 @@ from pydantic import JsonValue
 
 from cli import views
 from cli.connection import open_client
-from cli.exit_codes import ExitCode
 from cli.inputs import read_json, read_object
 from cli.screen import clean, note, on_terminal, say, show_fields, show_json, show_table
 from standfast_client import Run, RunHandle
@@ -95,22 +94,6 @@ def trace(ctx: typer.Context, run: RunArgument, *, json_output: JsonOption = Fal
         return
     for line in views.trace_lines(found):
         say(clean(line))
-
-
-def verify(ctx: typer.Context, run: RunArgument, *, json_output: JsonOption = False) -> None:
-    """Download a run's ledger and recompute every hash here; the gateway is not asked for a verdict.
-
-    Raises:
-        typer.Exit: With code 5 when an entry is wrong.
-    """
-    verdict = open_client(ctx).ledger.verify(run)
-    if json_output:
-        show_json(views.verdict_json(verdict))
-    else:
-        for line in views.verdict_lines(verdict):
-            say(clean(line))
-    if not verdict.ok:
-        raise typer.Exit(ExitCode.NOT_VERIFIED)
 
 
 def _follow(handle: RunHandle, timeout: float | None, *, json_output: bool) -> None:

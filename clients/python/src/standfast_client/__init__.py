@@ -40,6 +40,7 @@ from standfast_client.models import (
     Task,
     Trace,
 )
+from standfast_client.proofs import Consistency, Inclusion, PublicKey, TreeHead
 from standfast_client.verify import LedgerEntry, Verdict
 
 __all__ = [
@@ -51,17 +52,20 @@ __all__ = [
     "BoundCall",
     "BundleError",
     "ConflictError",
+    "Consistency",
     "Decision",
     "Definition",
     "Effect",
     "Fault",
     "ForbiddenError",
     "GatewayUnreachableError",
+    "Inclusion",
     "InputFault",
     "InvalidInputError",
     "LedgerEntry",
     "NotConfiguredError",
     "NotFoundError",
+    "PublicKey",
     "RateLimitedError",
     "RetryPolicy",
     "Run",
@@ -72,6 +76,7 @@ __all__ = [
     "StandfastError",
     "Task",
     "Trace",
+    "TreeHead",
     "UnauthenticatedError",
     "UnavailableError",
     "UnexpectedAnswerError",
