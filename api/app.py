@@ -14,6 +14,7 @@ from api.routes.approvals import ApprovalRoutes
 from api.routes.codec import CodecRoutes
 from api.routes.definitions import DefinitionRoutes
 from api.routes.ledger import LedgerRoutes
+from api.routes.lineage import LineageRoutes
 from api.routes.platform import PlatformRoutes
 from api.routes.proofs import ProofRoutes
 from api.routes.runs import RunRoutes
@@ -36,6 +37,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
     groups = (
         RunRoutes(deps),
         LedgerRoutes(deps),
+        LineageRoutes(deps),
         ProofRoutes(deps),
         ApprovalRoutes(deps),
         TaskRoutes(deps),

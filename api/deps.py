@@ -7,6 +7,7 @@ from typing import Protocol
 
 from api.temporal import RunStarter
 from domain.registry import BundleReader, ProgramCompiler
+from domain.lineage import LineageStore
 from domain.sealing import SealStore, TreeReader
 from domain.stores import ApprovalStore, DefinitionStore, IdempotencyStore, KeyStore, LedgerReader, PayloadStore, RunStore, TaskStore
 from domain.tools import ToolSpec
@@ -45,7 +46,7 @@ class GatewayDeps:
     definitions: DefinitionStore
     keys: KeyStore
     idempotency: IdempotencyStore
-    payloads: PayloadStore
+    lineage: LineageStore
     bundle_reader: BundleReader
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]

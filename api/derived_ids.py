@@ -3,6 +3,9 @@
 import hashlib
 import hmac
 
+from pydantic import JsonValue
+
+from domain.canonical import digest_hex
 from domain.ids import RunId, derive_run_id
 
 
@@ -14,6 +17,12 @@ def tenant_key(master: bytes, purpose: str, tenant: str) -> bytes:
 def run_id_for(master: bytes, tenant: str, idempotency_key: str) -> RunId:
     """Return the RunID of a start request."""
     return derive_run_id(tenant_key(master, "standfast:run-id:v1", tenant), idempotency_key)
+
+
+def start_print(master: bytes, tenant: str, purpose: str, asked: JsonValue) -> str:
+    """Return the fingerprint of a start, an HMAC in hex: it stays in the run's row, and a plain hash of an input could be guessed."""
+    key = tenant_key(master, "standfast:start-print:v1", tenant)
+    return hmac.new(key, digest_hex(purpose, asked).encode(), hashlib.sha256).hexdigest()
 
 
 def decision_id_for(master: bytes, tenant: str, approval: str, idempotency_key: str) -> str:

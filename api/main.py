@@ -50,7 +50,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         definitions=storage.definitions,
         keys=storage.keys,
         idempotency=storage.idempotency,
-        payloads=storage.payloads,
+        lineage=storage.lineage,
         bundle_reader=parts.bundle_reader,
         compile_program=parts.compile_program,
         tool_specs=parts.tool_specs,

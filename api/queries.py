@@ -77,6 +77,10 @@ def _approval_id(approval_id: Annotated[str, Path(description="apr_ and 26 chara
 def _task_id(task_id: Annotated[str, Path(description="tsk_ and 26 characters")]) -> str:
     return parse_id(task_id, "tsk")
 
+def _other_run_id(other_run_id: Annotated[str, Path(description="run_ and 26 characters")]) -> str:
+    return parse_id(other_run_id, "run")
+
+
 
 RunIdInPath = Annotated[str, Depends(_run_id)]
 ApprovalIdInPath = Annotated[str, Depends(_approval_id)]
@@ -87,3 +91,4 @@ TaskList = Annotated[TaskListQuery, Query()]
 Wait = Annotated[WaitQuery, Query()]
 LedgerPart = Annotated[LedgerQuery, Query()]
 VersionRange = Annotated[DefinitionQuery, Query()]
+OtherRunIdInPath = Annotated[str, Depends(_other_run_id)]

@@ -17,6 +17,7 @@ from functools import partial
 from typing import TypeVar
 
 from api.completions import deliver_completion
+from api.continuing import start_continuation
 from api.decisions import deliver_decision
 from api.deps import GatewayDeps, instant
 from api.starting import start_accepted
@@ -95,7 +96,7 @@ class Sweeper:
 
     async def _turn(self, tenant: str, places: asyncio.Semaphore) -> None:
         """Look at one tenant, for a bounded time; the kinds of healing do not wait for each other."""
-        kinds = (self._start_accepted, self._deliver_decisions, self._deliver_answers, self._reconcile)
+        kinds = (self._start_accepted, self._start_continuations, self._deliver_decisions, self._deliver_answers, self._reconcile)
         async with places:
             self._looked_at[tenant] = time.monotonic()
             try:
@@ -115,6 +116,23 @@ class Sweeper:
                 await self._close(row, RunStatus.EXPIRED, f"{error.code}: {error.title}")
 
         await _each(await self._deps.runs.accepted_before(tenant, seconds=START_AFTER_S, limit=BATCH), start)
+
+    async def _start_continuations(self, tenant: str) -> None:
+        """Start redrives and forks that a crash left behind; what can never start ends the run again."""
+
+        async def go_on(place: tuple[str, int]) -> None:
+            run, epoch = place
+            row = await self._deps.runs.get(tenant, run)
+            if row.status.closed or (row.epoch or 0) > epoch:
+                await self._deps.lineage.mark_started(tenant, run, epoch)
+                return
+            try:
+                await start_continuation(self._deps, tenant, run, epoch)
+            except ReferenceMissing as error:
+                ended = RunStatus.EXPIRED if row.epoch is None else RunStatus.FAILED
+                await self._close(row, ended, f"{error.code}: {error.title}")
+
+        await _each(await self._deps.lineage.unstarted(tenant, seconds=START_AFTER_S, limit=BATCH), go_on)
 
     async def _deliver_decisions(self, tenant: str) -> None:
         wait_s = self._deps.decision_timeout_s
@@ -143,7 +161,7 @@ class Sweeper:
 
     async def _close(self, row: RunRow, status: RunStatus, reason: str) -> None:
         at = instant(datetime.now(UTC))
-        if await self._deps.runs.close_externally(row.tenant, row.run, status=status, reason=reason, at=at):
+        if await self._deps.runs.close_externally(row.tenant, row.run, status=status, reason=reason, at=at, epoch=row.epoch):
             log.warning("run %s closed from outside: %s (%s)", row.run, status.value, reason)
 
 

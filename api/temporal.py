@@ -88,6 +88,10 @@ class RunStarter(Protocol):
         """Start the run's workflow; already started is success."""
         ...
 
+    async def restart(self, start: RunInput, *, summary: str, after: str) -> None:
+        """Start the next epoch of a run whose Temporal run `after` ('': forgotten) has ended; started before is success."""
+        ...
+
     async def decide(self, tenant: str, run: str, decision: Decision, *, timeout_s: float) -> DecisionResult | None:
         """Send a decision as an update under its own id; None when no answer came in time (it may still be applied).
 
@@ -128,8 +132,11 @@ class UpdateHandle(Protocol):
 class TemporalRuns:
     """The port on a Temporal client; `bind_tenant` is the codec's registry of workflows, `rpc_timeout` bounds every call but `decide`."""
 
-    def __init__(self, client: Client, bind_tenant: BindTenant, *, rpc_timeout: timedelta = RPC_TIMEOUT) -> None:
+    def __init__(
+        self, client: Client, bind_tenant: BindTenant, *, rpc_timeout: timedelta = RPC_TIMEOUT, task_queue: str = TASK_QUEUE
+    ) -> None:
         self._rpc_timeout = rpc_timeout
+        self._queue = task_queue
         self._client = client
         self._bind = bind_tenant
 
@@ -138,18 +145,38 @@ class TemporalRuns:
         self._bind(start.run, start.tenant)
         async with _translated(start.run, self._rpc_timeout):
             try:
-                await self._client.start_workflow(
-                    RUN_WORKFLOW,
-                    start,
-                    id=start.run,
-                    task_queue=TASK_QUEUE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    search_attributes=_search_attributes(start),
-                    static_summary=summary,
-                    priority=Priority(fairness_key=start.tenant),
-                    rpc_timeout=self._rpc_timeout,
-                )
+                await self._begin(start, summary, WorkflowIDConflictPolicy.USE_EXISTING, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+            except WorkflowAlreadyStartedError:
+                return
+
+    async def _begin(self, start: RunInput, summary: str, conflict: WorkflowIDConflictPolicy, reuse: WorkflowIDReusePolicy) -> None:
+        await self._client.start_workflow(
+            RUN_WORKFLOW,
+            start,
+            id=start.run,
+            task_queue=self._queue,
+            id_conflict_policy=conflict,
+            id_reuse_policy=reuse,
+            search_attributes=_search_attributes(start),
+            static_summary=summary,
+            priority=Priority(fairness_key=start.tenant),
+            rpc_timeout=self._rpc_timeout,
+        )
+
+    async def restart(self, start: RunInput, *, summary: str, after: str) -> None:
+        """Start with FAIL and ALLOW_DUPLICATE, unless the latest Temporal run is another than `after`: then it was started before.
+
+        Raises:
+            Unavailable: `after` is still open, or Temporal does not answer.
+        """
+        found = await self.describe(start.tenant, start.run)
+        if found is not None and found.temporal_run_id != after:
+            return
+        if found is not None and not found.closed:
+            raise Unavailable(f"the former execution of run {start.run} has not ended yet; try again", retry_after_s=1)
+        async with _translated(start.run, self._rpc_timeout):
+            try:
+                await self._begin(start, summary, WorkflowIDConflictPolicy.FAIL, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
             except WorkflowAlreadyStartedError:
                 return
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
+from domain.lineage import ForkEffects
 from domain.model import Value
 from domain.runs import ApprovalProjection, RunStatus, TaskProjection
 from domain.stores import ApprovalRow, DecisionState, EffectRow, RunRow, TaskRow
@@ -58,6 +59,14 @@ class RunView(Value):
 
     run: str
     definition: str
+class LineageView(Value):
+    """Where a fork comes from; `effects` says whether what changes the world is simulated in it."""
+
+    parent: str
+    step: str
+    effects: ForkEffects
+
+
     version: str
     definition_sha256: str
     status: RunStatus
@@ -79,6 +88,8 @@ class RunOutcome(Value):
     run: str
     status: RunStatus
     closed: bool
+    epoch: int | None = None
+    forked_from: LineageView | None = None
     result: JsonValue = None
     error: dict[str, str] | None = None
     waits_for: str | None = None
@@ -211,7 +222,10 @@ def run_view(row: RunRow) -> RunView:
     """Show a run; the fingerprint of its start stays inside."""
     usage = UsageView(input_tokens=row.input_tokens, output_tokens=row.output_tokens, cost_usd_micros=row.cost_usd_micros, model=row.model)
     shown = row.model_dump(include=set(RunView.model_fields))
-    return RunView.model_validate({**shown, "usage": usage, "ledger": HeadView(seq=row.head_seq, hash=row.head_hash)})
+    lineage = {"parent": row.parent_run, "step": row.fork_step, "effects": row.fork_effects} if row.parent_run else None
+    return RunView.model_validate(
+        {**shown, "usage": usage, "ledger": HeadView(seq=row.head_seq, hash=row.head_hash), "forked_from": lineage}
+    )
 
 
 def approval_view(row: ApprovalRow) -> ApprovalView:

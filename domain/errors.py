@@ -6,7 +6,7 @@
     ├─ InvalidInput 422          it parses and breaks a schema or rule
     │  └─ InvalidDefinition, IdempotencyKeyReused, ExpressionFailed, ProjectionTooLarge, StaleDigest …
     ├─ Unauthenticated 401, Forbidden 403, NotFound 404
-    ├─ Conflict 409              ApprovalClosed, TaskClosed, RunClosed, RequestInFlight, VersionExists
+    ├─ Conflict 409              ApprovalClosed, TaskClosed, RunClosed, NotRedrivable, RequestInFlight, VersionExists
     ├─ StepFailed 500            a run's business failure: ToolFailed, ModelFailed … (never an HTTP answer by itself)
     ├─ JournalError 500          EffectInDoubt, EffectDivergent, FactDiverged, StaleEpoch, FactGap
     └─ Unavailable 503           DependencyDown, EffectLeased (retry later)
@@ -103,6 +103,12 @@ class SandboxUnavailable(InvalidInput):
     """A sandbox profile names a backend that this machine lacks; never a silent fallback."""
 
     code, title = "sandbox-unavailable", "The sandbox is not available on this machine"
+
+
+class UnreachedStep(InvalidInput):
+    """A fork names a step that its definition does not have, or that the run has not come to."""
+
+    code, title = "unreached-step", "The run cannot be forked there"
 
 
 class Unauthenticated(StandfastError):

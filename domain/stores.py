@@ -39,7 +39,7 @@ class NewRun(Value):
 
 
 class RunRow(Value):
-    """A run as its row says. `usage` figures are sums over the run."""
+    """A run as its row says. `usage` figures are sums over the run; a fork names its parent, where it left it, and what writes do."""
 
     tenant: str
     run: str
@@ -63,6 +63,9 @@ class RunRow(Value):
     error: dict[str, str] | None = None
     head_seq: int = 0
     head_hash: str = ""
+    parent_run: str | None = None
+    fork_step: str | None = None
+    fork_effects: str | None = None
     subject: str | None = None
     erased_at: str | None = None
     erasure: str | None = None
@@ -135,15 +138,15 @@ class RunStore(Protocol):
         ...
 
     async def accepted_before(self, tenant: str, *, seconds: float, limit: int) -> list[RunRow]:
-        """Return `accepted` rows without an epoch that are older than that, oldest first."""
+        """Return `accepted` rows without an epoch that are older than that, oldest first; forks have a start of their own."""
         ...
 
     async def open_runs(self, tenant: str, *, idle_seconds: float, limit: int) -> list[RunRow]:
-        """Return started rows that are not closed and were not updated for that long, oldest update first."""
+        """Return started rows that are not closed and were not updated for that long, oldest update first; none whose redrive waits."""
         ...
 
-    async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str) -> bool:
-        """Close a row that no workflow code can close any more; False if it was closed.
+    async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str, epoch: int | None) -> bool:
+        """Close a row of this epoch that no workflow code can close any more; False if it was closed, or has gone on meanwhile.
 
         The entry is `platform:run:start_expired` for EXPIRED, else `platform:run:ended_externally`.
         """

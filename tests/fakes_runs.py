@@ -79,10 +79,10 @@ class FakeRunStore:
         rows = [row for row in rows if self._database.older(row.updated_at, seconds=idle_seconds)]
         return sorted(rows, key=lambda row: row.updated_at)[:limit]
 
-    async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str) -> bool:
+    async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str, epoch: int | None) -> bool:
         """Close what no workflow can close."""
         row = self._database.run(tenant, run)
-        if row.status.closed or (status is RunStatus.EXPIRED and row.epoch is not None):
+        if row.status.closed or row.epoch != epoch or (status is RunStatus.EXPIRED and row.epoch is not None):
             return False
         kind = Kind.RUN_START_EXPIRED if status is RunStatus.EXPIRED else Kind.RUN_ENDED_EXTERNALLY
         await self.append_entry(tenant, run, kind=kind, principal="platform", at=at, data={"status": status, "reason": reason})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from tests.fake_lineage import FakeLineageStore
 from tests.fake_log import FakeLog
 from tests.fakes_database import MemoryDatabase
 from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
@@ -37,6 +38,11 @@ class FakeStores:
         return FakeLog(self.database)
 
     @cached_property
+    @cached_property
+    def lineage(self) -> FakeLineageStore:
+        """Redrives and forks."""
+        return FakeLineageStore(self.database, self.runs)
+
     def payloads(self) -> FakePayloadStore:
         """Payloads."""
         return FakePayloadStore(self.database)

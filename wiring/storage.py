@@ -10,6 +10,7 @@ from adapters.postgres.idempotency import PostgresIdempotencyStore
 from adapters.postgres.journal import PostgresJournal
 from adapters.postgres.keys import PostgresKeyStore
 from adapters.postgres.ledger import PostgresLedgerReader
+from adapters.postgres.lineage import PostgresLineageStore
 from adapters.postgres.messages import PostgresMessageStore
 from adapters.postgres.payloads import PostgresPayloadStore
 from adapters.postgres.pool import Database
@@ -35,16 +36,18 @@ class Storage:
     idempotency: PostgresIdempotencyStore
     tree: PostgresTreeReader
     anchorage: PostgresAnchorage
+    lineage: PostgresLineageStore
 
 
 def build_storage(database: Database, cipher: TenantCipher) -> Storage:
     """Return the stores over one pool."""
+    runs, payloads = PostgresRunStore(database, cipher), PostgresPayloadStore(database, cipher)
     return Storage(
         database=database,
         journal=PostgresJournal(database, cipher),
-        runs=PostgresRunStore(database, cipher),
+        runs=runs,
         ledger=PostgresLedgerReader(database),
-        payloads=PostgresPayloadStore(database, cipher),
+        payloads=payloads,
         messages=PostgresMessageStore(database, cipher),
         approvals=PostgresApprovalStore(database, cipher),
         tasks=PostgresTaskStore(database, cipher),
@@ -53,4 +56,5 @@ def build_storage(database: Database, cipher: TenantCipher) -> Storage:
         idempotency=PostgresIdempotencyStore(database, cipher),
         tree=PostgresTreeReader(database),
         anchorage=PostgresAnchorage(database),
+        lineage=PostgresLineageStore(database, cipher, runs, payloads),
     )

@@ -1,10 +1,11 @@
 """The SQL of runs: selects compiled from the tables, and the writes that need more than SQLModel says."""
 
-from sqlalchemy import Float, Text, bindparam, func, literal_column, or_, tuple_
+from sqlalchemy import Float, Text, bindparam, exists, func, literal_column, or_, tuple_
 from sqlmodel import col, select
 
 from adapters.postgres.reads import compiled, param
 from adapters.postgres.tables import Effects, Payloads, Runs
+from adapters.postgres.tables_lineage import Continuations
 
 _run = Runs
 _of_tenant = col(_run.tenant_id) == param("tenant")
@@ -26,14 +27,30 @@ RUN_PAGE = compiled(
 
 OLD_ACCEPTED = compiled(
     select(_run)
-    .where(_of_tenant, col(_run.status) == literal_column("'accepted'"), col(_run.epoch).is_(None), col(_run.created_at) < _seconds_ago)
+    .where(
+        _of_tenant,
+        col(_run.status) == literal_column("'accepted'"),
+        col(_run.epoch).is_(None),
+        col(_run.created_at) < _seconds_ago,
+        col(_run.parent_run).is_(None),
+    )
     .order_by(col(_run.created_at))
     .limit(bindparam("limit"))
 )
 
 OPEN_RUNS = compiled(
     select(_run)
-    .where(_of_tenant, col(_run.closed_at).is_(None), col(_run.epoch).is_not(None), col(_run.updated_at) < _seconds_ago)
+    .where(
+        _of_tenant,
+        col(_run.closed_at).is_(None),
+        col(_run.epoch).is_not(None),
+        col(_run.updated_at) < _seconds_ago,
+        ~exists().where(
+            col(Continuations.tenant_id) == col(_run.tenant_id),
+            col(Continuations.run) == col(_run.run),
+            col(Continuations.started_at).is_(None),
+        ),
+    )
     .order_by(col(_run.updated_at))
     .limit(bindparam("limit"))
 )
@@ -60,5 +77,6 @@ RETURNING created_at
 EXPIRE_OR_CLOSE = b"""
 UPDATE runs SET status = %(status)s, reason = %(reason)s, closed_at = clock_timestamp(), updated_at = clock_timestamp(), waits_for = NULL
 WHERE tenant_id = %(tenant)s AND run = %(run)s AND closed_at IS NULL AND (NOT %(expires)s OR epoch IS NULL)
+    AND epoch IS NOT DISTINCT FROM %(epoch)s
 RETURNING epoch, correlation_id
 """

@@ -38,26 +38,33 @@ class PostgresRunStore:
 
         Raises:
             InvalidInput: input or config have no canonical form.
-            BodyTooLarge: one of them is over the limit of a payload.
         """
-        fields = {**run.model_dump(include={*NewRun.model_fields} - {"input", "config"}), "subject": run.subject or run.run}
         async with self._db.tenant(run.tenant) as tx:
-            await tx.execute("INSERT INTO tenants (tenant_id) VALUES (%s) ON CONFLICT DO NOTHING", [run.tenant])
-            key_id, cipher = await key_for_run(
-                tx, self._vault.ciphers.of_tenant, run.tenant, run.subject or run.run, own=run.subject is None
-            )
-            given = await self._vault.seal_with(cipher, run.tenant, run.run, run.input)
-            config = await self._vault.seal_with(cipher, run.tenant, run.run, run.config)
-            fresh = await tx.row(INSERT_RUN, {**fields, "subject_key": key_id, "input_ref": given.ref, "config_ref": config.ref})
-            if fresh is not None:
-                for payload in (given, config):
-                    await tx.execute(
-                        "INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (%s, %s, %s, %s)",
-                        [run.tenant, payload.ref, run.run, payload.sealed],
-                    )
-                await _append(tx, run.tenant, run.run, _accepted_body(run, fresh, given.salted_digest))
+            await self.accept_within(tx, run)
             row = await tx.row(RUN_BY_ID, {"tenant": run.tenant, "run": run.run})
         return await self._shown(_found(row, run.run))
+
+    async def accept_within(self, tx: Transaction, run: NewRun) -> Row | None:
+        """Do what `accept` does in a transaction of the caller; return `created_at` of a new row, None when it is there already.
+
+        Raises:
+            InvalidInput: input or config have no canonical form.
+            BodyTooLarge: one of them is over the limit of a payload.
+        """
+        await tx.execute("INSERT INTO tenants (tenant_id) VALUES (%s) ON CONFLICT DO NOTHING", [run.tenant])
+        key_id, cipher = await key_for_run(tx, self._vault.ciphers.of_tenant, run.tenant, run.subject or run.run, own=run.subject is None)
+        given = await self._vault.seal_with(cipher, run.tenant, run.run, run.input)
+        config = await self._vault.seal_with(cipher, run.tenant, run.run, run.config)
+        fields = {**run.model_dump(include={*NewRun.model_fields} - {"input", "config"}), "subject": run.subject or run.run}
+        fresh = await tx.row(INSERT_RUN, {**fields, "subject_key": key_id, "input_ref": given.ref, "config_ref": config.ref})
+        if fresh is not None:
+            for payload in (given, config):
+                await tx.execute(
+                    "INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (%s, %s, %s, %s)",
+                    [run.tenant, payload.ref, run.run, payload.sealed],
+                )
+            await append_body(tx, run.tenant, run.run, _accepted_body(run, fresh, given.salted_digest))
+        return fresh
 
     async def get(self, tenant: str, run: str) -> RunRow:
         """Return one run.
@@ -173,15 +180,22 @@ class PostgresRunStore:
             **{field: row[field] for field in _SAME_IN_RUN},
         )
 
-    async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str) -> bool:
+    async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str, epoch: int | None) -> bool:
         """Close a row that no workflow code can close any more, with its ledger entry; its open approvals and tasks are withdrawn.
 
         Returns:
-            False if it was closed already, or was to expire and has started.
+            False if it was closed already, is in another epoch, or was to expire and has started.
         """
         expires = status is RunStatus.EXPIRED
         kind = Kind.RUN_START_EXPIRED if expires else Kind.RUN_ENDED_EXTERNALLY
-        params = {"tenant": tenant, "run": run, "status": status.value, "reason": storable(reason), "expires": expires}
+        params = {
+            "tenant": tenant,
+            "run": run,
+            "status": status.value,
+            "reason": storable(reason),
+            "expires": expires,
+            "epoch": None if epoch is None else Int4(epoch),
+        }
         async with self._db.tenant(tenant) as tx:
             closed = await tx.row(EXPIRE_OR_CLOSE, params)
             if closed is None:
@@ -194,7 +208,7 @@ class PostgresRunStore:
                 epoch=closed["epoch"] or 0,
                 data={"status": status.value, "reason": reason},
             )
-            await _append(tx, tenant, run, body)
+            await append_body(tx, tenant, run, body)
             await tx.execute(
                 "UPDATE approvals SET state = 'withdrawn', decided_at = clock_timestamp()"
                 " WHERE tenant_id = %s AND run = %s AND state = 'open'",
@@ -235,10 +249,11 @@ class PostgresRunStore:
                 payload_digest=payload.salted_digest if payload else None,
                 data=data if payload is None else {**data, "payload": payload.ref},
             )
-            await _append(tx, tenant, run, body)
+            await append_body(tx, tenant, run, body)
 
 
-async def _append(tx: Transaction, tenant: str, run: str, body: EntryBody) -> None:
+async def append_body(tx: Transaction, tenant: str, run: str, body: EntryBody) -> None:
+    """Append one entry that is no fact to the run's chain."""
     await tx.execute(
         "SELECT append_entry(%s, %s, %s, %s, %s, %s, %s, %s)",
         [tenant, run, body.kind, body.principal, Int4(body.epoch), body.step, body.payload_digest, body.canonical()],

@@ -33,6 +33,7 @@ class FakeTemporal:
     mute: StandfastError | None = None
     silent: bool = False
     ended: dict[str, str] = field(default_factory=dict[str, str])
+    followed: dict[str, str] = field(default_factory=dict[str, str])
     on_start: Callable[[RunInput], None] | None = None
 
     async def start(self, start: RunInput, *, summary: str) -> None:
@@ -42,6 +43,15 @@ class FakeTemporal:
         self.summaries[start.run] = summary
         if self.on_start is not None:
             self.on_start(start)
+
+    async def restart(self, start: RunInput, *, summary: str, after: str) -> None:
+        """Start the next epoch once."""
+        self._reach()
+        if self.started[start.run].epoch < start.epoch:
+            self.started[start.run] = start
+            self.summaries[start.run] = summary
+            self.followed[start.run] = after
+            self.ended.pop(start.run, None)
 
     async def decide(self, tenant: str, run: str, decision: Decision, *, timeout_s: float) -> DecisionResult | None:
         """Take a decision as the run's validator and handler would; the same id gets the same answer."""

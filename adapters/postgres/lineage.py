@@ -1,0 +1,240 @@
+"""Redrives and forks on PostgreSQL: each opens its run and stores its start in one transaction (JOURNAL §2.7, §8)."""
+
+import json
+from typing import cast
+
+from psycopg.types.numeric import Int4
+from pydantic import JsonValue
+
+from adapters.postgres.lineage_queries import (
+    ADD_CONTINUATION,
+    APPROVALS_OF_RUN,
+    CLAIM,
+    FACTS_OF_RUN,
+    FORKED_START,
+    MARK_FORK,
+    MARK_STARTED,
+    OPEN_AGAIN,
+    TASKS_OF_RUN,
+    TRY_FAILED_AGAIN,
+    UNSTARTED,
+)
+from adapters.postgres.payloads import PostgresPayloadStore
+from adapters.postgres.pool import Database, Row, Transaction
+from adapters.postgres.projections import approval_place, comment_place
+from adapters.postgres.run_queries import EFFECTS_OF_RUN, RUN_BY_ID
+from adapters.postgres.runs import PostgresRunStore, append_body
+from adapters.postgres.sealed_errors import effect_error_place, open_error
+from adapters.postgres.sealing import open_text
+from adapters.postgres.values import rfc3339, rfc3339_or_none
+from adapters.postgres.vault import Vault
+from domain.approval import OpenApproval
+from domain.effects import EffectKey, EffectState
+from domain.envelope import Usage
+from domain.errors import NotFound, NotRedrivable
+from domain.ledger import EntryBody, Kind
+from domain.lineage import REDRIVABLE, Continuation, ForkOrder, Lineage, RedriveOrder
+from domain.past import COMPENSATE, KnownAnswer, KnownApproval, KnownEffect, Past
+from domain.state import State
+from domain.stores import PayloadCipher, RunRow
+
+
+class PostgresLineageStore:
+    """Implements `LineageStore`."""
+
+    def __init__(self, db: Database, cipher: PayloadCipher | Vault, runs: PostgresRunStore, payloads: PostgresPayloadStore) -> None:
+        self._db = db
+        self._vault = Vault.over(db, cipher)
+        self._runs = runs
+        self._payloads = payloads
+
+    async def past(self, tenant: str, run: str) -> Past:
+        """Return all that is known of a run; outputs are read one by one, since a redrive is rare.
+
+        Raises:
+            NotFound: there is no such run.
+            ReferenceMissing: an output is erased.
+        """
+        place = {"tenant": tenant, "run": run}
+        async with self._db.tenant(tenant) as tx:
+            row = _found(await tx.row(RUN_BY_ID, place), run)
+            effects = await tx.rows(EFFECTS_OF_RUN, place)
+            approvals = await tx.rows(APPROVALS_OF_RUN, place)
+            tasks = await tx.rows(TASKS_OF_RUN, place)
+            facts = await tx.rows(FACTS_OF_RUN, place)
+        cipher = await self._vault.ciphers.of_run(tenant, run)
+        start = await self.forked_start(tenant, run)
+        told = [(fact, json.loads(bytes(fact["body"]))) for fact in facts]
+        return Past(
+            run=run,
+            epoch=row["epoch"] or 0,
+            fact_head=row["fact_head"],
+            fact_digest=facts[-1]["fact_digest"] if facts else "",
+            effects=tuple([await self._effect(tenant, effect) for effect in effects]),
+            approvals=tuple(_approval(cipher, tenant, approval) for approval in approvals),
+            answers=tuple(_answer(task) for task in tasks if task["kind"] == "failed_compensation" and task["state"] == "completed"),
+            facts=frozenset((fact["kind"], fact["step"], body.get("visit")) for fact, body in told),
+            surely_not=frozenset(
+                (fact["step"], body["visit"])
+                for fact, body in told
+                if fact["kind"] == Kind.STEP_FAILED and fact["step"] is not None and body["data"].get("unknown") is False
+            ),
+            base=None if start is None else State.model_validate(start["state"]),
+        )
+
+    async def _effect(self, tenant: str, row: Row) -> KnownEffect:
+        undo = str(row["call"]).partition(".")[0] == COMPENSATE
+        output = await self._payload(tenant, row["output_ref"])
+        request = await self._payload(tenant, row["request_ref"]) if undo else None
+        same = {name: row[name] for name in ("step", "visit", "call", "subject", "digest", "effect_class")}
+        key = EffectKey(tenant=tenant, run=row["run"], step=row["step"], visit=row["visit"], call=row["call"])
+        return KnownEffect(
+            **same,
+            error=await open_error(self._vault.ciphers, tenant, key.run, effect_error_place(key), row["error"]),
+            state=EffectState(row["state"]),
+            started_at=rfc3339(row["started_at"]),
+            ended_at=rfc3339_or_none(row["ended_at"]),
+            output_ref=row["output_ref"],
+            output_digest=row["output_digest"],
+            output=output,
+            request=request,
+            usage=Usage.model_validate({name: row[name] for name in Usage.model_fields}),
+        )
+
+    async def _payload(self, tenant: str, ref: str | None) -> JsonValue:
+        return None if ref is None else await self._payloads.get(tenant, ref)
+
+    async def lineage(self, tenant: str, run: str) -> Lineage | None:
+        """Return what a fork comes from.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        async with self._db.tenant(tenant) as tx:
+            row = _found(await tx.row(RUN_BY_ID, {"tenant": tenant, "run": run}), run)
+        if row["parent_run"] is None:
+            return None
+        return Lineage(parent=row["parent_run"], step=row["fork_step"], effects=row["fork_effects"])
+
+    async def forked_start(self, tenant: str, run: str) -> dict[str, JsonValue] | None:
+        """Return the input that a fork's workflow began with, None for a run that is no fork.
+
+        Raises:
+            ReferenceMissing: it is erased.
+        """
+        async with self._db.tenant(tenant) as tx:
+            row = await tx.row(FORKED_START, {"tenant": tenant, "run": run})
+        return None if row is None else cast("dict[str, JsonValue]", await self._payloads.get(tenant, row["start_ref"]))
+
+    async def redrive(self, order: RedriveOrder) -> RunRow:
+        """Open the run in its next epoch: row, failed effects, continuation and `gateway:run:redriven` in one transaction.
+
+        Raises:
+            NotRedrivable: its row is not what the order says any more.
+        """
+        place = {"tenant": order.tenant, "run": order.run}
+        known = {"epoch": Int4(order.epoch), "fact_head": Int4(order.fact_head), "statuses": [status.value for status in REDRIVABLE]}
+        async with self._db.tenant(order.tenant) as tx:
+            opened = await tx.row(OPEN_AGAIN, {**place, **known})
+            if opened is None:
+                raise NotRedrivable(f"run {order.run} has changed meanwhile, or was redriven already: look at it again")
+            await tx.execute(TRY_FAILED_AGAIN, place)
+            going_on = Continuation(
+                **place, epoch=opened["epoch"], kind="redrive", after=order.after, created_at=order.at, start=order.start
+            )
+            await self._continue(tx, going_on)
+            data: dict[str, JsonValue] = {"from_epoch": order.epoch, "step": order.step, "kept": order.kept, "reason": order.reason}
+            await append_body(tx, order.tenant, order.run, _body(Kind.RUN_REDRIVEN, order.at, order.principal, opened, data))
+        return await self._runs.get(order.tenant, order.run)
+
+    async def fork(self, order: ForkOrder) -> RunRow:
+        """Accept the fork: row, continuation and `gateway:run:forked` in both ledgers in one transaction; an existing row stays.
+
+        Raises:
+            NotFound: there is no such parent.
+            InvalidInput: input or config have no canonical form.
+        """
+        new = order.run
+        place = {"tenant": new.tenant, "run": new.run}
+        async with self._db.tenant(new.tenant) as tx:
+            parent = _found(await tx.row(RUN_BY_ID, {"tenant": new.tenant, "run": order.parent}), order.parent)
+            fresh = await self._runs.accept_within(tx, new)
+            if fresh is not None:
+                at = rfc3339(fresh["created_at"])
+                await tx.execute(MARK_FORK, {**place, "parent": order.parent, "step": order.at, "effects": order.effects})
+                await self._continue(tx, Continuation(**place, epoch=1, kind="fork", after="", created_at=at, start=order.start))
+                said: dict[str, JsonValue] = {
+                    "step": order.at,
+                    "effects": order.effects,
+                    "kept": order.kept,
+                    "changed": list(order.changed),
+                }
+                own = {"epoch": 0, "correlation_id": new.correlation_id}
+                child = _body(Kind.RUN_FORKED, at, new.principal, own, {**said, "parent": order.parent})
+                await append_body(tx, new.tenant, new.run, child)
+                told = _body(Kind.RUN_FORKED, at, new.principal, parent, {**said, "child": new.run})
+                await append_body(tx, new.tenant, order.parent, told)
+        return await self._runs.get(new.tenant, new.run)
+
+    async def _continue(self, tx: Transaction, next_start: Continuation) -> None:
+        cipher = await self._vault.ciphers.within(tx, next_start.tenant, next_start.run)
+        sealed = await self._vault.seal_with(cipher, next_start.tenant, next_start.run, next_start.start)
+        await tx.execute(
+            "INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (%s, %s, %s, %s)",
+            [next_start.tenant, sealed.ref, next_start.run, sealed.sealed],
+        )
+        params = next_start.model_dump(include={"tenant", "run", "kind", "after"})
+        await tx.execute(ADD_CONTINUATION, {**params, "epoch": Int4(next_start.epoch), "ref": sealed.ref})
+
+    async def unstarted(self, tenant: str, *, seconds: float, limit: int) -> list[tuple[str, int]]:
+        """Return (run, epoch) of continuations that are not started and are older than that, oldest first."""
+        async with self._db.tenant(tenant) as tx:
+            return [(row["run"], row["epoch"]) for row in await tx.rows(UNSTARTED, {"tenant": tenant, "seconds": seconds, "limit": limit})]
+
+    async def claim(self, tenant: str, run: str, epoch: int, *, lease_s: float) -> Continuation | None:
+        """Take a continuation to start it; None when it is started or another process holds it.
+
+        Raises:
+            ReferenceMissing: its state is erased.
+        """
+        async with self._db.tenant(tenant) as tx:
+            row = await tx.row(CLAIM, {"tenant": tenant, "run": run, "epoch": Int4(epoch), "lease_s": lease_s})
+        if row is None:
+            return None
+        start = cast("dict[str, JsonValue]", await self._payloads.get(tenant, row["start_ref"]))
+        same = {"kind": row["kind"], "after": row["after_temporal_run_id"], "created_at": rfc3339(row["created_at"])}
+        return Continuation.model_validate({"tenant": tenant, "run": run, "epoch": epoch, "start": start, **same})
+
+    async def mark_started(self, tenant: str, run: str, epoch: int) -> None:
+        """Remember that its workflow has started."""
+        async with self._db.tenant(tenant) as tx:
+            await tx.execute(MARK_STARTED, {"tenant": tenant, "run": run, "epoch": Int4(epoch)})
+
+
+def _approval(cipher: PayloadCipher, tenant: str, row: Row) -> KnownApproval:
+    approval = str(row["approval"])
+    sealed = cast("dict[str, JsonValue]", open_text(cipher, tenant, approval_place(approval), row["sealed"]))
+    plain = {name: row[name] for name in ("approval", "step", "visit", "digest", "reviewer_role", "exclude_requester", "requester")}
+    times = {"opened_at": rfc3339(row["opened_at"]), "deadline": rfc3339_or_none(row["deadline"])}
+    comment = row["comment_sealed"]
+    return KnownApproval(
+        opened=OpenApproval.model_validate({**plain, **times, **sealed}),
+        state=row["state"],
+        decided_by=row["decided_by"],
+        decision_id=row["decision_id"],
+        comment="" if comment is None else str(open_text(cipher, tenant, comment_place("approvals", approval), comment)),
+    )
+
+
+def _answer(task: Row) -> KnownAnswer:
+    return KnownAnswer(step=task["step"], visit=task["visit"], resolution=task["resolution"] or "")
+
+
+def _body(kind: Kind, at: str, principal: str, row: Row, data: dict[str, JsonValue]) -> EntryBody:
+    return EntryBody(kind=kind, at=at, principal=principal, correlation_id=row["correlation_id"], epoch=row["epoch"] or 0, data=data)
+
+
+def _found(row: Row | None, run: str) -> Row:
+    if row is None:
+        raise NotFound(f"there is no run {run}")
+    return row

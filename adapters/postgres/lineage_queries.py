@@ -1,0 +1,66 @@
+"""The SQL of redrives and forks: what is known of a run's past, and the writes that open it again."""
+
+from sqlmodel import col, select
+
+from adapters.postgres.reads import compiled, param
+from adapters.postgres.tables import Approvals, LedgerEntries, Tasks
+
+FACTS_OF_RUN = compiled(
+    select(LedgerEntries)
+    .where(
+        col(LedgerEntries.tenant_id) == param("tenant"), col(LedgerEntries.run) == param("run"), col(LedgerEntries.fact_seq).is_not(None)
+    )
+    .order_by(col(LedgerEntries.seq))
+)
+
+APPROVALS_OF_RUN = compiled(
+    select(Approvals)
+    .where(col(Approvals.tenant_id) == param("tenant"), col(Approvals.run) == param("run"))
+    .order_by(col(Approvals.opened_at))
+)
+
+TASKS_OF_RUN = compiled(select(Tasks).where(col(Tasks.tenant_id) == param("tenant"), col(Tasks.run) == param("run")))
+
+OPEN_AGAIN = b"""
+UPDATE runs SET status = 'running', reason = 'redriven', waits_for = NULL, error = NULL, result_ref = NULL, closed_at = NULL,
+    epoch = epoch + 1, temporal_run_id = NULL, projection_epoch = epoch + 1, projection_fact_seq = fact_head,
+    updated_at = clock_timestamp()
+WHERE tenant_id = %(tenant)s AND run = %(run)s AND closed_at IS NOT NULL AND status = ANY(%(statuses)s)
+    AND epoch = %(epoch)s AND fact_head = %(fact_head)s
+RETURNING epoch, correlation_id
+"""
+"""Compare-and-set on what the order's past said: of two redrives at once, one opens the run."""
+
+TRY_FAILED_AGAIN = b"""
+UPDATE effects SET error = (error::jsonb || '{"retryable": "true"}')::json
+WHERE tenant_id = %(tenant)s AND run = %(run)s AND state = 'failed' AND error->>'retryable' = 'false'
+"""
+"""A recorded failure is final until a redrive: its effect is then tried again under the same key outside (ADR 0020)."""
+
+ADD_CONTINUATION = b"""
+INSERT INTO continuations (tenant_id, run, epoch, kind, after_temporal_run_id, start_ref, lease_until)
+VALUES (%(tenant)s, %(run)s, %(epoch)s, %(kind)s, %(after)s, %(ref)s, clock_timestamp())
+"""
+
+MARK_FORK = b"""
+UPDATE runs SET parent_run = %(parent)s, fork_step = %(step)s, fork_effects = %(effects)s WHERE tenant_id = %(tenant)s AND run = %(run)s
+"""
+
+UNSTARTED = b"""
+SELECT run, epoch FROM continuations
+WHERE tenant_id = %(tenant)s AND started_at IS NULL AND created_at < clock_timestamp() - %(seconds)s * interval '1 second'
+ORDER BY created_at LIMIT %(limit)s
+"""
+
+CLAIM = b"""
+UPDATE continuations SET lease_until = clock_timestamp() + %(lease_s)s * interval '1 second'
+WHERE tenant_id = %(tenant)s AND run = %(run)s AND epoch = %(epoch)s AND started_at IS NULL AND lease_until <= clock_timestamp()
+RETURNING *
+"""
+
+MARK_STARTED = b"""
+UPDATE continuations SET started_at = coalesce(started_at, clock_timestamp())
+WHERE tenant_id = %(tenant)s AND run = %(run)s AND epoch = %(epoch)s
+"""
+
+FORKED_START = b"SELECT start_ref FROM continuations WHERE tenant_id = %(tenant)s AND run = %(run)s AND kind = 'fork'"
