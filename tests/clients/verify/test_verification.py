@@ -236,6 +236,11 @@ class TestLog:
         assert (problem.tree_size, problem.found) == (20, "none")
         assert problems(ledger.bundle(), heads=[between]) == []
 
+    def test_says_which_older_remembered_heads_it_could_not_compare(self, ledger: Ledger) -> None:
+        older = ledger.signer.signed(ledger.head_at(9))
+        report = verified(ledger.bundle("run_a"), trust=[ledger.signer.public()], heads=[older, *ledger.heads])
+        assert (report.problems, "1 older remembered head was not compared" in report.notes[0]) == ([], True)
+
 
 class TestKeys:
     def test_that_are_not_trusted_are_refused(self, ledger: Ledger) -> None:
@@ -321,6 +326,8 @@ class TestUnreadableEvidence:
             parsed(text)
         assert said in str(caught.value)
 
-    def test_refuses_a_remembered_head_of_another_tenant(self, ledger: Ledger) -> None:
-        with pytest.raises(BadInput, match="of tenant other"):
-            verified(ledger.bundle(), heads=[{**ledger.heads[0], "tenant": "other"}])
+    def test_refuses_remembered_heads_of_other_tenants_only(self, ledger: Ledger) -> None:
+        other = {**ledger.heads[0], "tenant": "other", "root_hash": "1" * 64}
+        with pytest.raises(BadInput, match="such as other"):
+            verified(ledger.bundle(), heads=[other])
+        assert verified(ledger.bundle(), heads=[other, ledger.heads[0]]).remembered == 1

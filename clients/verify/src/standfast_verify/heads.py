@@ -75,8 +75,8 @@ class Growth:
         return joined
 
     def memory_problems(self) -> Iterator[Problem]:
-        """Yield remembered heads that are no earlier states of the newest one."""
-        joined = self._joined(self._newest)
+        """Yield remembered heads that are no earlier states of the newest one; of those without a proof only the last remembered."""
+        unproven = self._unproven()
         for old in self._remembered:
             head = self._heads.get(old.tree_size)
             if old.tree_size > self._newest:
@@ -87,6 +87,15 @@ class Growth:
             elif head is not None and head.root != old.root:
                 reason = "the remembered head of this size has another root: the ledger was rewritten"
                 yield Problem(tree_size=old.tree_size, reason=reason, expected=old.root.hex(), found=head.root.hex())
-            elif old.tree_size not in joined:
+            elif old.tree_size in unproven - self.uncompared():
                 reason = f"the bundle does not prove that the remembered head grew into its newest, of size {self._newest}"
                 yield Problem(tree_size=old.tree_size, reason=reason, expected="a proof of consistency from it", found="none")
+
+    def uncompared(self) -> set[int]:
+        """Return the sizes of older remembered heads without a proof; the last remembered must have one."""
+        return self._unproven() - {max((old.tree_size for old in self._remembered if old.tree_size <= self._newest), default=0)}
+
+    def _unproven(self) -> set[int]:
+        """Return the sizes of remembered heads that no proof in the bundle joins with its newest head."""
+        joined = self._joined(self._newest)
+        return {old.tree_size for old in self._remembered if old.tree_size <= self._newest} - joined

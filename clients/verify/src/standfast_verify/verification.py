@@ -17,15 +17,15 @@ def verify_bundle(bundle: Bundle, *, trusted: Mapping[str, PublicKey] | None = N
     Args:
         bundle: What was read.
         trusted: Keys by id that the caller got by another way; None: the bundle's own, which prove only that it fits itself.
-        remembered: Tree heads that the caller kept from earlier.
+        remembered: Tree heads that the caller kept from earlier; those of other tenants are left out, as an anchor's file has them.
 
     Raises:
-        BadInput: a remembered head is of another tenant.
+        BadInput: there are remembered heads, and none is of the bundle's tenant.
     """
-    for head in remembered:
-        if head.tenant != bundle.tenant:
-            raise BadInput(f"the remembered head of size {head.tree_size} is of tenant {head.tenant}, the bundle of {bundle.tenant}")
-    return _Check(bundle, trusted, remembered).report()
+    own = [head for head in remembered if head.tenant == bundle.tenant]
+    if remembered and not own:
+        raise BadInput(f"the bundle is of tenant {bundle.tenant}, and every remembered head of another, such as {remembered[0].tenant}")
+    return _Check(bundle, trusted, own).report()
 
 
 class _Check:
@@ -120,10 +120,17 @@ class _Check:
         if roots is None:
             self._problems += growth.gap_problems()
             self._problems += growth.memory_problems()
+            self._note_uncompared(growth)
             return
         self._problems += recomputed_problems(heads, roots, whose="its")
         self._problems += recomputed_problems([head for head in self._remembered if head.tree_size in roots], roots, whose="the remembered")
         self._problems += [problem for problem in growth.memory_problems() if problem.tree_size not in roots]
+
+    def _note_uncompared(self, growth: Growth) -> None:
+        older = len(growth.uncompared())
+        if older:
+            named = counted(older, "older remembered head was", "older remembered heads were")
+            self._notes.append(f"{named} not compared, since the bundle has no proofs from them: one of the whole tenant compares all")
 
     def _note_unsealed(self) -> None:
         waiting: list[Entry] = [entry for entry in self._bundle.entries if entry.leaf_index is None]
