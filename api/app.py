@@ -18,6 +18,7 @@ from api.routes.lineage import LineageRoutes
 from api.routes.platform import PlatformRoutes
 from api.routes.proofs import ProofRoutes
 from api.routes.runs import RunRoutes
+from api.routes.subjects import SubjectRoutes
 from api.routes.tasks import TaskRoutes
 
 
@@ -33,15 +34,16 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     authentication = Authentication(deps.keys, deps.key_pepper)
-    app.router.route_class = gated_route(Gate(authentication, Idempotency(deps.idempotency)))
+    app.router.route_class = gated_route(Gate(authentication, Idempotency(deps.idempotency, deps.key_pepper)))
     groups = (
         RunRoutes(deps),
-        LedgerRoutes(deps),
         LineageRoutes(deps),
+        LedgerRoutes(deps),
         ProofRoutes(deps),
         ApprovalRoutes(deps),
         TaskRoutes(deps),
         DefinitionRoutes(deps),
+        SubjectRoutes(deps),
         PlatformRoutes(deps),
         CodecRoutes(deps, authentication),
     )

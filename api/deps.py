@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from api.subject_deps import SubjectDeps
 from api.temporal import RunStarter
-from domain.registry import BundleReader, ProgramCompiler
 from domain.lineage import LineageStore
+from domain.registry import BundleReader, ProgramCompiler
 from domain.sealing import SealStore, TreeReader
-from domain.stores import ApprovalStore, DefinitionStore, IdempotencyStore, KeyStore, LedgerReader, PayloadStore, RunStore, TaskStore
+from domain.stores import ApprovalStore, DefinitionStore, IdempotencyStore, KeyStore, LedgerReader, RunStore, TaskStore
 from domain.tools import ToolSpec
 
 
@@ -47,6 +48,7 @@ class GatewayDeps:
     keys: KeyStore
     idempotency: IdempotencyStore
     lineage: LineageStore
+    subjects: SubjectDeps
     bundle_reader: BundleReader
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]

@@ -5,6 +5,7 @@ request that was refused before that gives its key back, and a failure of ours (
 """
 
 import hashlib
+import hmac
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request
@@ -44,17 +45,21 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def fingerprint(request: Request, context: RequestContext, body: bytes) -> str:
-    """Return the hex SHA-256 over principal, method, path, query and body: a key replays one request of one principal."""
-    parts = (context.principal.id, request.method, request.url.path, request.url.query)
-    return hashlib.sha256("\0".join(parts).encode() + b"\0" + body).hexdigest()
+def fingerprint(key: bytes, request: Request, context: RequestContext, body: bytes) -> str:
+    """Return an HMAC in hex over principal, method, path, query and body: an Idempotency-Key replays one request of one principal.
+
+    It is stored, and a plain hash of a short body, such as a person's name, could be guessed (JOURNAL §4).
+    """
+    parts = ("standfast:request:v1", context.principal.id, request.method, request.url.path, request.url.query)
+    return hmac.new(key, "\0".join(parts).encode() + b"\0" + body, hashlib.sha256).hexdigest()
 
 
 class Idempotency:
-    """Answers each key once."""
+    """Answers each key once; `print_key` is a secret for fingerprints."""
 
-    def __init__(self, store: IdempotencyStore) -> None:
+    def __init__(self, store: IdempotencyStore, print_key: bytes) -> None:
         self._store = store
+        self._print_key = print_key
 
     async def answer(self, request: Request, *, route: str, key: str, body: bytes, answer: Answer) -> Response:
         """Return the stored answer, or the endpoint's, which is then stored.
@@ -64,7 +69,8 @@ class Idempotency:
         """
         context = context_of(request)
         tenant = context.principal.tenant
-        before = await self._store.begin(tenant, route=route, key=key, fingerprint=fingerprint(request, context, body), lease_s=LEASE_S)
+        printed = fingerprint(self._print_key, request, context, body)
+        before = await self._store.begin(tenant, route=route, key=key, fingerprint=printed, lease_s=LEASE_S)
         if before is not None:
             return Response(before.body, status_code=before.status, headers={**before.headers, REPLAYED: "true"})
         try:

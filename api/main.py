@@ -12,6 +12,9 @@ import uvicorn
 
 from api.app import create_app
 from api.deps import GatewayDeps
+from api.histories import TemporalHistories
+from api.residue import ResidueRemover
+from api.subject_deps import SubjectDeps
 from api.sweeper import Sweeper
 from api.temporal import TemporalRuns
 from domain.errors import InvalidInput, StandfastError, Unavailable
@@ -51,6 +54,13 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         keys=storage.keys,
         idempotency=storage.idempotency,
         lineage=storage.lineage,
+        subjects=SubjectDeps(
+            removals=storage.removals,
+            retention=storage.retention,
+            histories=TemporalHistories(parts.link.client),
+            objects=storage.objects,
+            pseudonym_key=parts.keys.subjects,
+        ),
         bundle_reader=parts.bundle_reader,
         compile_program=parts.compile_program,
         tool_specs=parts.tool_specs,
@@ -97,12 +107,14 @@ async def run_gateway(stop: asyncio.Event) -> None:
         )
         server = uvicorn.Server(config)
         sweeper = asyncio.create_task(Sweeper(deps, pause_s=WorkerSettings().sweep_seconds).run())
+        remover = ResidueRemover(deps.subjects, tenants=deps.runs, now=deps.now)
+        clearing = asyncio.create_task(remover.run(pause_s=WorkerSettings().sweep_seconds))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         await serving
-        for task in (sweeper, stopping):
+        for task in (sweeper, clearing, stopping):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task

@@ -8,6 +8,7 @@ STARTERS = frozenset({Role.OPERATOR, Role.DEVELOPER, Role.ADMIN})
 OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
 DECIDERS = frozenset({Role.APPROVER, Role.ADMIN})
 AUTHORS = frozenset({Role.DEVELOPER, Role.ADMIN})
+KEEPERS = frozenset({Role.AUDITOR, Role.ADMIN})
 AUDITORS = frozenset({Role.AUDITOR, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
 
@@ -18,10 +19,10 @@ PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/runs"): READERS,
     ("GET", RUN): READERS,
     ("POST", f"{RUN}/cancel"): OPERATORS,
-    ("POST", f"{RUN}/signals/{{name}}"): DECIDERS,
     ("POST", f"{RUN}/redrive"): OPERATORS,
     ("POST", f"{RUN}/fork"): STARTERS,
     ("GET", f"{RUN}/compare/{{other_run_id}}"): READERS,
+    ("POST", f"{RUN}/signals/{{name}}"): DECIDERS,
     ("GET", f"{RUN}/result"): READERS,
     ("GET", f"{RUN}/trace"): READERS,
     ("GET", f"{RUN}/ledger"): READERS,
@@ -43,6 +44,14 @@ PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/definitions"): AUTHORS,
     ("GET", "/v1/definitions"): READERS,
     ("GET", "/v1/definitions/{name}"): READERS,
+    ("POST", "/v1/erasures"): ADMINS,
+    ("GET", "/v1/erasures"): KEEPERS,
+    ("GET", "/v1/erasures/{erasure_id}"): KEEPERS,
+    ("GET", "/v1/retention"): KEEPERS,
+    ("POST", "/v1/retention"): ADMINS,
+    ("POST", "/v1/retention/purge"): ADMINS,
+    ("POST", "/v1/retention/holds"): ADMINS,
+    ("POST", "/v1/retention/holds/{hold_id}/release"): ADMINS,
     ("GET", "/v1/principal"): ANY_ROLE,
     ("GET", "/v1/tools"): READERS,
 }

@@ -47,6 +47,13 @@ class TaskListQuery(Value):
     cursor: Cursor | None = None
 
 
+class ErasureListQuery(Value):
+    """A page of the list of erasures."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
 class WaitQuery(Value):
     """`wait` is how long the answer may be held back, in seconds."""
 
@@ -70,6 +77,10 @@ def _run_id(run_id: Annotated[str, Path(description="run_ and 26 characters")]) 
     return parse_id(run_id, "run")
 
 
+def _other_run_id(other_run_id: Annotated[str, Path(description="run_ and 26 characters")]) -> str:
+    return parse_id(other_run_id, "run")
+
+
 def _approval_id(approval_id: Annotated[str, Path(description="apr_ and 26 characters")]) -> str:
     return parse_id(approval_id, "apr")
 
@@ -77,12 +88,20 @@ def _approval_id(approval_id: Annotated[str, Path(description="apr_ and 26 chara
 def _task_id(task_id: Annotated[str, Path(description="tsk_ and 26 characters")]) -> str:
     return parse_id(task_id, "tsk")
 
-def _other_run_id(other_run_id: Annotated[str, Path(description="run_ and 26 characters")]) -> str:
-    return parse_id(other_run_id, "run")
+
+def _erasure_id(erasure_id: Annotated[str, Path(description="era_ and 26 characters")]) -> str:
+    return parse_id(erasure_id, "era")
 
 
+def _hold_id(hold_id: Annotated[str, Path(description="hld_ and 26 characters")]) -> str:
+    return parse_id(hold_id, "hld")
 
+
+ErasureIdInPath = Annotated[str, Depends(_erasure_id)]
+HoldIdInPath = Annotated[str, Depends(_hold_id)]
+ErasureList = Annotated[ErasureListQuery, Query()]
 RunIdInPath = Annotated[str, Depends(_run_id)]
+OtherRunIdInPath = Annotated[str, Depends(_other_run_id)]
 ApprovalIdInPath = Annotated[str, Depends(_approval_id)]
 TaskIdInPath = Annotated[str, Depends(_task_id)]
 RunList = Annotated[RunListQuery, Query()]
@@ -91,4 +110,3 @@ TaskList = Annotated[TaskListQuery, Query()]
 Wait = Annotated[WaitQuery, Query()]
 LedgerPart = Annotated[LedgerQuery, Query()]
 VersionRange = Annotated[DefinitionQuery, Query()]
-OtherRunIdInPath = Annotated[str, Depends(_other_run_id)]

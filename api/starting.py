@@ -8,7 +8,8 @@ from typing import NamedTuple, Protocol
 
 from pydantic import JsonValue
 
-from domain.errors import InvalidDefinition
+from domain.errors import ExpressionFailed, InvalidDefinition
+from domain.expressions import render
 from domain.program import Program
 from domain.projection import project
 from domain.registry import DefinitionDraft, ProgramCompiler, RegisteredDefinition
@@ -74,10 +75,11 @@ class StartPorts(Protocol):
 
 
 class Prepared(NamedTuple):
-    """A program and the projected input it starts with."""
+    """A program, the projected input it starts with, and whose data the definition says that is."""
 
     program: Program
     input_fields: dict[str, JsonValue]
+    subject: str | None = None
 
 
 def prepare(ports: StartPorts, definition: DefinitionDraft, *, run_input: JsonValue, config: dict[str, JsonValue]) -> Prepared:
@@ -86,6 +88,7 @@ def prepare(ports: StartPorts, definition: DefinitionDraft, *, run_input: JsonVa
     Raises:
         InvalidDefinition: a tool is gone, `config` breaks its schema, or the program is over 256 KiB.
         ProjectionTooLarge: expressions read more than 8 KiB of the input.
+        ExpressionFailed: the definition's `subject` finds no name in it.
     """
     program = ports.compile_program(definition, tools=ports.tool_specs(), config=config)
     size = len(program.model_dump_json().encode())
@@ -94,7 +97,21 @@ def prepare(ports: StartPorts, definition: DefinitionDraft, *, run_input: JsonVa
             f"{definition.name} {definition.version} compiles to {size} bytes, and at most {PROGRAM_BYTES_MAX} fit into a start:"
             " shorten its prompts and schemas or split it"
         )
-    return Prepared(program, project(run_input, program.input_projection))
+    return Prepared(program, project(run_input, program.input_projection), subject_of(program, run_input))
+
+
+def subject_of(program: Program, run_input: JsonValue) -> str | None:
+    """Return the name of the data subject as the definition finds it in the input, None when it names none.
+
+    Raises:
+        ExpressionFailed: it is not there, or is no text or number.
+    """
+    if program.subject is None:
+        return None
+    found = render(program.subject, {"input": run_input, "config": dict(program.config)})
+    if isinstance(found, bool) or not isinstance(found, str | int) or not str(found).strip():
+        raise ExpressionFailed("the definition's `subject` gives no name: it must be a text or a whole number, and not empty")
+    return str(found)
 
 
 async def start_accepted(ports: StartPorts, row: RunRow, prepared: Prepared | None = None) -> None:

@@ -18,11 +18,16 @@ Seconds = Annotated[float, Field(ge=0, le=WAIT_S_MAX)]
 
 
 class StartBody(Value):
-    """A start: `definition` is `name` or `name@range` (npm ranges); `wait` holds the answer back until the run ended, in seconds."""
+    """A start: `definition` is `name` or `name@range` (npm ranges); `wait` holds the answer back until the run ended, in seconds.
+
+    `subject` names the person or thing whose data the run holds, for a later erasure; it is kept as a pseudonym only. Without it the
+    definition's `subject` counts, and without that the run is its own data subject.
+    """
 
     definition: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,99}(@[0-9A-Za-z^~<>=|.*+ -]{1,100})?$")]
     input: JsonValue = Field(default_factory=dict)
     config: dict[str, JsonValue] = {}
+    subject: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     wait: Seconds = 0
 
 
@@ -54,11 +59,6 @@ class HeadView(Value):
     hash: str
 
 
-class RunView(Value):
-    """A run. `waits_for` says in words what it waits for; `error` is {code, detail, …} of a run that failed."""
-
-    run: str
-    definition: str
 class LineageView(Value):
     """Where a fork comes from; `effects` says whether what changes the world is simulated in it."""
 
@@ -67,6 +67,14 @@ class LineageView(Value):
     effects: ForkEffects
 
 
+class RunView(Value):
+    """A run. `waits_for` says in words what it waits for; `error` is {code, detail, …} of a run that failed.
+
+    `subject` is its data subject's pseudonym, and `erased_at` says when its content was erased or purged, by the removal `erasure`.
+    """
+
+    run: str
+    definition: str
     version: str
     definition_sha256: str
     status: RunStatus
@@ -80,6 +88,11 @@ class LineageView(Value):
     usage: UsageView
     error: dict[str, str] | None
     ledger: HeadView
+    epoch: int | None = None
+    forked_from: LineageView | None = None
+    subject: str | None = None
+    erased_at: str | None = None
+    erasure: str | None = None
 
 
 class RunOutcome(Value):
@@ -88,8 +101,6 @@ class RunOutcome(Value):
     run: str
     status: RunStatus
     closed: bool
-    epoch: int | None = None
-    forked_from: LineageView | None = None
     result: JsonValue = None
     error: dict[str, str] | None = None
     waits_for: str | None = None

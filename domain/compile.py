@@ -49,6 +49,7 @@ def compile_program(definition: DefinitionDraft, *, tools: list[ToolSpec], confi
         projections=projections,
         input_projection=input_projection,
         execution=parsed.execution,
+        subject=parsed.subject,
         budget=parsed.budget,
     )
 
@@ -72,6 +73,8 @@ def project_references(parsed: ParsedDefinition, scope: Scope) -> tuple[dict[str
     outputs: dict[str, set[str]] = {}
     inputs: set[str] = set()
     for spot in parsed.spots:
+        if spot.use == "subject":  # evaluated by the gateway; what only it reads does not travel with the run
+            continue
         for root, dotted in references(spot.template):
             path = tuple(dotted.split(".")) if dotted else ()
             if root == "input":

@@ -7,7 +7,7 @@ from typing import Final
 
 KEYWORDS: Final = ("agent", "call", "approve", "saga", "set", "switch", "do")
 """Step keywords; a step has exactly one."""
-STEP_KEYS: Final = ("if", "timeout", "retry", "summary", "output", "execution", "budget")
+STEP_KEYS: Final = ("if", "timeout", "retry", "summary", "output", "execution", "budget", "subject")
 """What every step may say beside its keyword."""
 CALL_KEYS: Final = ("with", "compensate")
 """What only a `call:` step may say."""

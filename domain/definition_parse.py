@@ -34,6 +34,9 @@ def parse_definition(document: dict[str, JsonValue]) -> ParsedDefinition:
         parsed.execution = "steps" if reader.choice(document, "execution", (), EXECUTIONS) == "steps" else "segment"
     if "budget" in document:
         parsed.budget = reader.budget(document["budget"], ("budget",))
+    if "subject" in document:
+        parsed.subject = reader.text(document, "subject", (), example='subject: "${ input.claim.passenger_id }"')
+        reader.spot(("subject",), "", "subject", parsed.subject)
     if "output" in document:
         parsed.output = document["output"]
         reader.spot(("output",), "", "result", parsed.output)

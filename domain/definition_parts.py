@@ -12,7 +12,7 @@ from domain.budget import BudgetRule
 from domain.program import Execution, Step
 
 DocPath = tuple[str | int, ...]
-Use = Literal["condition", "template", "output_as", "compensation", "model", "result"]
+Use = Literal["condition", "template", "output_as", "compensation", "model", "result", "subject"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class ParsedDefinition:
     config_defaults: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     steps: list[Step] = field(default_factory=list[Step])
     output: JsonValue = None
+    subject: str | None = None
     execution: Execution | None = None
     budget: BudgetRule | None = None
     order: list[str] = field(default_factory=list[str])

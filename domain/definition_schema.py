@@ -61,6 +61,10 @@ def definition_schema() -> Schema:
                 "config": _object({"schema": _ref("jsonSchema"), "defaults": {"type": "object"}}, required=["schema"]),
                 "do": _ref("steps"),
                 "output": {"description": "The run's result; may hold `${ }`."},
+                "subject": {
+                    "type": "string",
+                    "description": "Whose data a run holds, such as `${ input.claim.passenger_id }`; reads `input` and `config`.",
+                },
                 "execution": _EXECUTION,
                 "budget": _BUDGET,
             },

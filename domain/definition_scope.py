@@ -68,6 +68,8 @@ class Scope:
         return kind, types
 
     def _kind(self, root: str, path: tuple[str, ...], spot: Spot) -> str:
+        if spot.use == "subject" and root not in ("input", "config"):
+            raise OutOfScope("the data subject is known when the run starts: `subject` reads `input` and `config` only", "input.…")
         if root == "input":
             return self._field(self._parsed.input_schema, path, "the input")
         if root == "config":

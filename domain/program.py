@@ -151,7 +151,7 @@ class Program(Wire):
     """A compiled definition. `projections` maps a step path to the dotted output fields that expressions read ('' = whole).
 
     `execution` is None for quick reads in segments, and for a program of before there were any `steps`. `priced_at` (RFC 3339) is when
-    its models' prices were looked up: a price that changes later is no price of this run.
+    its models' prices were looked up: a price that changes later is no price of this run. `subject` names whose data a run holds.
     """
 
     v: int = 1
@@ -168,3 +168,4 @@ class Program(Wire):
     execution: Execution | None = "steps"
     budget: BudgetRule | None = None
     priced_at: str = ""
+    subject: str | None = None

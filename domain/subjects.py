@@ -79,7 +79,7 @@ class RemovalPlan(Value):
     runs: tuple[str, ...]
     open_runs: tuple[str, ...]
     holds: tuple[str, ...]
-    keys: int
+    subject_keys: int
     contents: Contents
 
     @property
@@ -98,7 +98,7 @@ class Removal(Value):
     requested_at: str
     completed_at: str | None
     runs: int
-    keys: int
+    subject_keys: int
     contents: Contents
     answers: int
     objects: int

@@ -4,7 +4,7 @@ from pydantic import JsonValue
 
 from domain.canonical import digest_hex
 from domain.effects import Carrier
-from domain.errors import FactDiverged, FactGap, NotFound, ReferenceMissing, StaleEpoch
+from domain.errors import Erased, FactDiverged, FactGap, NotFound, ReferenceMissing, StaleEpoch
 from domain.facts import Fact
 from domain.ledger import EntryBody, Kind, StoredEntry
 from domain.runs import Projection, RunStatus
@@ -47,7 +47,8 @@ class FakeRunStore:
 
     async def input_of(self, tenant: str, run: str) -> tuple[JsonValue, dict[str, JsonValue]]:
         """Return (input, config)."""
-        self._database.run(tenant, run)
+        if self._database.run(tenant, run).erased_at is not None:
+            raise Erased(f"the content of run {run} was erased")
         if (tenant, run) not in self._database.accepted:
             raise ReferenceMissing(f"the input of run {run} is gone")
         new = self._database.accepted[tenant, run]
@@ -56,6 +57,8 @@ class FakeRunStore:
     async def result_of(self, tenant: str, run: str) -> JsonValue:
         """Return the result of a succeeded run."""
         row = self._database.run(tenant, run)
+        if row.erased_at is not None:
+            raise Erased(f"the content of run {run} was erased on {row.erased_at}")
         return self._database.results.get((tenant, run)) if row.status is RunStatus.SUCCEEDED else None
 
     async def effects_of(self, tenant: str, run: str) -> list[EffectRow]:

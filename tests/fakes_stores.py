@@ -9,6 +9,7 @@ from tests.fakes_database import MemoryDatabase
 from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
 from tests.fakes_registry import FakeDefinitionStore, FakeIdempotencyStore, FakeKeyStore
 from tests.fakes_runs import FakeLedgerReader, FakePayloadStore, FakeRunLedger, FakeRunStore
+from tests.fakes_subjects import FakeRemovalStore, FakeRetentionStore
 
 
 @dataclass
@@ -38,11 +39,11 @@ class FakeStores:
         return FakeLog(self.database)
 
     @cached_property
-    @cached_property
     def lineage(self) -> FakeLineageStore:
         """Redrives and forks."""
         return FakeLineageStore(self.database, self.runs)
 
+    @cached_property
     def payloads(self) -> FakePayloadStore:
         """Payloads."""
         return FakePayloadStore(self.database)
@@ -66,6 +67,16 @@ class FakeStores:
     def keys(self) -> FakeKeyStore:
         """Keys."""
         return FakeKeyStore()
+
+    @cached_property
+    def retention(self) -> FakeRetentionStore:
+        """Retention rules and legal holds."""
+        return FakeRetentionStore(self.database)
+
+    @cached_property
+    def removals(self) -> FakeRemovalStore:
+        """Erasures and purges."""
+        return FakeRemovalStore(self.database, self.retention)
 
     @cached_property
     def idempotency(self) -> FakeIdempotencyStore:

@@ -16,9 +16,11 @@ from domain.registry import BundleReader, ProgramCompiler
 from domain.sealing import SealStore
 from domain.tools import ToolSpec
 from wiring.keys import InstallationKeys
+from wiring.objects import build_objects, payload_limits
 from wiring.settings import (
     DatabaseSettings,
     GatewaySettings,
+    PayloadSettings,
     PlatformSettings,
     SecretSettings,
     TemporalSettings,
@@ -70,7 +72,7 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
         InvalidInput: a setting is missing. Unavailable: PostgreSQL or Temporal does not answer, or the schema is not this version's.
     """
     platform, gateway, temporal, database_settings = PlatformSettings(), GatewaySettings(), TemporalSettings(), DatabaseSettings()
-    keys = InstallationKeys(platform.key_path)
+    keys, payloads = InstallationKeys(platform.key_path), PayloadSettings()
     cipher = TenantCipher(keys.master)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(required_database_url(database_settings), max_size=database_settings.pool_max))
@@ -82,7 +84,7 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
             platform=platform,
             gateway=gateway,
             temporal_settings=temporal,
-            storage=build_storage(database, cipher),
+            storage=build_storage(database, cipher, objects=build_objects(platform, payloads), limits=payload_limits(payloads)),
             sealer=PostgresSealer(database, keys.heads),
             link=link,
             keys=keys,

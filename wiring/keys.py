@@ -20,6 +20,7 @@ class InstallationKeys:
         self.pepper = derive_key(self.master, "api-key-pepper")
         self.attestation = derive_key(self.master, "decision-attestation")
         self.run_ids = derive_key(self.master, "run-ids")
+        self.subjects = derive_key(self.master, "subject-pseudonyms")
         self.app_password = derive_key(self.master, "database-app-role").hex()
         self.heads = DerivedHeadKeys(self.master)
 

@@ -168,6 +168,29 @@ class SealingSettings(Group):
     )
 
 
+class PayloadSettings(Group):
+    """Where large payloads live."""
+
+    objects_url: str | None = Field(
+        default=None,
+        validation_alias="STANDFAST_OBJECTS_URL",
+        description="object store of large payloads: file://, s3://, gs:// or az://; default: a local folder, none in production",
+    )
+    inline_bytes: int = Field(
+        default=256 * 1024,
+        ge=1024,
+        validation_alias="STANDFAST_PAYLOAD_INLINE_BYTES",
+        description="largest sealed payload that stays in PostgreSQL when there is an object store",
+    )
+    payload_bytes_max: int = Field(
+        default=32 * 1024 * 1024,
+        ge=1024,
+        le=64 * 1024 * 1024 - 64,
+        validation_alias="STANDFAST_PAYLOAD_BYTES_MAX",
+        description="largest payload of all, in bytes of canonical JSON",
+    )
+
+
 class SecretSettings(Group):
     """Secrets that http tools name as `secret:NAME`."""
 
@@ -216,6 +239,7 @@ GROUPS: tuple[type[BaseSettings], ...] = (
     ModelSettings,
     WorkerSettings,
     SealingSettings,
+    PayloadSettings,
     SecretSettings,
     FaultSettings,
 )

@@ -14,9 +14,14 @@ from adapters.postgres.lineage import PostgresLineageStore
 from adapters.postgres.messages import PostgresMessageStore
 from adapters.postgres.payloads import PostgresPayloadStore
 from adapters.postgres.pool import Database
+from adapters.postgres.removals import PostgresRemovalStore
+from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.runs import PostgresRunStore
+from adapters.postgres.subject_ciphers import SubjectCiphers
 from adapters.postgres.tasks import PostgresTaskStore
 from adapters.postgres.tree_reader import PostgresTreeReader
+from adapters.postgres.vault import PayloadLimits, Vault
+from domain.objects import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -37,24 +42,33 @@ class Storage:
     tree: PostgresTreeReader
     anchorage: PostgresAnchorage
     lineage: PostgresLineageStore
+    removals: PostgresRemovalStore
+    retention: PostgresRetentionStore
+    objects: ObjectStore | None
 
 
-def build_storage(database: Database, cipher: TenantCipher) -> Storage:
-    """Return the stores over one pool."""
-    runs, payloads = PostgresRunStore(database, cipher), PostgresPayloadStore(database, cipher)
+def build_storage(
+    database: Database, cipher: TenantCipher, *, objects: ObjectStore | None = None, limits: PayloadLimits | None = None
+) -> Storage:
+    """Return the stores over one pool, which share what they remember of data subjects' keys; large payloads go to `objects`."""
+    vault = Vault(SubjectCiphers(database, cipher), objects=objects, limits=limits)
+    runs, payloads = PostgresRunStore(database, vault), PostgresPayloadStore(database, vault)
     return Storage(
         database=database,
-        journal=PostgresJournal(database, cipher),
+        journal=PostgresJournal(database, vault),
         runs=runs,
         ledger=PostgresLedgerReader(database),
         payloads=payloads,
-        messages=PostgresMessageStore(database, cipher),
-        approvals=PostgresApprovalStore(database, cipher),
-        tasks=PostgresTaskStore(database, cipher),
+        messages=PostgresMessageStore(database, vault),
+        approvals=PostgresApprovalStore(database, vault),
+        tasks=PostgresTaskStore(database, vault),
         definitions=PostgresDefinitionStore(database),
         keys=PostgresKeyStore(database),
         idempotency=PostgresIdempotencyStore(database, cipher),
         tree=PostgresTreeReader(database),
         anchorage=PostgresAnchorage(database),
-        lineage=PostgresLineageStore(database, cipher, runs, payloads),
+        removals=PostgresRemovalStore(database, vault),
+        retention=PostgresRetentionStore(database, cipher),
+        objects=objects,
+        lineage=PostgresLineageStore(database, vault, runs, payloads),
     )

@@ -28,12 +28,14 @@ from wiring.faults import fault_point
 from wiring.keys import InstallationKeys, clock_text, new_token
 from wiring.logs import set_up_logs
 from wiring.models import build_models, build_prices
+from wiring.objects import build_objects, payload_limits
 from wiring.processes import run_loop
 from wiring.sealing import sealing
 from wiring.settings import (
     DatabaseSettings,
     FaultSettings,
     ModelSettings,
+    PayloadSettings,
     PlatformSettings,
     SecretSettings,
     TemporalSettings,
@@ -112,7 +114,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
         InvalidInput: a setting is missing. Unavailable: PostgreSQL or Temporal does not answer, or the schema is not this version's.
     """
     platform, worker = PlatformSettings(), WorkerSettings()
-    keys = InstallationKeys(platform.key_path)
+    keys, payloads = InstallationKeys(platform.key_path), PayloadSettings()
     cipher = TenantCipher(keys.master)
     temporal, database_settings = TemporalSettings(), DatabaseSettings()
     async with AsyncExitStack() as stack:
@@ -128,7 +130,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
         stack.push_async_callback(provider.aclose)
         yield WorkerParts(
             client=link.client,
-            storage=build_storage(database, cipher),
+            storage=build_storage(database, cipher, objects=build_objects(platform, payloads), limits=payload_limits(payloads)),
             keys=keys,
             toolbox=toolbox,
             provider=provider,

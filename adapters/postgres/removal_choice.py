@@ -64,7 +64,7 @@ async def plan_of(tx: Transaction, tenant: str, subject: str | None, rows: list[
         runs=tuple(row["run"] for row in rows),
         open_runs=tuple(row["run"] for row in rows if row["closed_at"] is None),
         holds=tuple(row["hold"] for row in await tx.rows(sql.HOLDS, params)),
-        keys=len({row["subject_key"] for row in rows if row["subject_key"]}),
+        subject_keys=len({row["subject_key"] for row in rows if row["subject_key"]}),
         contents=Contents.model_validate(counted),
     )
 

@@ -81,7 +81,7 @@ ANSWERS = b"SELECT route, key, sealed FROM idempotency_keys WHERE tenant_id = %(
 FORGET_ANSWER = b"DELETE FROM idempotency_keys WHERE tenant_id = %(tenant)s AND route = %(route)s AND key = %(key)s"
 
 RECORD = b"""
-INSERT INTO erasures (tenant_id, erasure, mode, subject, requested_by, runs, keys, payloads, messages, approvals, tasks, answers)
+INSERT INTO erasures (tenant_id, erasure, mode, subject, requested_by, runs, subject_keys, payloads, messages, approvals, tasks, answers)
 VALUES (%(tenant)s, %(erasure)s, %(mode)s, %(subject)s, %(principal)s, %(n_runs)s, %(n_keys)s, %(payloads)s, %(messages)s, %(approvals)s,
     %(tasks)s, %(answers)s)
 """

@@ -39,7 +39,7 @@ class Erasures(Table, table=True):
     requested_at: datetime = column(DateTime(timezone=True))
     completed_at: datetime | None = column(DateTime(timezone=True), nullable=True)
     runs: int = column(Integer())
-    keys: int = column(Integer())
+    subject_keys: int = column(Integer())
     payloads: int = column(BigInteger())
     messages: int = column(BigInteger())
     approvals: int = column(Integer())

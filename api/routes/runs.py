@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from api.context import Context, RequestContext
 from api.deciding import Deciding
 from api.deps import GatewayDeps, instant
-from api.derived_ids import run_id_for
+from api.derived_ids import run_id_for, start_print
 from api.problems import Mistake, Mistaken
 from api.queries import RunIdInPath, RunList, Wait
 from api.starting import Prepared, prepare, start_accepted
@@ -27,7 +27,6 @@ from api.views import (
     run_view,
 )
 from api.waiting import closed_or_late
-from domain.canonical import digest_hex
 from domain.errors import IdempotencyKeyReused, InvalidInput, NotFound, RunClosed, Unavailable
 from domain.expressions import ENGINE
 from domain.ledger import Kind
@@ -108,8 +107,8 @@ class RunRoutes:
             IdempotencyKeyReused: the key accepted another request.
         """
         tenant, key = context.principal.tenant, context.idempotency_key
-        asked = body.model_dump(mode="json", include={"definition", "input", "config"})
-        print_of_start = digest_hex("standfast:start:v1", {**asked, "principal": context.principal.id})
+        asked = body.model_dump(mode="json", include={"definition", "input", "config"} | ({"subject"} if body.subject else set()))
+        print_of_start = start_print(self._deps.run_id_key, tenant, "standfast:start:v1", {**asked, "principal": context.principal.id})
         run = run_id_for(self._deps.run_id_key, tenant, key) if key else self._deps.new_id("run")
         row = await self._known(tenant, run) if key else None
         prepared: Prepared | None = None
@@ -159,8 +158,13 @@ class RunRoutes:
             input=body.input,
             config=body.config,
             expression_engine=ENGINE,
+            subject=self._subject(tenant, body.subject or prepared.subject),
         )
         return new, prepared
+
+    def _subject(self, tenant: str, name: str | None) -> str | None:
+        """Return the pseudonym of a named data subject; None: the run is its own."""
+        return None if name is None else self._deps.subjects.pseudonym(tenant, name)
 
     async def _start(self, row: RunRow, prepared: Prepared | None) -> None:
         """Start what is not started. Temporal being down is no failure of the request: the run is accepted, the sweeper starts it."""

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from adapters.definitions.yaml_reader import YamlBundleReader
 from api.app import create_app
 from api.deps import GatewayDeps
+from api.subject_deps import SubjectDeps
 from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.compile import compile_program
 from domain.effects import Carrier, EffectClass
@@ -27,11 +28,13 @@ from domain.stores import RunRow
 from domain.tools import ToolSpec
 from tests.api.fake_codec import FakeCodecServer
 from tests.api.fake_temporal import FakeTemporal
+from tests.fake_objects import FakeObjects
 from tests.fakes_stores import FakeStores
+from tests.fakes_subjects import FakeHistories
 
 T = TypeVar("T")
 
-PEPPER, RUN_IDS, ATTESTATION = b"p" * 32, b"r" * 32, b"a" * 32
+PEPPER, RUN_IDS, ATTESTATION, PSEUDONYMS = b"p" * 32, b"r" * 32, b"a" * 32, b"s" * 32
 REVIEWER_ROLE = "claims-approver"
 UI_ORIGIN = "http://localhost:8233"
 

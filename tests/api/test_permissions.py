@@ -24,7 +24,15 @@ def routes() -> set[tuple[str, str]]:
 
 def concrete(path: str) -> str:
     """Return a template with ids that no store knows."""
-    ids = {"run_id": fresh_id("run"), "approval_id": fresh_id("apr"), "task_id": fresh_id("tsk"), "name": "approve", "tree_size": "1"}
+    ids = {
+        "run_id": fresh_id("run"),
+        "approval_id": fresh_id("apr"),
+        "task_id": fresh_id("tsk"),
+        "erasure_id": fresh_id("era"),
+        "hold_id": fresh_id("hld"),
+        "name": "approve",
+        "tree_size": "1",
+    }
     return re.sub(r"\{(\w+)\}", lambda match: ids[match.group(1)], path)
 
 

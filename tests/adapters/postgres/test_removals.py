@@ -56,8 +56,8 @@ class TestErasure:
             await bench.ended(number, subject=ADA)
         planned = await bench.removals.plan(bench.tenant, ADA)
         removal = await bench.removals.erase(bench.order())
-        assert (planned.allowed, planned.contents, len(planned.runs), planned.keys) == (True, removal.contents, removal.runs, removal.keys)
-        assert (removal.contents.payloads, removal.contents.messages, removal.answers, removal.keys) == (12, 2, 2, 1)
+        assert (planned.allowed, planned.contents, len(planned.runs), planned.subject_keys) == (True, removal.contents, removal.runs, removal.subject_keys)
+        assert (removal.contents.payloads, removal.contents.messages, removal.answers, removal.subject_keys) == (12, 2, 2, 1)
         assert (await bench.removals.page(bench.tenant, limit=5, cursor=None)).items == (removal,)
 
     async def test_leaves_other_data_subjects_alone(self, bench: RemovalBench) -> None:

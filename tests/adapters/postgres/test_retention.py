@@ -108,7 +108,7 @@ class TestPurge:
         await bench.keep(1)
         removal = await bench.removals.purge(bench.purge_order())
         assert removal is not None
-        assert (removal.runs, removal.keys) == (1, 0)
+        assert (removal.runs, removal.subject_keys) == (1, 0)
         assert (await bench.runs.input_of(bench.tenant, young))[0] is not None
 
 

@@ -33,7 +33,7 @@ CREATE TABLE erasures (
     requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     completed_at timestamptz,
     runs integer NOT NULL,
-    keys integer NOT NULL,
+    subject_keys integer NOT NULL,
     payloads bigint NOT NULL,
     messages bigint NOT NULL,
     approvals integer NOT NULL,
