@@ -11,6 +11,7 @@ from hypothesis.database import InMemoryExampleDatabase
 from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from tests.faults.machines.budgets import budgets_machine
 from tests.faults.machines.facts import facts_machine
 from tests.faults.machines.ledger import ledger_machine
 from tests.faults.machines.rig import Rig
@@ -20,6 +21,7 @@ MACHINES: dict[str, Callable[[Rig], type[RuleBasedStateMachine]]] = {
     "ledger": ledger_machine,
     "facts": facts_machine,
     "saga": sagas_machine,
+    "budgets": budgets_machine,
 }
 
 STEPS = 30

@@ -27,6 +27,7 @@ BUDGET_READ_THEN_WRITE = PlantedBug(
     "AND (SELECT x.hard IS NULL OR x.reserved + x.spent + x.settled + p_amount <= x.hard FROM allowances x"
     " WHERE x.tenant_id = p_tenant AND x.run = p_run AND x.step = '' AND x.unit = p_unit)",
 )
+BUDGET_HOARDED = PlantedBug("budget_sweep", "AND a.allowance > 0 AND", "AND false AND")
 BUDGET_WITHOUT_LEASE = PlantedBug("budget_leaks", "e.lease_until < clock_timestamp()", "false")
 
 

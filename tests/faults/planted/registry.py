@@ -65,6 +65,9 @@ PLANTS: dict[str, Plant] = {
         "S15",
         sql=(journal_sql.BUDGET_READ_THEN_WRITE,),
     ),
+    "budget-hoarded": Plant(
+        "what runs were granted and do not use stays with them", "S16", sql=(journal_sql.BUDGET_HOARDED,), machine="budgets"
+    ),
     "budget-without-lease": Plant("a dead attempt's reservation never comes back", "S15", sql=(journal_sql.BUDGET_WITHOUT_LEASE,)),
     "registered-late": Plant("the saga's machine: a compensation is registered when its step is done", "S16", machine="saga"),
 }
