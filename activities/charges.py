@@ -1,10 +1,9 @@
 """What an attempt may use at most, before it begins: reserved with its intent (JOURNAL §3).
 
-A model reads at most one token for each byte of new text: tokenizers of bytes never make more. What stands in a conversation already was
-counted by the provider itself, so the bound stays close however long a conversation grows.
+New text counts a token a byte (`domain/estimates.py`). What stands in a conversation already was counted by the provider itself, so the
+bound stays close however long a conversation grows.
 """
 
-import json
 from datetime import datetime
 
 from pydantic import JsonValue
@@ -12,17 +11,8 @@ from pydantic import JsonValue
 from activities.requests import PromptRequest, ToolRequest
 from domain.budget import Charge, Unit
 from domain.envelope import Envelope
+from domain.estimates import MESSAGE_TOKENS, opening_tokens_max, text_bytes
 from domain.provider import PriceBook
-
-REQUEST_TOKENS = 800
-"""What a provider adds to a request with tools or an output schema: Anthropic's guide to tool use names 346 to 804 tokens by model."""
-MESSAGE_TOKENS = 32
-"""Roles and separators around one message; both vendors' counters show fewer than ten."""
-
-
-def text_bytes(value: JsonValue) -> int:
-    """Return the bytes of a value as a model is shown it."""
-    return len(value.encode()) if isinstance(value, str) else len(json.dumps(value, ensure_ascii=False, sort_keys=True).encode())
 
 
 def tool_charge(envelope: Envelope, request: ToolRequest) -> Charge:
@@ -55,9 +45,8 @@ def input_tokens_max(request: PromptRequest) -> int:
     new = sum(_item_bytes(item) + MESSAGE_TOKENS for item in request.append)
     if request.known_tokens:
         return request.known_tokens + new
-    tools = sum(text_bytes(tool.model_dump(mode="json")) + MESSAGE_TOKENS for tool in request.tools)
-    schema = text_bytes(request.output_schema) if request.output_schema is not None else 0
-    return REQUEST_TOKENS + text_bytes(request.instructions) + tools + schema + new
+    tools: list[JsonValue] = [tool.model_dump(mode="json") for tool in request.tools]
+    return opening_tokens_max(request.instructions, tools, request.output_schema) + new
 
 
 def _item_bytes(item: dict[str, JsonValue]) -> int:

@@ -15,7 +15,6 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.attempts import AttemptPlan, plan_attempt, stopped, within_step
-from activities.charges import text_bytes
 from activities.failures import FailureDetails, application_error
 from activities.journal_calls import AttemptName, JournalTools, done_of, failed_of, intent_of
 from activities.options import LEASE_MARGIN
@@ -32,6 +31,7 @@ from domain.errors import (
     ToolTimedOut,
     Unavailable,
 )
+from domain.estimates import text_bytes
 from domain.projection import project
 
 log = logging.getLogger(__name__)

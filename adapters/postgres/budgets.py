@@ -56,6 +56,7 @@ class PostgresBudgetStore:
             NotFound: the tenant has no such run or definition.
         """
         async with self._db.tenant(tenant) as tx:
+            await tx.execute("INSERT INTO tenants (tenant_id) VALUES (%s) ON CONFLICT DO NOTHING", [tenant])
             await _require(tx, tenant, scope, name)
             for limit in sorted(limits, key=lambda one: one.unit):
                 values = {"tenant": tenant, "run": name, "unit": limit.unit.value, "thresholds": list(limit.thresholds)}
