@@ -124,8 +124,12 @@ class Station:
         return self.live(row.run)
 
     async def age(self, run: str) -> None:
-        """Let a continuation be older than the sweeper's patience."""
-        await self._change("UPDATE continuations SET created_at = created_at - interval '1 minute' WHERE tenant_id = %s AND run = %s", run)
+        """Let a continuation be older than the sweeper's patience, and its lease."""
+        await self._change(
+            "UPDATE continuations SET created_at = created_at - interval '1 minute', lease_until = clock_timestamp()"
+            " WHERE tenant_id = %s AND run = %s",
+            run,
+        )
 
     async def forget_start(self, run: str) -> None:
         """Forget that a continuation was started, as a crash just after the start does."""

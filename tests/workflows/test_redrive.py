@@ -6,9 +6,11 @@ import pytest
 from pydantic import JsonValue
 
 from domain.effects import EffectClass
-from domain.errors import NotRedrivable, ToolFailed, ToolTimedOut, Unavailable
+from domain.errors import ModelFailed, NotRedrivable, ToolFailed, ToolTimedOut, Unavailable
+from domain.provider import ModelToolCall, StopReason
 from domain.runs import RunStatus
-from tests.workflows.bench import Bench, Gate, ScriptedTool, until
+from tests.fake_provider import FakeProvider, answered, calling
+from tests.workflows.bench import OTHER_REVIEWER, REVIEWER, Bench, Gate, ScriptedTool, until
 from tests.workflows.redriven import Station
 from workflows.messages import RunInput
 
@@ -107,19 +109,19 @@ class TestRedrive:
             assert len(set(keys(release))) == 2
 
     async def test_goes_on_with_a_cancelled_run(self, bench: Bench) -> None:
-        gate = Gate()
+        gate = Gate({"n": 2})
         tools = three({"n": 3})
-        tools[1].script.insert(0, gate)
-        tools[1].script[1:] = [{"n": 2}]
+        tools[1].script[:] = [gate]
         station = Station(bench, tools)
         async with bench.worker(*tools):
             run = await station.start(THREE)
             await gate.reached.wait()
             await run.handle.cancel()
+            gate.opened.set()
             assert (await station.ended(run)).status is RunStatus.CANCELLED
             again = await station.redrive(run.run)
             assert (await again.handle.result()).output == 3
-            assert len(tools[0].calls) == 1
+            assert (len(tools[0].calls), len(tools[1].calls)) == (1, 1)
 
     async def test_goes_on_with_a_run_that_was_terminated(self, bench: Bench) -> None:
         gate = Gate({"n": 2})
@@ -240,3 +242,90 @@ class TestSweeper:
             assert found is not None
             await station.starter().restart(RunInput.model_validate(found.start), summary="again", after=found.after)
             assert (await station.live(run.run).handle.describe()).run_id == started
+
+
+GATED = """
+do:
+  - gate: {approve: {title: "Pay?", binds: [settle.pay], reviewers: {role: payer}}}
+  - settle:
+      saga:
+        - pay: {call: bank.pay, with: {sum: 5}, compensate: {call: bank.refund, with: {}}}
+        - tell: {call: bank.tell, with: {}}
+output: "${ steps.gate.output.decided_by }"
+"""
+
+
+class TestApprovals:
+    async def test_keep_a_yes_that_was_not_used_up(self, bench: Bench) -> None:
+        pay = ScriptedTool("bank.pay", ToolFailed("closed"), {})
+        tools = (pay, ScriptedTool("bank.refund"), ScriptedTool("bank.tell"))
+        station = Station(bench, tools)
+        async with bench.worker(*tools):
+            run = await station.start(GATED)
+            await run.decide(run.decision(await run.approval()))
+            await station.ended(run)
+            again = await station.redrive(run.run)
+            assert (await again.handle.result()).output == REVIEWER
+            assert (await run.kinds()).count("workflow:approval:opened") == 1
+            assert len(pay.calls) == 2
+
+    async def test_ask_again_when_the_payment_was_made_and_undone(self, bench: Bench) -> None:
+        pay = ScriptedTool("bank.pay")
+        tools = (pay, ScriptedTool("bank.refund"), ScriptedTool("bank.tell", ToolFailed("no"), {}))
+        station = Station(bench, tools)
+        async with bench.worker(*tools):
+            run = await station.start(GATED)
+            await run.decide(run.decision(await run.approval()))
+            await station.ended(run)
+            again = await station.redrive(run.run)
+            asked = await again.approval()
+            assert asked.visit == 2
+            assert len(pay.calls) == 1
+            await again.decide(again.decision(asked, by=OTHER_REVIEWER))
+            assert (await again.handle.result()).output == OTHER_REVIEWER
+            assert len({call.idempotency_key for call in pay.calls}) == 2
+
+    async def test_ask_again_after_a_no(self, bench: Bench) -> None:
+        tools = (ScriptedTool("bank.pay"), ScriptedTool("bank.refund"), ScriptedTool("bank.tell"))
+        station = Station(bench, tools)
+        async with bench.worker(*tools):
+            run = await station.start(GATED)
+            await run.decide(run.decision(await run.approval(), verdict="reject"))
+            await station.ended(run)
+            again = await station.redrive(run.run)
+            await again.decide(again.decision(await again.approval()))
+            assert (await again.handle.result()).output == REVIEWER
+            assert (await run.kinds()).count("workflow:approval:opened") == 2
+
+
+AGENT = """
+do:
+  - judge: {agent: {model: fake/model, instructions: {text: Judge.}, input: "${ input.n }", tools: [claims.look]}}
+output: "${ steps.judge.output }"
+"""
+
+
+class TestAgents:
+    async def test_go_on_at_the_turn_that_failed(self, bench: Bench) -> None:
+        look = ScriptedTool("claims.look", {"sum": 1}, effect_class=EffectClass.READ)
+        ask = ModelToolCall(vendor_id="v1", name="claims.look", arguments={})
+        provider = FakeProvider(calling(ask), ModelFailed("away"), answered("yes"))
+        station = Station(bench, (look,))
+        async with bench.worker(look, provider=provider):
+            run = await station.start(AGENT)
+            assert (await station.ended(run)).status is RunStatus.FAILED
+            again = await station.redrive(run.run)
+            assert (await again.handle.result()).output == "yes"
+            assert (len(look.calls), len(provider.requests)) == (1, 3)
+
+    async def test_begin_anew_after_a_refusal(self, bench: Bench) -> None:
+        provider = FakeProvider(answered("").model_copy(update={"stop": StopReason.REFUSED}), answered("yes"))
+        look = ScriptedTool("claims.look", effect_class=EffectClass.READ)
+        station = Station(bench, (look,))
+        async with bench.worker(look, provider=provider):
+            run = await station.start(AGENT)
+            assert (await station.ended(run)).status is RunStatus.FAILED
+            again = await station.redrive(run.run)
+            assert (await again.handle.result()).output == "yes"
+            visits = {(e.visit, e.call) for e in await bench.storage.runs.effects_of(bench.tenant, run.run)}
+            assert visits == {(1, "1.model"), (2, "1.model")}
