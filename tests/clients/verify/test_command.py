@@ -1,12 +1,14 @@
 """The command `standfast-verify`: what it writes and its exit codes, and that it runs where nothing of ours is installed."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from standfast_verify.command import BAD_INPUT, NOT_VERIFIED, OK, SHOWN_MAX, main
-from tests.clients.verify.alone import installed, run_alone
+from tests.architecture.sources import ROOT
+from tests.clients.verify.alone import PROJECT, installed, run_alone
 from tests.clients.verify.writer import Ledger, Signer, sample_ledger
 
 __all__ = ["installed"]
@@ -176,3 +178,25 @@ class TestAlone:
         assert run_alone(installed, folder=tmp_path).returncode == BAD_INPUT
         done = run_alone(installed, "bundle", "--help", folder=tmp_path)
         assert (done.returncode, all(word in done.stdout for word in ("--trust", "--head", "--json"))) == (0, True)
+
+
+class TestAuditorsPage:
+    PAGE = (ROOT / "docs" / "auditor.md").read_text(encoding="utf-8")
+
+    def test_shows_commands_that_the_verifier_takes(self, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(files.folder)
+        files.write("evidence.json", files.ledger.bundle())
+        shown = re.findall(r"^\$ standfast-verify (.+)$", self.PAGE + (PROJECT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+        assert len(shown) == 2
+        for line in shown:
+            assert main(line.split()) == OK
+
+    def test_shows_what_the_verifier_writes(self, files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+        main(["bundle", files.bundle])
+        advice = capsys.readouterr().out.splitlines()[-2:]
+        assert "\n".join(advice) in self.PAGE
+        bundle = files.ledger.bundle()
+        bundle["entries"][6]["recorded_at_us"] += 1
+        main(["bundle", files.write("changed.json", bundle)])
+        said = capsys.readouterr().out.splitlines()[1].partition(": ")[2]
+        assert said in self.PAGE
