@@ -10,9 +10,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 TEST_ARGS ?=
+FAULT_ARGS ?=
 LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate pyproject.toml
 
-.PHONY: demo test check format generate lock bench data clean help
+.PHONY: demo test faults faults-ci check format generate lock bench data clean help
 
 demo: $(READY) ## run the delay-claim demo end to end (KEEP=1 leaves the stack running)
 	@$(BIN)/standfast demo $(if $(KEEP),--keep)
@@ -20,6 +21,18 @@ demo: $(READY) ## run the delay-claim demo end to end (KEEP=1 leaves the stack r
 test: $(READY) ## run all tests (TEST_ARGS="-k name" narrows)
 	@$(BIN)/python -m wiring.embedded
 	@$(BIN)/pytest -n 2 --dist loadfile $(TEST_ARGS)
+
+faults-ci: $(READY) ## run the fault scenarios at the scale of CI, about ten minutes (FAULT_ARGS="--scenario S1 --seed 7")
+	@$(BIN)/python -m wiring.embedded
+	@$(BIN)/python -m tests.faults --scale ci $(FAULT_ARGS)
+	@$(BIN)/python -m tests.faults.tampers --count 1000
+
+faults: $(READY) ## run the fault scenarios with the full numbers and every planted bug, several hours; writes build/faults.json
+	@$(BIN)/python -m wiring.embedded
+	@mkdir -p build
+	@$(BIN)/python -m tests.faults --scale full --report build/faults.json $(FAULT_ARGS)
+	@$(BIN)/python -m tests.faults.tampers --count 10000
+	@$(BIN)/python -m tests.faults --plant all --scale smoke
 
 check: $(READY) ## format, lint, room rules, types, unused code and packages, architecture tests
 	$(BIN)/ruff format --check --quiet .
@@ -55,7 +68,7 @@ clean: ## remove .venv and caches; `standfast dev --reset` removes runs and keys
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): requirements-dev.lock pyproject.toml clients/python/pyproject.toml clients/verify/pyproject.toml tools/venv.sh
 	@tools/venv.sh

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--scale", choices=("smoke", "ci", "full"), default="ci")
     parser.add_argument("--seed", type=int, default=None, help="a new one, which is printed, when left out")
     parser.add_argument("--report", type=Path, help="also write the figures as JSON here")
-    parser.add_argument("--plant", choices=sorted(PLANTS), help="plant this bug: the run is good when a scenario catches it")
+    parser.add_argument(
+        "--plant", choices=[*sorted(PLANTS), "all"], help="plant this bug, or each in turn: the run is good when its scenario catches it"
+    )
     parser.add_argument("--keep", type=Path, help="keep state, logs and evidence in this folder")
     return parser.parse_args()
 
@@ -38,6 +41,9 @@ async def run_one(name: str, scenario: Scenario, order: Order) -> Finding:
     """Run one scenario; whatever it raises is its finding."""
     say(f"{name}: scale {order.scale}, seed {order.seed}" + (f", planted bug: {order.plant}" if order.plant else ""))
     started = time.monotonic()
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)  # so that what was started is stopped
     try:
         finding = await scenario(order)
     except Exception as error:  # noqa: BLE001 - the report must come, and names the error
@@ -57,18 +63,20 @@ def commit() -> str:
 def run_all(chosen: argparse.Namespace, folder: Path) -> bool:
     """Run the scenarios one after the other; True when every one passed, or when the planted bug was caught."""
     seed = secrets.randbelow(2**31) if chosen.seed is None else chosen.seed
-    names = [PLANTS[chosen.plant].scenario] if chosen.plant else [name.strip() for name in chosen.scenario.split(",")]
+    planted = list(PLANTS) if chosen.plant == "all" else [chosen.plant] if chosen.plant else []
+    wanted: list[tuple[str, str | None]] = [(PLANTS[plant].scenario, plant) for plant in planted]
+    wanted = wanted or [(name.strip(), None) for name in chosen.scenario.split(",")]
     say(f"commit {commit()}, seed {seed}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     reports: list[dict[str, object]] = []
     good = True
-    for name in names:
-        order = Order(scale=chosen.scale, seed=seed, folder=folder / name, plant=chosen.plant)
+    for name, plant in wanted:
+        order = Order(scale=chosen.scale, seed=seed, folder=folder / (plant or name), plant=plant)
         order.folder.mkdir(parents=True, exist_ok=True)
         finding = asyncio.run(run_one(name, SCENARIOS[name], order))
         for line in lines_of(name, order, finding):
             say(line)
         reports.append(as_json(name, order, finding))
-        good &= finding.verdict == ("FAIL" if chosen.plant else "PASS")
+        good &= finding.verdict == ("FAIL" if plant else "PASS")
     if chosen.report:
         write_json(chosen.report, reports)
     said = "caught" if chosen.plant else "all passed"
@@ -90,4 +98,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    leave(main())
+    try:
+        leave(main())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        leave(130)

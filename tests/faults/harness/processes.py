@@ -36,6 +36,7 @@ class Part:
     kills: int = 0
     process: asyncio.subprocess.Process | None = None
     ready: bool = False
+    started: list[asyncio.subprocess.Process] = field(default_factory=list[asyncio.subprocess.Process])
 
     @property
     def pid(self) -> int:
@@ -56,6 +57,7 @@ class Part:
                 *self.argv, cwd=ROOT, env={**os.environ, **self.environment}, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
+        self.started.append(self.process)
         end = asyncio.get_running_loop().time() + READY_SECONDS_MAX
         while not await self.is_ready(self):
             if self.process.returncode is not None or asyncio.get_running_loop().time() > end:
@@ -89,15 +91,16 @@ class Part:
         return True
 
     async def stop(self) -> None:
-        """End it politely, then with SIGKILL."""
-        process = self.process
-        if process is None or process.returncode is not None:
-            return
-        process.send_signal(self.stop_signal)
-        try:
-            await asyncio.wait_for(process.wait(), 10)
-        except TimeoutError:
-            await self.kill(children=True)
+        """End it politely, then with SIGKILL; nothing that was ever started for it is left."""
+        for process in self.started:
+            if process.returncode is not None:
+                continue
+            process.send_signal(self.stop_signal)
+            try:
+                await asyncio.wait_for(process.wait(), 10)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
 
 
 def children_of(parent: int) -> list[int]:

@@ -7,11 +7,9 @@ import asyncio
 import random
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import httpx2
 
 from tests.examples.running_service import ServiceProcess
 from tests.faults.harness.client import Client
@@ -71,19 +69,25 @@ class FaultStack:
             if not self.postgres.ready:
                 raise RuntimeError(f"PostgreSQL does not get ready: {self.postgres.last_words()}")
 
-    async def keep_workers(self) -> None:
-        """Start each worker again as soon as it is gone, whoever ended it; runs until it is cancelled."""
+    @asynccontextmanager
+    async def kept(self, *parts: Part) -> AsyncGenerator[None]:
+        """Start each part again as soon as it is gone, whoever ended it, as long as the block lasts."""
 
-        async def keep(worker: Part) -> None:
+        async def again(part: Part) -> None:
             while True:
-                if worker.process is not None:
-                    await worker.process.wait()
-                    worker.ready = False
-                await worker.start()
+                if part.process is not None:
+                    await part.process.wait()
+                    part.ready = False
+                with suppress(RuntimeError):  # it was killed while it started, or what it needs is down: again
+                    await part.start()
 
-        async with asyncio.TaskGroup() as group:
-            for worker in self.workers:
-                group.create_task(keep(worker))
+        keeping = [asyncio.create_task(again(part)) for part in parts]
+        try:
+            yield
+        finally:
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
 
     def arm(self, service: ServiceProcess, *, route: str, mode: str, claim: str, count: int) -> None:
         """Make a service fail for one claim; blocks for a moment."""
@@ -184,11 +188,17 @@ def _quiet(line: str) -> None:
 
 
 def _answers(url: str) -> Callable[[Part], Awaitable[bool]]:
+    port = int(url.rpartition(":")[2])
+
     async def answers(_: Part) -> bool:
-        async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:
-            try:
-                return (await client.get(f"{url}/readyz")).status_code == 200
-            except httpx2.HTTPError:
-                return False
+        """Ask by hand: making an HTTP client costs more than the question, and it is asked fifty times a second."""
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /readyz HTTP/1.0\r\n\r\n")
+            line = await reader.readline()
+            writer.close()
+        except OSError:
+            return False
+        return b" 200 " in line
 
     return answers

@@ -52,10 +52,9 @@ async def run_database(order: Order) -> Finding:
         expected={"postgres killed": order.size(smoke=1, ci=5, full=35), "killed while it recovered": order.size(smoke=0, ci=1, full=5)}
     )
     load = Load()
-    async with fault_stack(order.folder, plant=order.plant) as stack:
+    async with fault_stack(order.folder, plant=order.plant) as stack, stack.kept(*stack.workers):
         client, developer, viewer = (stack.client(role) for role in ("operator", "developer", "viewer"))
         await developer.must_post("/v1/definitions", {"files": hold_files(stack.bank.caller.url, stack.mail.caller.url)}, key="hold")
-        keeping = asyncio.create_task(stack.keep_workers())
         killing = asyncio.create_task(kill_postgres(stack, chance, load, finding))
         try:
             await drive(client, developer, viewer, load, until=time.monotonic() + seconds)
@@ -65,7 +64,6 @@ async def run_database(order: Order) -> Finding:
         if not stack.postgres.ready:
             await stack.start_postgres()
         quiet = await all_ended(stack)
-        keeping.cancel()
         finding.n = len(load.claims)
         await judge(stack, finding, effects=HOLD_EFFECTS, claims={claim: {"ends": ["succeeded"]} for claim in load.claims})
         tell(finding, load, quiet)

@@ -24,7 +24,7 @@ async def run_models(order: Order) -> Finding:
 
 
 def _run(order: Order) -> Finding:
-    examples = order.size(smoke=25, ci=500, full=10_000)
+    examples = order.size(smoke=150 if order.plant else 25, ci=500, full=10_000)
     finding = Finding(n=examples * len(MACHINES), expected=dict.fromkeys(FAULTS, 1))
     with throwaway_rig(plant=order.plant) as rig:
         for name in MACHINES:

@@ -6,7 +6,6 @@ Each key is sent by 8 clients at once, the first answer is withheld, and then it
 import asyncio
 import random
 import time
-from collections.abc import Coroutine
 
 import httpx2
 
@@ -39,31 +38,23 @@ class Cutter:
         """Kill the gateway a moment after a chosen request has reached it: before, at or after its commit."""
         if key in self._in_between:
             self._in_between.discard(key)
-            self._spawn(self._kill_soon())
+            task = asyncio.create_task(self._kill_soon())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def cut(self, key: str) -> bool:
         """Withhold the first answer of a key: it is known here when the gateway has committed, and before the client knows."""
         if not key.startswith("s5-") or key in self._cut:
             return False
         self._cut.add(key)
-        if key in self._with_answer and await self._stack.gateway.kill():
-            self._spawn(self._stack.gateway.start())
+        if key in self._with_answer:
+            await self._stack.gateway.kill()
         return True
-
-    async def settle(self) -> None:
-        """Wait until the gateway runs again."""
-        await asyncio.gather(*self._tasks)
 
     async def _kill_soon(self) -> None:
         await asyncio.sleep(self._chance.uniform(0, 0.03))
         if self._stack.gateway.ready and await self._stack.gateway.kill():
             self.between += 1
-            await self._stack.gateway.start()
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 async def run_replies(order: Order) -> Finding:
@@ -73,7 +64,7 @@ async def run_replies(order: Order) -> Finding:
     kills = order.size(smoke=2, ci=12, full=60)
     finding = Finding(n=len(keys))
     finding.expected = {"answer cut": len(keys), "gateway killed with the answer": kills // 2, "gateway killed in mid-request": kills // 4}
-    async with fault_stack(order.folder, plant=order.plant, workers=1) as stack:
+    async with fault_stack(order.folder, plant=order.plant, workers=1) as stack, stack.kept(stack.gateway):
         cutter = Cutter(stack, chance, keys, kills=kills)
         proxy = CuttingProxy(int(stack.addresses["gateway"].rpartition(":")[2]), seen=cutter.seen, cut=cutter.cut)
         client, developer = stack.client(url=await proxy.start()), stack.client("developer")
@@ -82,7 +73,6 @@ async def run_replies(order: Order) -> Finding:
         async with asyncio.TaskGroup() as group:
             for key in keys:
                 group.create_task(_insist(client, key, turns, finding))
-        await cutter.settle()
         quiet = await all_ended(stack)
         finding.faults["answer cut"] = proxy.cuts
         finding.faults["gateway killed with the answer"] = stack.gateway.kills - cutter.between

@@ -54,17 +54,15 @@ async def run_sagas(order: Order) -> Finding:
     chance = random.Random(order.seed)
     sagas = plan_sagas(chance, order.size(smoke=10, ci=100, full=1000))
     finding = Finding(n=len(sagas), expected={"worker killed": order.size(smoke=3, ci=15, full=100)})
-    async with fault_stack(order.folder, plant=order.plant) as stack:
+    async with fault_stack(order.folder, plant=order.plant) as stack, stack.kept(*stack.workers):
         client, developer = stack.client(), stack.client("developer")
         await developer.must_post("/v1/definitions", {"files": payout_files(stack.bank.caller.url, stack.mail.caller.url)}, key="payout")
         for saga in sagas:
             arm(stack, saga)
-        keeping = asyncio.create_task(stack.keep_workers())
         killing = asyncio.create_task(kill_workers(stack, chance))
         await start_all(client, sagas)
         await enough_kills(stack, finding.expected["worker killed"], killing)
         quiet = await all_ended(stack)
-        keeping.cancel()
         finding.faults["worker killed"] = sum(worker.kills for worker in stack.workers)
         for service in (stack.bank, stack.mail):
             for mode, count in service.caller.get("/summary")["faults_fired"].items():

@@ -63,10 +63,9 @@ async def run_sweep(order: Order) -> Finding:
     finding = Finding()
     claims: dict[str, dict[str, Any]] = {}  # Any: what the checker is told of a claim, as JSON
     environment = {"STANDFAST_FAULT_FILE": str(points.file), "STANDFAST_SCRIPTS": SCRIPTS}
-    async with fault_stack(order.folder, plant=order.plant, environment=environment, points=True) as stack:
+    async with fault_stack(order.folder, plant=order.plant, environment=environment, points=True) as stack, stack.kept(*stack.workers):
         client = stack.client()
         await register(stack)
-        keeping = asyncio.create_task(stack.keep_workers())
         deciding = asyncio.create_task(approve_everything(stack))
         await run_wave(stack, client, "dry", claims)
         reached = points.of("reached")
@@ -74,8 +73,7 @@ async def run_sweep(order: Order) -> Finding:
         for seed in range(order.seed, order.seed + order.size(smoke=1, ci=1, full=20)):
             fired += await sweep(stack, client, points, reached, seed=seed, order=order, claims=claims)
         quiet = await all_ended(stack)
-        for task in (keeping, deciding):
-            task.cancel()
+        deciding.cancel()
         finding.n = len(claims)
         finding.faults = {"points at which a worker ended": len(fired), "workers ended": fired.total()}
         finding.expected = {"points at which a worker ended": len(reached) if order.scale != "smoke" else 5}
