@@ -53,10 +53,10 @@ class PostgresSealer:
             LogBroken: the stored log does not fit its last signed head, or this installation lacks the key.
         """
         async with self._db.tenant(tenant) as tx:
-            if await tx.row(sql.FENCE, {"tenant": tenant, "epoch": epoch, "lease_s": lease_s}) is None:
+            if not await self.holds_lease(tx, tenant, epoch, lease_s):
                 return None
             frontier, last = await self._frontier(tx, tenant)
-            rows = await tx.rows(sql.BATCH, {"tenant": tenant, "limit": self._batch, "without": sorted(without)})
+            rows = await self.next_entries(tx, tenant, without)
             leaves, refused = continuing(rows)
             more = len(rows) == self._batch
             if not leaves:
@@ -74,6 +74,14 @@ class PostgresSealer:
             if ended is None:
                 return key_of(await self._insert_key(tx, tenant, 1, None))
             return key_of(await self._insert_key(tx, tenant, ended["generation"] + 1, ended["valid_to"]))
+
+    async def holds_lease(self, tx: Transaction, tenant: str, epoch: int, lease_s: float) -> bool:
+        """Whether the lease is still that epoch's; it is locked and renewed then, until the commit."""
+        return await tx.row(sql.FENCE, {"tenant": tenant, "epoch": epoch, "lease_s": lease_s}) is not None
+
+    async def next_entries(self, tx: Transaction, tenant: str, without: frozenset[str]) -> list[Row]:
+        """Return the entries to seal next, by run and sequence, with what is sealed of their runs."""
+        return await tx.rows(sql.BATCH, {"tenant": tenant, "limit": self._batch, "without": sorted(without)})
 
     async def _frontier(self, tx: Transaction, tenant: str) -> tuple[Frontier, SignedTreeHead | None]:
         """Return the tree as it was last signed; a sealer never signs on top of anything else.

@@ -1,7 +1,7 @@
 """What the suites of sealing need: a tenant with runs that grow, its sealer, and a check of the whole log that shares no code with it."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from adapters.codec.head_keys import DerivedHeadKeys
@@ -15,7 +15,7 @@ from domain.ledger import Kind, StoredEntry
 from domain.merkle import leaf_hash
 from domain.sealing import Sealed
 from domain.stores import NewRun
-from domain.tree_heads import SignedTreeHead
+from domain.tree_heads import HeadKeys, SignedTreeHead
 from tests.adapters.postgres.sealing_by_xor import XorCipher
 from tests.contracts.journal_bench import AT
 from tests.contracts.postgres_bench import new_run
@@ -44,12 +44,13 @@ class SealingBench:
 
     db: Database
     tenant: str
+    sealer_class: type[PostgresSealer] = PostgresSealer
+    keys: HeadKeys = field(default_factory=lambda: DerivedHeadKeys(MASTER))
 
     def __post_init__(self) -> None:
-        self.keys = DerivedHeadKeys(MASTER)
         self.runs = PostgresRunStore(self.db, XorCipher())
         self.ledger = PostgresLedgerReader(self.db)
-        self.sealer = PostgresSealer(self.db, self.keys)
+        self.sealer = self.sealer_class(self.db, self.keys)
         self.tree = PostgresTreeReader(self.db)
         self.anchorage = PostgresAnchorage(self.db)
 
@@ -77,7 +78,7 @@ class SealingBench:
 
     async def seal(self, *, holder: str = "sealer", batch: int | None = None) -> Sealed | None:
         """Claim the lease and seal one batch."""
-        sealer = self.sealer if batch is None else PostgresSealer(self.db, self.keys, batch=batch)
+        sealer = self.sealer if batch is None else self.sealer_class(self.db, self.keys, batch=batch)
         epoch = await sealer.claim(self.tenant, holder=holder, lease_s=LEASE_S)
         assert epoch is not None, "another holder's lease lives"
         return await sealer.seal(self.tenant, epoch=epoch, lease_s=LEASE_S)
@@ -85,7 +86,9 @@ class SealingBench:
     async def seal_all(self, *, batch: int | None = None) -> SignedTreeHead:
         """Seal until nothing waits, and return the newest head."""
         while await self.sealer.waiting(self.tenant):
-            await self.seal(batch=batch)
+            sealed = await self.seal(batch=batch)
+            assert sealed is not None, "the lease was lost"
+            assert sealed.leaves > 0, "entries wait, and nothing is sealed"
         head = await self.tree.newest(self.tenant)
         assert head is not None
         return head

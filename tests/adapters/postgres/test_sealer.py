@@ -14,7 +14,7 @@ from domain.errors import LogBroken
 from domain.ledger import EntryBody, Kind
 from tests.adapters.postgres.databases import MigratedServer
 from tests.contracts.journal_bench import AT
-from tests.contracts.sealing_bench import LEASE_S, SealingBench, run_id
+from tests.contracts.sealing_bench import LEASE_S, MASTER, SealingBench, run_id
 
 WRITERS = 14
 APPENDS = 30
@@ -186,6 +186,25 @@ class TestBatches:
         (key,) = await bench.tree.keys(bench.tenant)
         assert key.valid_from_us <= first.timestamp_us
         assert bench.keys.holds(key.public_key, second.signed_bytes(), second.signature)
+
+
+class TornKeys(DerivedHeadKeys):
+    """Keys that are lost in the moment of signing: the sealer dies between its leaves and their head."""
+
+    def sign(self, tenant: str, generation: int, message: bytes) -> bytes:
+        """Die."""
+        del tenant, generation, message
+        raise ConnectionAbortedError("the sealer died")
+
+
+class TestDeath:
+    async def test_between_leaves_and_head_leaves_nothing(self, bench: SealingBench) -> None:
+        dying = SealingBench(bench.db, bench.tenant, bench.sealer_class, TornKeys(MASTER))
+        with pytest.raises(ConnectionAbortedError):
+            await dying.seal()
+        async with bench.db.tenant(bench.tenant) as tx:
+            assert await tx.rows("SELECT 1 FROM ledger_leaves UNION ALL SELECT 1 FROM ledger_nodes") == []
+        assert (await bench.seal_all()).tree_size == await bench.check_log() == 3
 
 
 class TestKeys:
