@@ -103,6 +103,15 @@ class TestWrongEntry:
         assert (problem.expected, problem.found) == (entry_hash("acme", entry), entry["hash"])
         assert problem.lines()[0].startswith("entry 5 of run_a: its hash is not the hash of its stored bytes")
 
+    def test_with_a_hash_of_its_own_that_fits_breaks_the_link_to_the_next(self, ledger: Ledger) -> None:
+        bundle = ledger.bundle("run_d")
+        entry: Json = bundle["entries"][4]
+        entry["body"] = base64.b64encode(jcs({**body_in(entry), "principal": "prn_2"})).decode()
+        entry["hash"] = entry_hash("acme", entry)
+        [problem] = problems(bundle)
+        assert (problem.seq, problem.expected) == (6, entry["hash"])
+        assert problem.reason == "the previous hash that it names is not the hash of the entry before"
+
     def test_without_its_neighbours_is_said_to_be_missing(self, ledger: Ledger) -> None:
         bundle = ledger.bundle("run_a")
         del bundle["entries"][1:3], bundle["inclusion"][1:3]
