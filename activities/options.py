@@ -80,7 +80,7 @@ def compensation_options(*, deadline: timedelta, heartbeat: timedelta | None) ->
 
 
 SEGMENT_HEARTBEAT = timedelta(seconds=5)
-"""A segment's lost worker is noticed after this, and a cancellation reaches it within it."""
+"""A segment's lost worker is noticed after this."""
 
 SEGMENT_ATTEMPTS = 3
 """Attempts of a segment that make calls; later ones only collect what was recorded: a call that takes the worker down then goes alone."""

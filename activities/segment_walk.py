@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import activity
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+BEAT_MAX = timedelta(seconds=1)
+"""A segment beats so often, or more often: a cancellation comes with the answer to a beat. The quickest segments never beat."""
+
 ALONE = frozenset({IntentAnswer.FAILED, IntentAnswer.BUDGET_EXCEEDED, IntentAnswer.IN_DOUBT, IntentAnswer.DIVERGENT})
 """Answers that end the walk at a call: as an activity of its own it fails with them, or asks a person."""
 
@@ -43,10 +47,11 @@ class Ongoing:
 
 @dataclass
 class Stop:
-    """Why the walk goes no further with a call; `wait_s` is the pause before it is made again."""
+    """Why the walk goes no further with a call; `wait_s` is the pause before it is made again, `again` whether this try counts."""
 
     command: str
     wait_s: float = 0.0
+    again: bool = False
     outcome: Outcome | None = None
 
 
@@ -74,7 +79,9 @@ class Walk:
         info = activity.info()
         self._attempt = info.attempt
         self._collect = self._segment.collect or info.attempt > SEGMENT_ATTEMPTS
-        self._beat_s = info.heartbeat_timeout.total_seconds() / 2 if info.heartbeat_timeout else None
+        timeout = info.heartbeat_timeout
+        self._beat_s = min(timeout / 4, BEAT_MAX).total_seconds() if timeout else None
+        self._lease_max_s = timeout.total_seconds() if timeout else None
         limit = info.start_to_close_timeout or MARGIN
         self._ends_at = asyncio.get_running_loop().time() + (limit - MARGIN).total_seconds()
 
@@ -123,7 +130,7 @@ class Walk:
         return not (self._collect or self._cancelled)
 
     def _stop(self, stop: Stop) -> None:
-        self.result.stopped, self.result.wait_s = stop.command, stop.wait_s
+        self.result.stopped, self.result.wait_s, self.result.tried = stop.command, stop.wait_s, int(stop.again or self._attempt > 1)
 
     def _next(self, commands: list[Command]) -> Ongoing | None:
         """The call that the stepper asks for, ready to go; the same while it is not settled."""
@@ -161,8 +168,8 @@ class Walk:
             }
         )
         lease_s = command.timeout_s + LEASE_MARGIN.total_seconds()
-        if self._beat_s is not None:
-            lease_s = min(lease_s, 2 * self._beat_s)
+        if self._lease_max_s is not None:
+            lease_s = min(lease_s, self._lease_max_s)
         name = AttemptName(self._attempt, self._journal.token(), int(1000 * lease_s))
         return Ongoing(command, envelope, plan_tool_call(envelope, request), name)
 
@@ -185,12 +192,10 @@ class Walk:
         limit_s = call.command.timeout_s if ms_held is None else min(call.command.timeout_s, ms_held / 1000)
         unknown = "whether it happened is unknown"
         try:
-            async with asyncio.timeout(limit_s):
-                made = await self._tools.call_tool(call.envelope)
+            made = await self._whole(self._timed(call, limit_s))
         except TimeoutError:
             return self._failed(call, ToolTimedOut(f"no answer within {limit_s:g} s; {unknown}"))
         except asyncio.CancelledError:
-            self._cancelled = True
             return self._taken_back(call, f"{RunCancelled.title}; {unknown}")
         except StandfastError as error:
             return self._failed(call, error)
@@ -204,15 +209,37 @@ class Walk:
         receipt = self._projected(call, whole)
         return Stop(call.command.id, outcome=outcome) if receipt is None else Made(receipt, outcome)
 
+    async def _timed(self, call: Ongoing, limit_s: float) -> Receipt:
+        async with asyncio.timeout(limit_s):
+            return await self._tools.call_tool(call.envelope)
+
+    async def _whole(self, work: Coroutine[None, None, T]) -> T:
+        """Let a quick call end although the run is cancelled meanwhile; what else ends the activity ends the call too.
+
+        Raises:
+            asyncio.CancelledError: the worker stops, or this attempt is given up.
+        """
+        task = asyncio.create_task(work)
+        while True:
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                self._cancelled = True
+                details = activity.cancellation_details()
+                if task.done() or activity.is_worker_shutdown() or details is None or not details.cancel_requested:
+                    task.cancel()
+                    await asyncio.wait({task})
+                    raise
+
     def _failed(self, call: Ongoing, error: StandfastError) -> Stop:
         """A try that failed; the call goes on alone, where it has one try less."""
         final = not error.retryable or call.plan.max_attempts <= 1
         rule = call.command.retry or RetryRule()
         pause_s = rule.delay_s if error.retry_after_s is None else error.retry_after_s
-        return Stop(call.command.id, wait_s=0.0 if final else pause_s, outcome=self._failure(call, error, final=final))
+        return Stop(call.command.id, wait_s=0.0 if final else pause_s, again=not final, outcome=self._failure(call, error, final=final))
 
     def _taken_back(self, call: Ongoing, detail: str) -> Stop:
-        return Stop(call.command.id, outcome=self._failure(call, RunCancelled(detail), final=False))
+        return Stop(call.command.id, again=True, outcome=self._failure(call, RunCancelled(detail), final=False))
 
     def _untried(self, call: Ongoing) -> Stop:
         """Give back a call that this attempt may not make."""
@@ -279,10 +306,10 @@ class Walk:
         return task.result()
 
     async def keep_alive(self) -> None:
-        """Beat at half the heartbeat timeout with the step reached, and renew the lease of the call on its way."""
+        """Beat with the step reached, which also lets a cancellation come, and renew the lease of the call on its way."""
         while self._beat_s is not None:
-            activity.heartbeat(self._current.command.step if self._current is not None else "")
             await asyncio.sleep(self._beat_s)
+            activity.heartbeat(self._current.command.step if self._current is not None else "")
             if (call := self._current) is not None:
                 with contextlib.suppress(StandfastError):
                     await self._journal.journal.renew(call.plan.key, lease_token=call.name.token, lease_ms=call.name.lease_ms)

@@ -87,13 +87,15 @@ class SegmentOutcome(Wire):
 class SegmentResult(Wire):
     """What a segment's activity answers: outcomes in order, and whether the run's closing facts and projection were written.
 
-    `stopped` names the command that was tried and needs more: it is made again after `wait_s` as an activity of its own.
+    `stopped` names the command that needs more: it is made again after `wait_s` as an activity of its own, and `tried` tells how often it
+    was tried before, as far as that counts.
     """
 
     outcomes: list[SegmentOutcome] = []
     finished: bool = False
     stopped: str | None = None
     wait_s: float = 0.0
+    tried: int = 0
 
     def to_fields(self) -> dict[str, JsonValue]:
         """Return it as a receipt's fields."""
@@ -218,7 +220,7 @@ def _part(program: Program, steps: list[Step], calls: list[CallStep], *, whole: 
 
 def _carried(state: State) -> State:
     return state.model_copy(
-        update={"unacked": [], "decisions": [], "agents": {}, "undo": {}, "bound": {}, "tried": [], "steps": _read(state)}
+        update={"unacked": [], "decisions": [], "agents": {}, "undo": {}, "bound": {}, "tried": {}, "steps": _read(state)}
     )
 
 

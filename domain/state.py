@@ -259,7 +259,7 @@ class BoundArguments(Wire):
 class State(Wire):
     """Everything the stepper remembers. `visits` says which visit a step is entered with, where that is not its first.
 
-    `tried` names the commands that were tried once in a segment: they are made again as activities of their own.
+    `tried` has the commands that a segment stopped at, with their tries there: they are made again as activities of their own.
     """
 
     v: int = 1
@@ -270,7 +270,7 @@ class State(Wire):
     undo: dict[str, list[Undo]] = {}
     bound: dict[str, BoundArguments] = {}
     pending: dict[str, Command] = {}
-    tried: list[str] = []
+    tried: dict[str, int] = {}
     fact_seq: int = 0
     last_fact_digest: str = ""
     unacked: list[Fact] = []

@@ -27,8 +27,9 @@ from domain.provider import LlmProvider, PriceBook
 from wiring.faults import fault_point
 from wiring.keys import InstallationKeys, clock_text, new_token
 from wiring.logs import set_up_logs
-from wiring.models import build_models, build_prices
+from wiring.models import build_models
 from wiring.objects import build_objects, payload_limits
+from wiring.prices import build_prices
 from wiring.processes import run_loop
 from wiring.sealing import sealing
 from wiring.settings import (
@@ -101,6 +102,7 @@ def build_worker(parts: WorkerParts) -> Worker:
         interceptors=[JournalInterceptor(around)],
         build_id=BUILD_ID,
         graceful_shutdown_timeout=GRACE,
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
         max_concurrent_activities=200,
     )

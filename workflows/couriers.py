@@ -105,7 +105,7 @@ class Courier:
             retry_class=command.retry_class,
             max_attempts=rule.max_attempts,
             cost_usd_micros=command.cost_usd_micros,
-            tried=int(command.id in self._state.tried),
+            tried=self._state.tried.get(command.id, 0),
             approval=command.approval,
             declaration=command.declaration,
             simulate=command.simulate,

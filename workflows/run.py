@@ -194,6 +194,7 @@ class RunWorkflow:
         if not walk.done():
             self._courier.cancel_effects()
         commands = await walk
+        self._told = self.state.cancelled
         deferred, self._deferred = self._deferred, []
         for kind, principal, said in deferred:
             self._note_refusal(kind, principal, said)

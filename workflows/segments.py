@@ -15,7 +15,7 @@ from temporalio.exceptions import ActivityError
 from domain.envelope import Receipt
 from domain.program import Program
 from domain.segments import Segment, SegmentResult, has_segments, plan_segment
-from domain.state import Command, Done, Failed, RunContext, State, Tick
+from domain.state import CancelRequested, Command, Done, Failed, RunContext, State, Tick
 from domain.stepper import Stepper
 from workflows.couriers import Courier
 from workflows.failures import failure_of
@@ -57,10 +57,10 @@ class SegmentRunner:
         finally:
             self.walking = None
         result = SegmentResult.of_fields(receipt.fields)
-        commands = self._replayed(segment, stepper, result, receipt.fact_head)
         self.finished = result.finished
+        commands = self._replayed(segment, stepper, receipt, cancelled)
         if result.stopped is not None:
-            stepper.state.tried.append(result.stopped)
+            stepper.state.tried[result.stopped] = result.tried
         if result.wait_s > 0:
             with contextlib.suppress(asyncio.TimeoutError):
                 await workflow.wait_condition(
@@ -68,13 +68,17 @@ class SegmentRunner:
                 )
         return commands
 
-    def _replayed(self, segment: Segment, stepper: Stepper, result: SegmentResult, fact_head: int) -> list[Command]:
-        """Tell the stepper the outcomes; what the activity did not write itself is noted at its own time."""
+    def _replayed(self, segment: Segment, stepper: Stepper, receipt: Receipt, cancelled: Callable[[], bool]) -> list[Command]:
+        """Tell the stepper the outcomes; what the activity did not write itself is noted at its own time, after a cancellation."""
         commands = list(stepper.state.pending.values())
-        for outcome in result.outcomes:
-            tick = segment.tick if fact_head > stepper.state.fact_seq else self._tick()
+        for outcome in SegmentResult.of_fields(receipt.fields).outcomes:
+            tick = segment.tick
+            if receipt.fact_head <= stepper.state.fact_seq:
+                tick = self._tick()
+                if cancelled():
+                    stepper.apply(CancelRequested(), tick)
             commands = stepper.apply(Done(command=outcome.command, receipt=outcome.receipt), tick)
-        self._courier.acknowledge(fact_head)
+        self._courier.acknowledge(receipt.fact_head)
         return commands
 
     async def _walked(self, segment: Segment) -> Receipt:

@@ -24,7 +24,7 @@ from domain.segments import Segment, SegmentResult, plan_segment
 from domain.tools import ToolCall, ToolSpec
 from tests.activities.bench import AT, RUN, TENANT
 from tests.domain.play import Play
-from tests.domain.programs import call, pinned, program
+from tests.domain.programs import call, pinned, program, put
 from tests.fake_journal import FakeJournal
 from tests.fake_tools import FakeTool, FakeToolBox
 from tests.fakes_stores import FakeStores
@@ -76,6 +76,12 @@ def reads(*steps: Step, output: JsonValue = None, max_attempts: int = 5, timeout
     """Build a program of quick reads."""
     reader = pinned("log.read", effect_class=EffectClass.READ, max_attempts=max_attempts, timeout_s=timeout_s)
     return program(*steps, output=output, tools=(reader,)).model_copy(update={"execution": None})
+
+
+TWO = reads(read("a"), put("x", "${ steps.a.output.n }"), read("b", arguments={"x": "${ steps.x.output }"}), call("pay"))
+"""Two reads, and then a write that is none of the segment's."""
+
+WHOLE = reads(read("a"), read("b"), output="${ steps.b.output.n }")
 
 
 class Attempts:
@@ -188,3 +194,8 @@ def steps_called(reader: FakeTool) -> list[str]:
     """Return the steps that called a tool, in order: their keys tell."""
     names = {key(step).outside_key(): step for step in ("a", "b")}
     return [names[made.idempotency_key] for made in reader.calls]
+
+
+def is_final(attempts: Attempts, step: str) -> bool:
+    """Whether the journal would answer with the failure instead of letting another attempt go."""
+    return (attempts.fake.effects[key(step)].error or {})["retryable"] == "false"

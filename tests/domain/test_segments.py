@@ -135,7 +135,7 @@ class TestSegment:
     def test_begins_with_no_call_that_a_segment_has_tried_before(self) -> None:
         given = quick(read("a"), read("b"))
         play = Play(given)
-        play.state.tried = ["a#1/call"]
+        play.state.tried = {"a#1/call": 1}
         assert paths(given, play) == []
 
     def test_runs_step_by_step_when_it_is_over_its_size(self) -> None:

@@ -76,14 +76,14 @@ class Payouts:
             answer = api.post("/v1/definitions", json={"files": payout_bundle(self.bank.url, self.mail.url)})
             assert answer.status_code == 201, answer.text
 
-    def start(self, claim: str, *, amount: int = 50_000_000) -> str:
+    def start(self, claim: str, *, amount: int = 50_000_000, definition: str = "payout") -> str:
         """Start a run, again until the gateway takes it, and return its id; the claim is the Idempotency-Key."""
         started: list[str] = []
 
         def accepted() -> bool:
             try:
                 with self.stack.api("operator") as api:
-                    body = {"definition": "payout", "input": {"claim": claim, "amount": amount}}
+                    body = {"definition": definition, "input": {"claim": claim, "amount": amount}}
                     answer = api.post("/v1/runs", json=body, headers={"Idempotency-Key": claim})
             except httpx2.HTTPError:
                 return False
