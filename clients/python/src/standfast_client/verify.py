@@ -96,11 +96,19 @@ def verify(run: str, entries: Iterable[LedgerEntry], head: Head | None = None) -
         head: What the run's row says the last entry is; a chain that ends elsewhere has lost its tail.
     """
     listed = list(entries)
-    fault = _first_chain_fault(run, listed) or _first_column_fault(listed) or _missing_fact(listed) or _missing_tail(listed, head)
-    last = listed[-1].hash if listed else _START
-    if fault is None:
-        return Verdict(run, len(listed), last.hex())
-    return Verdict(run, len(listed), last.hex(), fault.seq, fault.reason)
+    return _verdict(
+        run, listed, _first_chain_fault(run, listed) or _first_column_fault(listed) or _missing_fact(listed) or _missing_tail(listed, head)
+    )
+
+
+def verify_chain(run: str, entries: Sequence[LedgerEntry]) -> Verdict:
+    """Recompute the chain alone: the first pass of `verify`, over the stored bytes."""
+    return _verdict(run, entries, _first_chain_fault(run, entries))
+
+
+def _verdict(run: str, entries: Sequence[LedgerEntry], fault: "_Fault | None") -> Verdict:
+    last = entries[-1].hash.hex() if entries else _START.hex()
+    return Verdict(run, len(entries), last) if fault is None else Verdict(run, len(entries), last, fault.seq, fault.reason)
 
 
 @dataclass(frozen=True)
