@@ -11,7 +11,9 @@ from api.idempotency import Idempotency
 from api.openapi import describe
 from api.problems import install_problems
 from api.routes.approvals import ApprovalRoutes
+from api.routes.budgets import BudgetRoutes
 from api.routes.codec import CodecRoutes
+from api.routes.costs import CostRoutes
 from api.routes.definitions import DefinitionRoutes
 from api.routes.ledger import LedgerRoutes
 from api.routes.lineage import LineageRoutes
@@ -44,6 +46,8 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         TaskRoutes(deps),
         DefinitionRoutes(deps),
         SubjectRoutes(deps),
+        BudgetRoutes(deps),
+        CostRoutes(deps),
         PlatformRoutes(deps),
         CodecRoutes(deps, authentication),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from api.money_deps import MoneyDeps
 from api.subject_deps import SubjectDeps
 from api.temporal import RunStarter
 from domain.lineage import LineageStore
@@ -49,6 +50,7 @@ class GatewayDeps:
     idempotency: IdempotencyStore
     lineage: LineageStore
     subjects: SubjectDeps
+    money: MoneyDeps
     bundle_reader: BundleReader
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]

@@ -13,6 +13,7 @@ import uvicorn
 from api.app import create_app
 from api.deps import GatewayDeps
 from api.histories import TemporalHistories
+from api.money_deps import MoneyDeps
 from api.residue import ResidueRemover
 from api.subject_deps import SubjectDeps
 from api.sweeper import Sweeper
@@ -61,6 +62,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
             objects=storage.objects,
             pseudonym_key=parts.keys.subjects,
         ),
+        money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
         bundle_reader=parts.bundle_reader,
         compile_program=parts.compile_program,
         tool_specs=parts.tool_specs,

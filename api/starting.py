@@ -129,7 +129,7 @@ async def start_accepted(ports: StartPorts, row: RunRow, prepared: Prepared | No
         tenant=row.tenant,
         principal=row.principal,
         correlation_id=row.correlation_id,
-        program=prepared.program,
+        program=prepared.program.model_copy(update={"priced_at": row.created_at}),
         input_fields=prepared.input_fields,
     )
     summary = f"{row.definition} {row.version}"

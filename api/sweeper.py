@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+from api.budget_keeper import keep_budgets
 from api.completions import deliver_completion
 from api.continuing import start_continuation
 from api.decisions import deliver_decision
@@ -96,7 +97,14 @@ class Sweeper:
 
     async def _turn(self, tenant: str, places: asyncio.Semaphore) -> None:
         """Look at one tenant, for a bounded time; the kinds of healing do not wait for each other."""
-        kinds = (self._start_accepted, self._start_continuations, self._deliver_decisions, self._deliver_answers, self._reconcile)
+        kinds = (
+            self._start_accepted,
+            self._start_continuations,
+            self._deliver_decisions,
+            self._deliver_answers,
+            self._reconcile,
+            self._keep_budgets,
+        )
         async with places:
             self._looked_at[tenant] = time.monotonic()
             try:
@@ -146,6 +154,9 @@ class Sweeper:
     async def _deliver_answers(self, tenant: str) -> None:
         answers = await self._deps.tasks.undelivered(tenant, limit=BATCH)
         await _each(answers, lambda answer: deliver_completion(self._deps, tenant, *answer))
+
+    async def _keep_budgets(self, tenant: str) -> None:
+        await keep_budgets(self._deps, tenant)
 
     async def _reconcile(self, tenant: str) -> None:
         async def compare(row: RunRow) -> None:

@@ -24,7 +24,8 @@ from domain.projection import project
 from domain.stores import NewRun
 from domain.tools import ToolCall, ToolSpec
 from wiring.keys import InstallationKeys, new_id
-from wiring.models import build_models, build_prices
+from wiring.models import build_models
+from wiring.prices import build_prices
 from wiring.settings import ModelSettings
 from wiring.storage import Storage, build_storage
 from wiring.temporal import TemporalLink, connect

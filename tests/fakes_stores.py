@@ -7,6 +7,7 @@ from tests.fake_lineage import FakeLineageStore
 from tests.fake_log import FakeLog
 from tests.fakes_database import MemoryDatabase
 from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
+from tests.fakes_money import FakeBudgetStore, FakeCostStore
 from tests.fakes_registry import FakeDefinitionStore, FakeIdempotencyStore, FakeKeyStore
 from tests.fakes_runs import FakeLedgerReader, FakePayloadStore, FakeRunLedger, FakeRunStore
 from tests.fakes_subjects import FakeRemovalStore, FakeRetentionStore
@@ -67,6 +68,16 @@ class FakeStores:
     def keys(self) -> FakeKeyStore:
         """Keys."""
         return FakeKeyStore()
+
+    @cached_property
+    def budgets(self) -> FakeBudgetStore:
+        """Budgets."""
+        return FakeBudgetStore(self.database, self.definitions)
+
+    @cached_property
+    def costs(self) -> FakeCostStore:
+        """Settled costs."""
+        return FakeCostStore(self.database)
 
     @cached_property
     def retention(self) -> FakeRetentionStore:

@@ -12,14 +12,18 @@ from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
 from adapters.postgres.sealer import PostgresSealer
 from domain.compile import compile_program
+from domain.provider import PriceBook
 from domain.registry import BundleReader, ProgramCompiler
 from domain.sealing import SealStore
 from domain.tools import ToolSpec
 from wiring.keys import InstallationKeys
 from wiring.objects import build_objects, payload_limits
+from wiring.prices import build_prices
 from wiring.settings import (
+    BudgetSettings,
     DatabaseSettings,
     GatewaySettings,
+    ModelSettings,
     PayloadSettings,
     PlatformSettings,
     SecretSettings,
@@ -62,6 +66,7 @@ class GatewayParts:
     bundle_reader: BundleReader
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]
+    prices: PriceBook
 
 
 @asynccontextmanager
@@ -78,13 +83,16 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
         database = await stack.enter_async_context(Database(required_database_url(database_settings), max_size=database_settings.pool_max))
         await check_schema_version(database)
         link = await connect(required_temporal_address(temporal), namespace=temporal.namespace, cipher=cipher)
+        storage = build_storage(database, cipher, objects=build_objects(platform, payloads), limits=payload_limits(payloads))
+        budgets = BudgetSettings()
+        await storage.budgets.set_platform_limits(budgets.limits, budgets.period)
         toolbox = build_toolbox(secrets=SecretSettings(), environment=platform.environment)
         stack.push_async_callback(toolbox.aclose)
         yield GatewayParts(
             platform=platform,
             gateway=gateway,
             temporal_settings=temporal,
-            storage=build_storage(database, cipher, objects=build_objects(platform, payloads), limits=payload_limits(payloads)),
+            storage=storage,
             sealer=PostgresSealer(database, keys.heads),
             link=link,
             keys=keys,
@@ -92,4 +100,5 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
             bundle_reader=YamlBundleReader(),
             compile_program=compile_program,
             tool_specs=toolbox.registry.specs,
+            prices=build_prices(ModelSettings()),
         )

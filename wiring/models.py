@@ -3,7 +3,6 @@
 from pydantic import SecretStr
 
 from adapters.models.factory import CompatibleServer, ModelRouter
-from adapters.models.prices import GenaiPriceBook, ModelPrice
 from wiring.settings import ModelSettings
 
 
@@ -20,15 +19,6 @@ def build_models(settings: ModelSettings) -> ModelRouter:
         compatible=compatible,
         scripts=dict(settings.scripts),
     )
-
-
-def build_prices(settings: ModelSettings) -> GenaiPriceBook:
-    """Return the price book with the operator's own prices on top."""
-    own = {
-        model: ModelPrice(input_usd_micros_per_million=given, output_usd_micros_per_million=got)
-        for model, (given, got) in settings.prices.items()
-    }
-    return GenaiPriceBook(own)
 
 
 def _plain(secret: SecretStr | None) -> str | None:

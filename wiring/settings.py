@@ -3,6 +3,7 @@
 Order: flags > environment > `<state dir>/config.toml` > profile. `docs/settings.md` names each (a test compares).
 """
 
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,11 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from domain.budget import Period, Unit, usd_micros
 from domain.errors import InvalidInput
+
+PriceEntry = tuple[int, int] | tuple[int, int, date]
+"""Micro-USD per million tokens in and out, and the day from which they hold (UTC)."""
 
 Environment = Literal["development", "test", "production"]
 
@@ -124,9 +129,37 @@ class ModelSettings(Group):
     scripts: dict[str, Path] = Field(
         default={}, validation_alias="STANDFAST_SCRIPTS", description="JSON: name of a scripted model to its file"
     )
-    prices: dict[str, tuple[int, int]] = Field(
-        default={}, validation_alias="STANDFAST_PRICES", description="JSON: model to micro-USD per million input and output tokens"
+    prices: dict[str, PriceEntry | list[PriceEntry]] = Field(
+        default={},
+        validation_alias="STANDFAST_PRICES",
+        description="JSON: model to micro-USD per million input and output tokens, or to a list of such, each with the day it begins",
     )
+
+
+class BudgetSettings(Group):
+    """The operator's own limits over all tenants together; none unless set."""
+
+    usd: str | None = Field(
+        default=None, validation_alias="STANDFAST_PLATFORM_USD", description="dollars that all tenants together may spend, such as 500.00"
+    )
+    tokens: int | None = Field(
+        default=None, ge=0, validation_alias="STANDFAST_PLATFORM_TOKENS", description="tokens that all tenants together may use"
+    )
+    period: Period = Field(
+        default="month", validation_alias="STANDFAST_PLATFORM_PERIOD", description="how long spending counts: total, day or month (UTC)"
+    )
+
+    @cached_property
+    def limits(self) -> dict[Unit, int | None]:
+        """The limits by unit.
+
+        Raises:
+            InvalidInput: the dollars are no amount.
+        """
+        micros = None if self.usd is None else usd_micros(self.usd)
+        if self.usd is not None and micros is None:
+            raise InvalidInput(f"STANDFAST_PLATFORM_USD is {self.usd!r}: give dollars with at most six decimals, such as 500.00")
+        return {Unit.USD_MICROS: micros, Unit.TOKENS: self.tokens}
 
 
 class WorkerSettings(Group):
@@ -237,6 +270,7 @@ GROUPS: tuple[type[BaseSettings], ...] = (
     DatabaseSettings,
     GatewaySettings,
     ModelSettings,
+    BudgetSettings,
     WorkerSettings,
     SealingSettings,
     PayloadSettings,

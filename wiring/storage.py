@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from adapters.codec.cipher import TenantCipher
 from adapters.postgres.anchorage import PostgresAnchorage
 from adapters.postgres.approvals import PostgresApprovalStore
+from adapters.postgres.budgets import PostgresBudgetStore
+from adapters.postgres.costs import PostgresCostStore
 from adapters.postgres.definitions import PostgresDefinitionStore
 from adapters.postgres.idempotency import PostgresIdempotencyStore
 from adapters.postgres.journal import PostgresJournal
@@ -45,6 +47,8 @@ class Storage:
     removals: PostgresRemovalStore
     retention: PostgresRetentionStore
     objects: ObjectStore | None
+    budgets: PostgresBudgetStore
+    costs: PostgresCostStore
 
 
 def build_storage(
@@ -70,5 +74,7 @@ def build_storage(
         removals=PostgresRemovalStore(database, vault),
         retention=PostgresRetentionStore(database, cipher),
         objects=objects,
+        budgets=PostgresBudgetStore(database),
+        costs=PostgresCostStore(database),
         lineage=PostgresLineageStore(database, vault, runs, payloads),
     )

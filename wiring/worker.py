@@ -27,8 +27,9 @@ from domain.provider import LlmProvider, PriceBook
 from wiring.faults import fault_point
 from wiring.keys import InstallationKeys, clock_text, new_token
 from wiring.logs import set_up_logs
-from wiring.models import build_models, build_prices
+from wiring.models import build_models
 from wiring.objects import build_objects, payload_limits
+from wiring.prices import build_prices
 from wiring.processes import run_loop
 from wiring.sealing import sealing
 from wiring.settings import (

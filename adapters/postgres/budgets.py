@@ -1,12 +1,13 @@
 """Budgets as people see and set them; reserving and settling are SQL functions that the journal's own functions call (JOURNAL §3)."""
 
+from collections.abc import Mapping
 from typing import cast
 
 from psycopg.types.numeric import Int8
 
 from adapters.postgres.pool import Database, Row, Transaction
 from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339, rfc3339_or_none
-from domain.budget import Scope, Unit
+from domain.budget import Period, Scope, Unit
 from domain.budget_stores import BudgetEvent, BudgetLimit, BudgetRow
 from domain.errors import NotFound
 from domain.stores import Page
@@ -66,6 +67,17 @@ class PostgresBudgetStore:
                     given = [tenant, scope, name, limit.unit.value, _big(limit.hard), _big(limit.soft), limit.period]
                     await tx.execute("SELECT budget_limit(%s, %s, %s, %s, %s, %s, %s, %s)", [*given, list(limit.thresholds)])
             return await _read(tx, tenant, scope, name)
+
+    async def set_platform_limits(self, hard: Mapping[Unit, int | None], period: Period) -> None:
+        """Set the operator's own limits over all tenants."""
+        async with self._db.platform() as tx:
+            for unit, limit in sorted(hard.items()):
+                await tx.execute(
+                    "UPDATE platform_budgets SET hard = %s, spent = CASE WHEN period = %s THEN spent ELSE 0 END, period = %s,"
+                    " period_start = budget_period(%s, clock_timestamp())"
+                    " WHERE unit = %s AND (hard, period) IS DISTINCT FROM (%s::bigint, %s)",
+                    [_big(limit), period, period, period, unit.value, _big(limit), period],
+                )
 
     async def budgets(self, tenant: str, *, scope: Scope | None = None, name: str | None = None) -> list[BudgetRow]:
         """Return budgets by scope, name and unit; those of a run and its steps only when that run is named."""

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from adapters.definitions.yaml_reader import YamlBundleReader
 from api.app import create_app
 from api.deps import GatewayDeps
+from api.money_deps import MoneyDeps
 from api.subject_deps import SubjectDeps
 from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.compile import compile_program
@@ -29,6 +30,7 @@ from domain.tools import ToolSpec
 from tests.api.fake_codec import FakeCodecServer
 from tests.api.fake_temporal import FakeTemporal
 from tests.fake_objects import FakeObjects
+from tests.fakes_prices import FakePrices
 from tests.fakes_stores import FakeStores
 from tests.fakes_subjects import FakeHistories
 
@@ -222,6 +224,7 @@ def gateway(**changes: object) -> Gateway:
             objects=FakeObjects(),
             pseudonym_key=PSEUDONYMS,
         ),
+        "money": MoneyDeps(budgets=stores.budgets, costs=stores.costs, prices=FakePrices(2)),
         "bundle_reader": YamlBundleReader(),
         "compile_program": compile_program,
         "tool_specs": lambda: [PAY],

@@ -31,6 +31,7 @@ def concrete(path: str) -> str:
         "erasure_id": fresh_id("era"),
         "hold_id": fresh_id("hld"),
         "name": "approve",
+        "scope": "tenant",
         "tree_size": "1",
     }
     return re.sub(r"\{(\w+)\}", lambda match: ids[match.group(1)], path)
