@@ -37,6 +37,15 @@ class StandfastGroup(TyperGroup):
             raise typer.Exit(ExitCode.INTERRUPTED) from error
 
 
+class RunsGroup(TyperGroup):
+    """The group `runs`, in which `runs RUN` means `runs show RUN`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # pyright: ignore[reportIncompatibleMethodOverride] - as above
+        """Put `show` in front of a run's id that no command stands before."""
+        named = next((word for word in args if word.startswith("run_") or word in self.commands), None)
+        return super().parse_args(ctx, ["show", *args] if named is not None and named not in self.commands else args)
+
+
 def hoist(args: list[str]) -> list[str]:
     """Return the arguments with global options first; what follows `--` stays where it is."""
     front: list[str] = []

@@ -62,6 +62,7 @@ class Kind(StrEnum):
     TASK_COMPLETED = "human:task:completed"
     TASK_REFUSED = "workflow:completion:refused"
     FACT_DIVERGED = "platform:fact:diverged"
+    BUDGET_PASSED = "platform:budget:passed"
     SUBJECT_ERASED = "gateway:subject:erased"
     SUBJECT_ANONYMISED = "gateway:subject:anonymised"
     CONTENT_PURGED = "platform:content:purged"

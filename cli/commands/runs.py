@@ -42,18 +42,14 @@ def run(
 
 def runs(
     ctx: typer.Context,
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Show this run only, with all its fields.")] = None,
     *,
     status: Annotated[list[str] | None, typer.Option(help="Only runs in this status; may be given several times.")] = None,
     definition: Annotated[str | None, typer.Option(help="Only runs of this definition.")] = None,
     limit: Annotated[int, typer.Option(help="At most so many runs, the newest first.", min=1)] = 20,
     json_output: JsonOption = False,
 ) -> None:
-    """List runs, or show one."""
-    client = open_client(ctx)
-    if run is not None:
-        found = client.runs.get(run)
-        show_json(found) if json_output else show_fields(views.run_fields(found))
+    """List runs, or show one: `standfast runs RUN`."""
+    if ctx.invoked_subcommand is not None:
         return
     listed = client.runs.list(status=status or None, definition=definition, limit=limit)
     if json_output:

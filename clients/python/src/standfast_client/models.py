@@ -45,6 +45,14 @@ class Usage(Received):
     model: str | None = None
 
 
+class Lineage(Received):
+    """Where a fork comes from; `effects` says whether what changes the world is simulated in it or allowed."""
+
+    parent: str
+    step: str
+    effects: str
+
+
 class RunAccepted(Received):
     """The answer to a start."""
 
@@ -70,6 +78,10 @@ class Run(Received):
     closed_at: str | None = None
     usage: Usage = Usage()
     error: Fault | None = None
+    epoch: int | None = None
+    forked_from: Lineage | None = None
+    subject: str | None = None
+    erased_at: str | None = None
 
     @property
     def closed(self) -> bool:

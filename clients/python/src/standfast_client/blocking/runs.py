@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import JsonValue
 
 from standfast_client.drivers import Driver
-from standfast_client.flows import proof, runs
+from standfast_client.flows import lineage, proof, runs
+from standfast_client.lineage import Comparison, Redriven
 from standfast_client.models import JsonInput, Run, Trace
 from standfast_client.verify import LedgerEntry, Verdict
 
@@ -76,6 +77,52 @@ class RunHandle:
     def cancel(self, reason: str = "") -> Run:
         """Ask the run to stop; what it did is undone first, so it may go on for a while."""
         return self._driver.run(runs.cancel(self._driver.link, self.id, reason=reason, idempotency_key=None))
+
+    def redrive(self, reason: str = "", *, idempotency_key: str | None = None) -> Redriven:
+        """Let the run go on from the step that failed; what it did stays done, what was undone is done anew.
+
+        Args:
+            reason: Why; it stands in the ledger.
+            idempotency_key: A random key when None.
+
+        Raises:
+            ConflictError: It is open, ended well, or would fail again at once.
+        """
+        return self._driver.run(lineage.redrive(self._driver.link, self.id, reason=reason, idempotency_key=idempotency_key))
+
+    def fork(
+        self,
+        at: str,
+        *,
+        instructions: str | None = None,
+        model: str | None = None,
+        arguments: Mapping[str, JsonInput] | None = None,
+        config: Mapping[str, JsonInput] | None = None,
+        allow_effects: bool = False,
+        idempotency_key: str | None = None,
+    ) -> "RunHandle":
+        """Start a new run that goes on at a step of this one, with changes, and return its handle.
+
+        Args:
+            at: The step's path, such as `settle.pay`; what came before it is kept.
+            instructions: Another prompt for an agent.
+            model: Another model for an agent.
+            arguments: Arguments of a call, by name.
+            config: Values laid over the run's config.
+            allow_effects: Do what changes the world, instead of simulating it.
+            idempotency_key: A random key when None.
+
+        Raises:
+            InvalidInputError: The run did not come to that step, or a change does not fit it.
+            ForbiddenError: You may not allow effects.
+        """
+        changes: dict[str, JsonInput] = {"instructions": instructions, "model": model, "arguments": arguments, "config": config}
+        flow = lineage.fork(self._driver.link, self.id, at, changes, allow_effects=allow_effects, idempotency_key=idempotency_key)
+        return RunHandle(self._driver, (self._driver.run(flow)).run)
+
+    def compare(self, other: str) -> Comparison:
+        """Compare this run (`a`) with another one (`b`): outcome, tokens, cost, step by step."""
+        return self._driver.run(lineage.compare(self._driver.link, self.id, other))
 
     def trace(self) -> Trace:
         """Read what the run did outside."""
