@@ -64,13 +64,13 @@ def run_all(chosen: argparse.Namespace, folder: Path) -> bool:
     """Run the scenarios one after the other; True when every one passed, or when the planted bug was caught."""
     seed = secrets.randbelow(2**31) if chosen.seed is None else chosen.seed
     planted = list(PLANTS) if chosen.plant == "all" else [chosen.plant] if chosen.plant else []
-    wanted: list[tuple[str, str | None]] = [(PLANTS[plant].scenario, plant) for plant in planted]
+    wanted: list[tuple[str, str | None]] = [(name, plant) for plant in planted for name in (PLANTS[plant].scenario, *PLANTS[plant].also)]
     wanted = wanted or [(name.strip(), None) for name in chosen.scenario.split(",")]
     say(f"commit {commit()}, seed {seed}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     reports: list[dict[str, object]] = []
     good = True
     for name, plant in wanted:
-        order = Order(scale=chosen.scale, seed=seed, folder=folder / (plant or name), plant=plant)
+        order = Order(scale=chosen.scale, seed=seed, folder=folder / f"{name}-{plant or 'clean'}", plant=plant)
         order.folder.mkdir(parents=True, exist_ok=True)
         finding = asyncio.run(run_one(name, SCENARIOS[name], order))
         for line in lines_of(name, order, finding):

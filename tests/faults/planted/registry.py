@@ -23,6 +23,7 @@ class Plant:
         statements: Run as the superuser.
         part: The part that is a variant: `worker` or `gateway`; empty for none.
         machine: Of S16: the machine that must catch it.
+        also: Other scenarios that must catch it.
     """
 
     says: str
@@ -31,10 +32,11 @@ class Plant:
     statements: tuple[str, ...] = ()
     part: str = ""
     machine: str = ""
+    also: tuple[str, ...] = ()
 
 
 PLANTS: dict[str, Plant] = {
-    "key-per-attempt": Plant("each attempt hands its own Idempotency-Key outside", "S1", part="worker"),
+    "key-per-attempt": Plant("each attempt hands its own Idempotency-Key outside", "S1", part="worker", also=("S2",)),
     "late-compensation": Plant("a compensation is registered when its step is done, not before it begins", "S1", part="worker"),
     "ack-before-commit": Plant(
         "PostgreSQL acknowledges a commit before it is written",
