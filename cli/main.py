@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import approvals, ledgers, lineage, local, registry, runs, subjects, tasks
+from cli.commands import approvals, ledgers, lineage, local, registry, runs, tasks
 from cli.connection import Globals
 from cli.group import RunsGroup, StandfastGroup
 
@@ -31,7 +31,6 @@ _add(app, local.migrate)
 _add(app, registry.register)
 _add(app, registry.definitions)
 _add(app, runs.run)
-_add(app, runs.runs)
 _add(app, runs.result)
 _add(app, runs.cancel)
 _add(app, runs.trace)
@@ -41,16 +40,6 @@ _add(app, approvals.reject)
 _add(app, ledgers.verify)
 _add(app, local.validate)
 _add(app, local.doctor)
-_add(app, subjects.erase)
-_add(app, subjects.erasures)
-
-retention_app = typer.Typer(help="How long content is kept, and legal holds.", invoke_without_command=True)
-retention_app.callback()(subjects.retention)
-retention_app.command("set", help=(subjects.set_rule.__doc__ or "").partition("\n\n")[0].strip())(subjects.set_rule)
-_add(retention_app, subjects.purge)
-_add(retention_app, subjects.hold)
-_add(retention_app, subjects.release)
-app.add_typer(retention_app, name="retention")
 
 runs_app = typer.Typer(help="Runs: list, show, redrive, fork, compare.", cls=RunsGroup, invoke_without_command=True)
 runs_app.callback()(runs.runs)
@@ -59,7 +48,6 @@ _add(runs_app, lineage.redrive)
 _add(runs_app, lineage.fork)
 _add(runs_app, lineage.compare)
 app.add_typer(runs_app, name="runs")
-
 
 tasks_app = typer.Typer(help="Questions about effects whose outcome is unknown or wrong.", invoke_without_command=True)
 tasks_app.callback()(tasks.tasks)
