@@ -62,7 +62,7 @@ class RuleBody(Value):
     """A rule: closed runs of `definition` (null: of every definition without one) keep their content so many days; null: for ever."""
 
     definition: DefinitionName | None = None
-    keep_days: KeepDays | None
+    keep_days: KeepDays | None = None
 
 
 class PurgeBody(Value):

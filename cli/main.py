@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import approvals, ledgers, lineage, local, registry, runs, tasks
+from cli.commands import approvals, ledgers, lineage, local, registry, runs, subjects, tasks
 from cli.connection import Globals
 from cli.group import RunsGroup, StandfastGroup
 
@@ -40,6 +40,17 @@ _add(app, approvals.reject)
 _add(app, ledgers.verify)
 _add(app, local.validate)
 _add(app, local.doctor)
+
+_add(app, subjects.erase)
+_add(app, subjects.erasures)
+
+retention_app = typer.Typer(help="How long content is kept, and legal holds.", invoke_without_command=True)
+retention_app.callback()(subjects.retention)
+retention_app.command("set", help=(subjects.set_rule.__doc__ or "").partition("\n\n")[0].strip())(subjects.set_rule)
+_add(retention_app, subjects.purge)
+_add(retention_app, subjects.hold)
+_add(retention_app, subjects.release)
+app.add_typer(retention_app, name="retention")
 
 runs_app = typer.Typer(help="Runs: list, show, redrive, fork, compare.", cls=RunsGroup, invoke_without_command=True)
 runs_app.callback()(runs.runs)

@@ -72,6 +72,8 @@ def run_fields(run: Run) -> Fields:
         ("started", moment(run.created_at)),
         ("ended", moment(run.closed_at)),
         ("correlation id", run.correlation_id),
+        ("data subject", run.subject),
+        ("content", f"erased {moment(run.erased_at)}" if run.erased_at else None),
     ]
 
 

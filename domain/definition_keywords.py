@@ -11,7 +11,7 @@ STEP_KEYS: Final = ("if", "timeout", "retry", "summary", "output", "execution", 
 """What every step may say beside its keyword."""
 CALL_KEYS: Final = ("with", "compensate")
 """What only a `call:` step may say."""
-TOP_KEYS: Final = ("standfast", "name", "version", "description", "input", "config", "do", "output", "execution", "budget")
+TOP_KEYS: Final = ("standfast", "name", "version", "description", "input", "config", "do", "output", "execution", "budget", "subject")
 """Keys of a definition."""
 EXECUTIONS: Final = ("segment", "steps")
 """Words of `execution:`."""

@@ -153,12 +153,6 @@ class RunClosed(Conflict):
     code, title = "run-closed", "The run has already ended"
 
 
-class RequestInFlight(Conflict):
-    """A request with the same Idempotency-Key is still being answered."""
-
-    code, retryable, title = "request-in-flight", True, "The first request with this Idempotency-Key is still being answered"
-
-
 class NotRedrivable(Conflict):
     """The run is open, ended well, never started, or would fail again at once from what is recorded."""
 
@@ -181,6 +175,12 @@ class InsideTerm(Conflict):
     """The run's retention term is not over, or no rule gives it one."""
 
     code, title = "inside-term", "The retention term is not over"
+
+
+class RequestInFlight(Conflict):
+    """A request with the same Idempotency-Key is still being answered."""
+
+    code, retryable, title = "request-in-flight", True, "The first request with this Idempotency-Key is still being answered"
 
 
 class VersionExists(Conflict):
@@ -285,16 +285,16 @@ class ReferenceMissing(StepFailed):
     code, title = "reference-missing", "A stored payload is missing or erased"
 
 
-class LogBroken(StandfastError):
-    """The stored Merkle log does not fit its last signed head, or the key that should sign is not this installation's; nothing is signed."""
-
-    code, title = "log-broken", "The ledger's Merkle log does not fit its signed head"
-
-
 class Erased(ReferenceMissing):
     """The content was erased for its data subject, or purged after its term; nothing brings it back."""
 
     code, status, title = "erased", 410, "That content was erased"
+
+
+class LogBroken(StandfastError):
+    """The stored Merkle log does not fit its last signed head, or the key that should sign is not this installation's; nothing is signed."""
+
+    code, title = "log-broken", "The ledger's Merkle log does not fit its signed head"
 
 
 class JournalError(StandfastError):

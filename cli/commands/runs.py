@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from cli import views
 from cli.connection import open_client
 from cli.inputs import read_json, read_object
-from cli.screen import clean, note, on_terminal, say, show_fields, show_json, show_table
+from cli.screen import clean, note, on_terminal, say, show_json, show_table
 from standfast_client import Run, RunHandle
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id: run_ and 26 characters.")]
@@ -22,6 +22,7 @@ def run(
     *,
     given: Annotated[str, typer.Option("--input", "-i", help="The input: a file, JSON text, or - for standard input.")] = "{}",
     config: Annotated[str | None, typer.Option(help="Values instead of the definition's defaults: a file or a JSON object.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Whose data the run holds, for a later erasure; kept as a pseudonym.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show progress until the run has ended, then its result.")] = False,
     timeout: TimeoutOption = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key and input always mean the same run.")] = None,
@@ -30,7 +31,7 @@ def run(
     """Start a run."""
     value = read_json(given, "--input")
     values = read_object(config, "--config") if config is not None else None
-    handle = open_client(ctx).runs.start(definition, value, config=values, idempotency_key=idempotency_key)
+    handle = open_client(ctx).runs.start(definition, value, config=values, subject=subject, idempotency_key=idempotency_key)
     if wait:
         _follow(handle, timeout, json_output=json_output)
     elif json_output:
@@ -51,7 +52,7 @@ def runs(
     """List runs, or show one: `standfast runs RUN`."""
     if ctx.invoked_subcommand is not None:
         return
-    listed = client.runs.list(status=status or None, definition=definition, limit=limit)
+    listed = open_client(ctx).runs.list(status=status or None, definition=definition, limit=limit)
     if json_output:
         show_json(listed)
     else:

@@ -13,6 +13,7 @@ from standfast_client.errors import (
     ApiError,
     BadRequestError,
     ConflictError,
+    ErasedError,
     ForbiddenError,
     GatewayUnreachableError,
     InputFault,
@@ -43,6 +44,7 @@ from standfast_client.models import (
     Trace,
 )
 from standfast_client.proofs import Consistency, Inclusion, PublicKey, TreeHead
+from standfast_client.removals import LegalHold, Removal, RemovalPlan, Retention, RetentionRule
 from standfast_client.verify import LedgerEntry, Verdict
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "Decision",
     "Definition",
     "Effect",
+    "ErasedError",
     "Fault",
     "ForbiddenError",
     "GatewayUnreachableError",
@@ -66,12 +69,17 @@ __all__ = [
     "InputFault",
     "InvalidInputError",
     "LedgerEntry",
+    "LegalHold",
     "Lineage",
     "NotConfiguredError",
     "NotFoundError",
     "PublicKey",
     "RateLimitedError",
     "Redriven",
+    "Removal",
+    "RemovalPlan",
+    "Retention",
+    "RetentionRule",
     "RetryPolicy",
     "Run",
     "RunFailedError",

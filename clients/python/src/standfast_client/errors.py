@@ -111,6 +111,10 @@ class ConflictError(ApiError):
     """The state of the thing does not allow it, such as a decision that comes too late (409)."""
 
 
+class ErasedError(ApiError):
+    """The content was erased for its data subject, or purged after its term (410)."""
+
+
 class InvalidInputError(ApiError):
     """The request parses and breaks a schema or a rule (422)."""
 
@@ -133,6 +137,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     403: ForbiddenError,
     404: NotFoundError,
     409: ConflictError,
+    410: ErasedError,
     413: BadRequestError,
     422: InvalidInputError,
     429: RateLimitedError,

@@ -9,6 +9,7 @@ from standfast_client.asynchronous.ledgers import AsyncLedger
 from standfast_client.asynchronous.people import AsyncApprovals, AsyncTasks
 from standfast_client.asynchronous.registry import AsyncDefinitions
 from standfast_client.asynchronous.runs import AsyncRuns
+from standfast_client.asynchronous.subjects import AsyncErasures, AsyncRetentions
 from standfast_client.drivers import AsyncDriver
 from standfast_client.exchange import RetryPolicy
 from standfast_client.settings import find_connection
@@ -25,6 +26,8 @@ class AsyncStandfast:
         approvals: The inbox, and decisions.
         tasks: Questions to people about what may have happened.
         definitions: The registry.
+        erasures: Erase data subjects; see what was erased.
+        retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
 
     Args:
@@ -55,6 +58,8 @@ class AsyncStandfast:
         self.approvals = AsyncApprovals(self._driver)
         self.tasks = AsyncTasks(self._driver)
         self.definitions = AsyncDefinitions(self._driver)
+        self.erasures = AsyncErasures(self._driver)
+        self.retention = AsyncRetentions(self._driver)
         self.ledger = AsyncLedger(self._driver)
 
     async def __aenter__(self) -> Self:

@@ -151,6 +151,7 @@ class AsyncRuns:
         *,
         version: str | None = None,
         config: Mapping[str, JsonInput] | None = None,
+        subject: str | None = None,
         idempotency_key: str | None = None,
     ) -> AsyncRunHandle:
         """Start a run.
@@ -160,9 +161,12 @@ class AsyncRuns:
             input: What its input schema asks for.
             version: An npm-style range, such as `^1`; the highest version when None.
             config: Values instead of the definition's defaults.
+            subject: Whose data the run holds, for a later erasure; what the definition says when None.
             idempotency_key: The same key and arguments always mean the same run; a random key when None.
         """
-        flow = runs.start(self._driver.link, definition, input, version=version, config=config, idempotency_key=idempotency_key)
+        flow = runs.start(
+            self._driver.link, definition, input, version=version, config=config, subject=subject, idempotency_key=idempotency_key
+        )
         return AsyncRunHandle(self._driver, await self._driver.run(flow))
 
     async def get(self, run: str) -> Run:

@@ -9,6 +9,7 @@ from standfast_client.blocking.ledgers import Ledger
 from standfast_client.blocking.people import Approvals, Tasks
 from standfast_client.blocking.registry import Definitions
 from standfast_client.blocking.runs import Runs
+from standfast_client.blocking.subjects import Erasures, Retentions
 from standfast_client.drivers import Driver
 from standfast_client.exchange import RetryPolicy
 from standfast_client.settings import find_connection
@@ -25,6 +26,8 @@ class Standfast:
         approvals: The inbox, and decisions.
         tasks: Questions to people about what may have happened.
         definitions: The registry.
+        erasures: Erase data subjects; see what was erased.
+        retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
 
     Args:
@@ -55,6 +58,8 @@ class Standfast:
         self.approvals = Approvals(self._driver)
         self.tasks = Tasks(self._driver)
         self.definitions = Definitions(self._driver)
+        self.erasures = Erasures(self._driver)
+        self.retention = Retentions(self._driver)
         self.ledger = Ledger(self._driver)
 
     def __enter__(self) -> Self:

@@ -32,12 +32,15 @@ def start(
     *,
     version: str | None,
     config: Mapping[str, JsonInput] | None,
+    subject: str | None,
     idempotency_key: str | None,
 ) -> Flow[str]:
     """Start a run and return its id."""
     body: dict[str, JsonValue] = {"definition": f"{definition}@{version}" if version else definition, "input": plain(value)}
     if config:
         body["config"] = plain(config)
+    if subject is not None:
+        body["subject"] = subject
     request = post("/runs", body, idempotency_key=idempotency_key)
     return parse((yield from link.ask(request)), RunAccepted).run
 
