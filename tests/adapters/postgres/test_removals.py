@@ -34,6 +34,9 @@ class TestErasure:
             query = "SELECT ref, sealed FROM payloads WHERE tenant_id = %s AND run = %s"
             kept = backup.execute(query, [bench.tenant, run]).fetchall()
         await bench.removals.erase(bench.order())
+        with psycopg.connect(server.owner_url) as connection:
+            query = "SELECT wrapped FROM subject_keys WHERE tenant_id = %s"
+            assert connection.execute(query, [bench.tenant]).fetchall() == [(None,)]
         assert len(kept) == 6
         for ref, sealed in kept:
             with pytest.raises(Erased):
@@ -56,9 +59,21 @@ class TestErasure:
             await bench.ended(number, subject=ADA)
         planned = await bench.removals.plan(bench.tenant, ADA)
         removal = await bench.removals.erase(bench.order())
-        assert (planned.allowed, planned.contents, len(planned.runs), planned.subject_keys) == (True, removal.contents, removal.runs, removal.subject_keys)
+        assert (planned.allowed, planned.contents, len(planned.runs), planned.subject_keys) == (
+            True,
+            removal.contents,
+            removal.runs,
+            removal.subject_keys,
+        )
         assert (removal.contents.payloads, removal.contents.messages, removal.answers, removal.subject_keys) == (12, 2, 2, 1)
         assert (await bench.removals.page(bench.tenant, limit=5, cursor=None)).items == (removal,)
+
+    async def test_forgets_stored_answers_that_speak_of_its_runs(self, bench: RemovalBench) -> None:
+        await bench.ended(1, subject=ADA)
+        before = await bench.answers.begin(bench.tenant, route="r", key=f"{bench.tenant}-1", fingerprint="f", lease_s=1)
+        assert before is not None
+        await bench.removals.erase(bench.order())
+        assert await bench.answers.begin(bench.tenant, route="r", key=f"{bench.tenant}-1", fingerprint="f", lease_s=1) is None
 
     async def test_leaves_other_data_subjects_alone(self, bench: RemovalBench) -> None:
         await bench.ended(1, subject=ADA)
