@@ -19,13 +19,13 @@ _OWN_FORM = re.compile(r'(?:^|":|[\[,])-?(?:\d+[.eE]|\d{16,}|[IN])')
 infinities. It also finds some harmless strings, which then take the long way."""
 
 
-def canonical_bytes(value: JsonValue) -> bytes:
-    """Return the RFC 8785 bytes of `value`.
+def canonical_bytes(value: JsonValue, *, keys_checked: bool = False) -> bytes:
+    """Return the RFC 8785 bytes of `value`; `keys_checked` says that a pydantic model has seen every key to be a string.
 
     Raises:
         InvalidInput: NaN, an infinity, an integer beyond ±(2⁵³−1), or a key that is no string.
     """
-    quick = _quick_bytes(value)
+    quick = _quick_bytes(value) if keys_checked or _keys_are_text(value) else None
     if quick is not None:
         return quick
     try:
@@ -40,8 +40,6 @@ def _quick_bytes(value: JsonValue) -> bytes | None:
     Ten times as fast. Both forms agree on ASCII without fractions and large numbers: there, keys sort by code point as by UTF-16 unit, and
     the escapes of RFC 8785 §3.2.2.2 are those of `json`. A property test compares them.
     """
-    if not _keys_are_text(value):
-        return None
     try:
         text = _COMPACT.encode(value)
     except (TypeError, ValueError, RecursionError):
@@ -59,9 +57,9 @@ def _keys_are_text(value: object) -> bool:
     return True
 
 
-def digest_hex(domain: str, value: JsonValue) -> str:
+def digest_hex(domain: str, value: JsonValue, *, keys_checked: bool = False) -> str:
     """Return SHA-256(domain ‖ NUL ‖ canonical bytes) as 64 hex characters; `domain` is e.g. `standfast:request:v1`."""
-    return hashlib.sha256(domain.encode() + b"\0" + canonical_bytes(value)).hexdigest()
+    return hashlib.sha256(domain.encode() + b"\0" + canonical_bytes(value, keys_checked=keys_checked)).hexdigest()
 
 
 def plain_digest(value: JsonValue) -> str:

@@ -54,7 +54,7 @@ class EffectKey(Value):
 
     def outside_key(self) -> str:
         """Return the stable Idempotency-Key handed to the outside (64 hex characters; says nothing about its parts)."""
-        return digest_hex("standfast:effect:v1", self.model_dump(mode="json"))
+        return digest_hex("standfast:effect:v1", self.model_dump(mode="json"), keys_checked=True)
 
 
 def request_digest(*, tool: str, version: str, arguments: JsonValue) -> str:
@@ -63,7 +63,10 @@ def request_digest(*, tool: str, version: str, arguments: JsonValue) -> str:
 
 
 class Carrier(Value):
-    """What every journal transaction brings along: the run, and the unacknowledged facts in order."""
+    """What every journal transaction brings along: the run, and the unacknowledged facts in order.
+
+    `temporal_run_id` is the execution that speaks, '' where nobody looks at it.
+    """
 
     tenant: str
     run: str
@@ -71,6 +74,7 @@ class Carrier(Value):
     principal: str
     correlation_id: str
     facts: tuple[Fact, ...] = ()
+    temporal_run_id: str = ""
 
 
 class Intent(Value):
@@ -104,7 +108,9 @@ class IntentAnswer(StrEnum):
     LEASED = "leased"
     IN_DOUBT = "in_doubt"
     DIVERGENT = "divergent"
+    NEW_VISIT = "new_visit"
     STALE_EPOCH = "stale_epoch"
+    UNLINKED = "unlinked"
     FACT_DIVERGED = "fact_diverged"
     FACT_GAP = "fact_gap"
     BUDGET_EXCEEDED = "budget_exceeded"

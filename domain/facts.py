@@ -27,7 +27,7 @@ class Fact(Wire):
 
     def digest(self) -> str:
         """Return the hex digest over all stable fields: a fact that comes again must have the same."""
-        return digest_hex("standfast:fact:v1", self.model_dump(mode="json"))
+        return digest_hex("standfast:fact:v1", self.model_dump(mode="json"), keys_checked=True)
 
     def body(self, *, principal: str, correlation_id: str) -> EntryBody:
         """Return the ledger body of this fact; `principal` is the run's, unless the fact names its own."""

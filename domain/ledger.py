@@ -91,7 +91,7 @@ class EntryBody(Value):
 
     def canonical(self) -> bytes:
         """Return the RFC 8785 bytes that are stored and hashed."""
-        return canonical_bytes(self.model_dump(mode="json"))
+        return canonical_bytes(self.model_dump(mode="json"), keys_checked=True)
 
 
 class StoredEntry(Value):

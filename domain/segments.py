@@ -120,6 +120,7 @@ class SegmentStepper(Stepper):
 
     def _finish_badly(self, recorder: Recorder) -> None:
         """Leave it to the workflow, whose stepper meets the same failure."""
+        del recorder
 
 
 def has_segments(program: Program) -> bool:
