@@ -22,6 +22,7 @@ from tests.adapters.postgres.databases import MigratedServer
 from tests.contracts.journal_bench import RUN, carrier, fact, intent, outcome
 from tests.contracts.money_bench import MoneyBench
 from tests.contracts.postgres_bench import PostgresBench
+from tests.contracts.sealing_bench import SealingBench
 from tests.contracts.test_inbox_stores import approval, task
 from tests.contracts.test_stores import draft
 
@@ -32,6 +33,13 @@ TABLES = sorted({*Table.metadata.tables} - GLOBAL_TABLES)
 
 DEFINER_FUNCTIONS = {"tenant_ids", "find_api_key"}
 """The pinned list of functions that see all tenants (ADR 0004)."""
+
+
+async def fill_log(db: Database, tenant: str) -> None:
+    """Seal the tenant's entries and deliver the head."""
+    sealing = SealingBench(db, tenant)
+    head = await sealing.seal_all()
+    await sealing.anchorage.delivered(tenant, "file", head.tree_size)
 
 
 async def fill(bench: PostgresBench, db: Database) -> None:
@@ -65,14 +73,6 @@ async def fill(bench: PostgresBench, db: Database) -> None:
         await money.begin(step, 10, caps=[Cap(usd_micros=20)])
     await money.end("a", 10)
     async with db.tenant(tenant) as tx:
-        await tx.execute(
-            "INSERT INTO prompts (tenant_id, name, version, sha256, body, registered_by) VALUES (%s, 'p', '1.0.0', 'x', 'b', 'prn_a')",
-            [tenant],
-        )
-
-
-def counts(connection: psycopg.Connection) -> dict[str, int]:
-    """Count the visible rows of every table."""
         await tx.execute("INSERT INTO retention_rules (tenant_id, definition, keep_days, set_by) VALUES (%s, '', 30, 'prn_a')", [tenant])
         await tx.execute(
             "INSERT INTO legal_holds (tenant_id, hold, scope, name, reason_sealed, placed_by) VALUES (%s, 'h', 'tenant', '', '', 'prn_a')",
@@ -83,6 +83,15 @@ def counts(connection: psycopg.Connection) -> dict[str, int]:
             " VALUES (%s, 'e', 'purge', 'prn_a', 0, 0, 0, 0, 0, 0, 0)",
             [tenant],
         )
+        await tx.execute(
+            "INSERT INTO prompts (tenant_id, name, version, sha256, body, registered_by) VALUES (%s, 'p', '1.0.0', 'x', 'b', 'prn_a')",
+            [tenant],
+        )
+    await fill_log(db, tenant)
+
+
+def counts(connection: psycopg.Connection) -> dict[str, int]:
+    """Count the visible rows of every table."""
     found: dict[str, int] = {}
     for table in TABLES:
         row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
