@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import approvals, ledgers, lineage, local, registry, runs, subjects, tasks
+from cli.commands import approvals, ledgers, lineage, local, money, registry, runs, subjects, tasks
 from cli.connection import Globals
 from cli.group import RunsGroup, StandfastGroup
 
@@ -59,6 +59,20 @@ _add(runs_app, lineage.redrive)
 _add(runs_app, lineage.fork)
 _add(runs_app, lineage.compare)
 app.add_typer(runs_app, name="runs")
+
+budgets_app = typer.Typer(help="Limits on what runs may use, and what is reserved and spent.", invoke_without_command=True)
+budgets_app.callback()(money.budgets)
+budgets_app.command("set", help=(money.set_budget.__doc__ or "").partition("\n\n")[0].strip())(money.set_budget)
+_add(budgets_app, money.clear)
+_add(budgets_app, money.events)
+app.add_typer(budgets_app, name="budgets")
+
+costs_app = typer.Typer(help="What was settled: sums, invoices; estimates and prices.", invoke_without_command=True)
+costs_app.callback()(money.costs)
+_add(costs_app, money.invoice)
+_add(costs_app, money.estimate)
+_add(costs_app, money.prices)
+app.add_typer(costs_app, name="costs")
 
 tasks_app = typer.Typer(help="Questions about effects whose outcome is unknown or wrong.", invoke_without_command=True)
 tasks_app.callback()(tasks.tasks)

@@ -10,10 +10,11 @@ import pytest
 
 from standfast_client import AsyncRunHandle, AsyncStandfast, RunHandle, Standfast
 from standfast_client.asynchronous import ledgers as async_ledgers
+from standfast_client.asynchronous import money as async_money
 from standfast_client.asynchronous import people as async_people
 from standfast_client.asynchronous import registry as async_registry
 from standfast_client.asynchronous import runs as async_runs
-from standfast_client.blocking import ledgers, people, registry, runs
+from standfast_client.blocking import ledgers, money, people, registry, runs
 
 PROJECT = Path(__file__).parents[2] / "clients" / "python"
 
@@ -25,6 +26,8 @@ PAIRS: list[tuple[type, type]] = [
     (people.Tasks, async_people.AsyncTasks),
     (registry.Definitions, async_registry.AsyncDefinitions),
     (ledgers.Ledger, async_ledgers.AsyncLedger),
+    (money.Budgets, async_money.AsyncBudgets),
+    (money.CostBook, async_money.AsyncCostBook),
 ]
 
 

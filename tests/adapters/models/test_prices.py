@@ -1,8 +1,12 @@
 """Costs in micro-USD."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from adapters.models.prices import GenaiPriceBook, ModelPrice
+from wiring.prices import build_prices
+from wiring.settings import ModelSettings
 
 
 class TestCost:
@@ -29,3 +33,33 @@ class TestCost:
     @pytest.mark.parametrize("model", ["anthropic/no-such-model", "compatible/llama-3.3-70b-versatile", "openai/", "gpt-5", ""])
     def test_is_unknown_for_a_model_without_a_price(self, model: str) -> None:
         assert GenaiPriceBook().cost_usd_micros(model=model, input_tokens=1, output_tokens=1) is None
+
+
+class TestEffectiveDates:
+    BOOK = GenaiPriceBook(
+        {
+            "compatible/m": [
+                ModelPrice(input_usd_micros_per_million=9, output_usd_micros_per_million=9, since=datetime(2026, 6, 1, tzinfo=UTC)),
+                ModelPrice(input_usd_micros_per_million=5, output_usd_micros_per_million=5),
+            ]
+        }
+    )
+
+    @pytest.mark.parametrize(("day", "cost"), [(datetime(2026, 5, 31, tzinfo=UTC), 5), (datetime(2026, 6, 1, tzinfo=UTC), 9)])
+    def test_decide_which_price_holds(self, day: datetime, cost: int) -> None:
+        assert self.BOOK.cost_usd_micros(model="compatible/m", input_tokens=1_000_000, output_tokens=0, at=day) == cost
+
+    def test_leave_the_package_to_answer_before_the_first(self) -> None:
+        late = ModelPrice(input_usd_micros_per_million=1, output_usd_micros_per_million=1, since=datetime(2999, 1, 1, tzinfo=UTC))
+        found = GenaiPriceBook({"anthropic/claude-sonnet-4-5": late}).price("anthropic/claude-sonnet-4-5")
+        assert found is not None
+        assert (found.source, found.input_usd_micros_per_million) == ("genai-prices", 3_000_000)
+
+    def test_are_listed_in_order(self) -> None:
+        assert [price.effective_from for price in self.BOOK.configured()] == [None, "2026-06-01T00:00:00+00:00"]
+
+    def test_are_read_from_the_setting(self) -> None:
+        settings = ModelSettings.model_validate(
+            {"STANDFAST_PRICES": {"compatible/m": [[5, 5], [9, 9, "2026-06-01"]], "compatible/n": [1, 2]}}
+        )
+        assert build_prices(settings).configured()[:2] == self.BOOK.configured()

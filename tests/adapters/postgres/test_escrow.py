@@ -287,3 +287,23 @@ class TestLimits:
     async def test_of_other_tenants_do_not_exist(self, money: MoneyBench, db: Database) -> None:
         await money.limit("tenant", "", 5)
         assert await MoneyBench(db, f"{money.tenant}-b").budgets.budgets(f"{money.tenant}-b") == []
+
+
+class TestPlatform:
+    async def test_bounds_all_tenants_together(self, money: MoneyBench, db: Database) -> None:
+        held = sum(
+            row["held"] + row["spent"] for row in await money.rows(b"SELECT held, spent FROM platform_budgets WHERE unit = 'usd_micros'")
+        )
+        other = await MoneyBench(db, f"{money.tenant}-b").accept()
+        await money.budgets.set_platform_limits({Unit.USD_MICROS: held + 100}, "total")
+        try:
+            assert await money.allowed("a", 60)
+            assert not await other.allowed("a", 60)
+            assert await other.allowed("b", 40)
+            await money.end("a", 10)
+            await money.flush(RunStatus.WAITING)
+            await money.budgets.bring_back(money.tenant, idle_ms=0)
+            assert await other.allowed("c", 50)
+        finally:
+            await money.budgets.set_platform_limits({Unit.USD_MICROS: None}, "total")
+        await money.check()

@@ -111,6 +111,16 @@ def post(path: str, body: dict[str, JsonValue], *, idempotency_key: str | None) 
     return Request(method="POST", path=path, body=given, headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())})
 
 
+def put(path: str, body: dict[str, JsonValue], *, idempotency_key: str | None) -> Request:
+    """Return a PUT with an Idempotency-Key."""
+    return Request(method="PUT", path=path, body=body, headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())})
+
+
+def delete(path: str, *, idempotency_key: str | None) -> Request:
+    """Return a DELETE with an Idempotency-Key."""
+    return Request(method="DELETE", path=path, headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())})
+
+
 def plain(value: JsonInput) -> JsonValue:
     """Return the value with ordinary dicts and lists, which is what can be sent."""
     if isinstance(value, Mapping):

@@ -6,6 +6,7 @@ from typing import Self
 import httpx2
 
 from standfast_client.asynchronous.ledgers import AsyncLedger
+from standfast_client.asynchronous.money import AsyncBudgets, AsyncCostBook
 from standfast_client.asynchronous.people import AsyncApprovals, AsyncTasks
 from standfast_client.asynchronous.registry import AsyncDefinitions
 from standfast_client.asynchronous.runs import AsyncRuns
@@ -29,6 +30,8 @@ class AsyncStandfast:
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
+        budgets: What may be used.
+        costs: What was settled, invoices, estimates and prices.
 
     Args:
         url: Base URL of the gateway, such as `http://127.0.0.1:8080`.
@@ -61,6 +64,8 @@ class AsyncStandfast:
         self.erasures = AsyncErasures(self._driver)
         self.retention = AsyncRetentions(self._driver)
         self.ledger = AsyncLedger(self._driver)
+        self.budgets = AsyncBudgets(self._driver)
+        self.costs = AsyncCostBook(self._driver)
 
     async def __aenter__(self) -> Self:
         """Return the client."""

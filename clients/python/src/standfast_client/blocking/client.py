@@ -6,6 +6,7 @@ from typing import Self
 import httpx2
 
 from standfast_client.blocking.ledgers import Ledger
+from standfast_client.blocking.money import Budgets, CostBook
 from standfast_client.blocking.people import Approvals, Tasks
 from standfast_client.blocking.registry import Definitions
 from standfast_client.blocking.runs import Runs
@@ -29,6 +30,8 @@ class Standfast:
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
+        budgets: What may be used.
+        costs: What was settled, invoices, estimates and prices.
 
     Args:
         url: Base URL of the gateway, such as `http://127.0.0.1:8080`.
@@ -61,6 +64,8 @@ class Standfast:
         self.erasures = Erasures(self._driver)
         self.retention = Retentions(self._driver)
         self.ledger = Ledger(self._driver)
+        self.budgets = Budgets(self._driver)
+        self.costs = CostBook(self._driver)
 
     def __enter__(self) -> Self:
         """Return the client."""
