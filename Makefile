@@ -59,6 +59,7 @@ bench: $(READY) ## measure steps, segments, journal and ledger beside what they 
 	@$(BIN)/python -m benchmarks.step_overhead
 	@$(BIN)/python -m benchmarks.journal_cost
 	@$(BIN)/python -m benchmarks.append_rate
+	@$(BIN)/python -m benchmarks.budget_cost
 	@$(BIN)/python -m benchmarks.verify_speed
 
 data: $(READY) ## unpack the flight tables of February to December 2013
