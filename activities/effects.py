@@ -14,6 +14,7 @@ from domain.canonical import canonical_bytes
 from domain.effects import EffectKey
 from domain.envelope import Envelope, Receipt, Usage
 from domain.errors import InvalidInput, StaleDigest, ToolAnswerInvalid, ToolFailed, UnknownModel
+from domain.objects import PAYLOAD_BYTES_MAX
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, Message, ModelToolCall, PriceBook, StopReason
 from domain.samples import sample
 from domain.schemas import validate
@@ -182,12 +183,14 @@ def _check_storable(tool: str, output: JsonValue) -> None:
     """Refuse an answer the ledger could not hold, while it can still be told as a failure of the tool.
 
     Raises:
-        ToolAnswerInvalid: it has no canonical JSON form, such as an integer beyond ±(2⁵³−1).
+        ToolAnswerInvalid: it has no canonical JSON form, such as an integer beyond ±(2⁵³−1), or is over 32 MiB.
     """
     try:
-        canonical_bytes(output)
+        size = len(canonical_bytes(output))
     except InvalidInput as error:
         raise ToolAnswerInvalid(f"{tool} answered, but its answer cannot be stored: {error.detail}") from error
+    if size > PAYLOAD_BYTES_MAX:
+        raise ToolAnswerInvalid(f"{tool} answered, but its answer of {size} bytes cannot be stored: at most {PAYLOAD_BYTES_MAX}")
 
 
 def _outcome(request: PromptRequest, reply: CompletionReply, head: dict[str, JsonValue]) -> dict[str, JsonValue]:

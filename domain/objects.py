@@ -9,6 +9,9 @@ from typing import Protocol
 
 from domain.model import Value
 
+PAYLOAD_BYTES_MAX = 32 * 1024 * 1024
+"""Largest payload, in bytes of canonical JSON: a worker holds some of them in memory at once, in clear and sealed."""
+
 
 class StoredObject(Value):
     """One object as a listing shows it; `age_s` is how long ago it was written, by the store's own clock."""

@@ -234,7 +234,7 @@ def complete_step(recorder: Recorder, step: Step, *, fields: dict[str, JsonValue
             return
     record.status, record.fields, record.ref, record.digest = StepStatus.SUCCEEDED, fields, ref, digest
     if step.kind not in ("do", "switch", "saga"):
-        recorder.fact(Kind.STEP_COMPLETED, step=step.path, data={"digest": digest})
+        recorder.fact(Kind.STEP_COMPLETED, step=step.path)  # no digest of the output: unsalted, it would outlive an erasure
 
 
 def fail_step(recorder: Recorder, step: Step, failure: Failure) -> None:

@@ -19,4 +19,4 @@ def build_objects(platform: PlatformSettings, payloads: PayloadSettings) -> Obje
 
 def payload_limits(payloads: PayloadSettings) -> PayloadLimits:
     """Return the limits that the settings say."""
-    return PayloadLimits(inline_bytes=payloads.inline_bytes, payload_bytes=payloads.payload_bytes_max)
+    return PayloadLimits(inline_bytes=payloads.inline_bytes)

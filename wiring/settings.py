@@ -215,13 +215,6 @@ class PayloadSettings(Group):
         validation_alias="STANDFAST_PAYLOAD_INLINE_BYTES",
         description="largest sealed payload that stays in PostgreSQL when there is an object store",
     )
-    payload_bytes_max: int = Field(
-        default=32 * 1024 * 1024,
-        ge=1024,
-        le=64 * 1024 * 1024 - 64,
-        validation_alias="STANDFAST_PAYLOAD_BYTES_MAX",
-        description="largest payload of all, in bytes of canonical JSON",
-    )
 
 
 class SecretSettings(Group):

@@ -52,11 +52,8 @@ def effect_body(
 
 def intent_body(intent: Intent, kind: str, payload_digest: str | None = None) -> bytes:
     """Return the canonical body of what an intent adds to the chain."""
-    data: dict[str, JsonValue] = {
-        "subject": intent.subject,
-        "effect_class": intent.effect_class.value,
-        "request_digest": intent.digest,
-    }
+    # Not the request's own digest: it has no salt, and a guess of short arguments could be confirmed by it for ever (JOURNAL §4).
+    data: dict[str, JsonValue] = {"subject": intent.subject, "effect_class": intent.effect_class.value}
     body = effect_body(
         intent.carrier, intent.key, kind=kind, at=intent.at, data=data, attempt=intent.attempt, payload_digest=payload_digest
     )

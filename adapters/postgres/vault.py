@@ -14,14 +14,11 @@ from adapters.postgres.pool import Database
 from adapters.postgres.sealing import SealedPayload, open_payload, seal_payload
 from adapters.postgres.subject_ciphers import SubjectCiphers
 from domain.errors import BodyTooLarge, ReferenceMissing, Unavailable
-from domain.objects import ObjectStore, object_path
+from domain.objects import PAYLOAD_BYTES_MAX, ObjectStore, object_path
 from domain.stores import PayloadCipher
 
 INLINE_BYTES_MAX = 256 * 1024
 """Larger sealed payloads leave the row: a PostgreSQL page holds 8 KiB, and a vacuum or backup reads every one of them."""
-
-PAYLOAD_BYTES_MAX = 32 * 1024 * 1024
-"""Largest payload, in bytes of canonical JSON."""
 
 _CLAIM = struct.Struct(">2sBQ")
 _MAGIC, _VERSION = b"SC", 1
@@ -68,10 +65,8 @@ class Vault:
         """
         payload = seal_payload(cipher, tenant, run, value, ref=ref)
         if payload.size > self._limits.payload_bytes:
-            raise BodyTooLarge(
-                f"a payload of {payload.size} bytes cannot be stored: at most {self._limits.payload_bytes} (STANDFAST_PAYLOAD_BYTES_MAX);"
-                " store it elsewhere and pass a link"
-            )
+            most = f"at most {self._limits.payload_bytes}; keep it elsewhere and pass a link"
+            raise BodyTooLarge(f"a payload of {payload.size} bytes cannot be stored: {most}")
         if self._objects is None or len(payload.sealed) <= self._limits.inline_bytes:
             return payload
         await self._objects.put(object_path(tenant, run, payload.ref), payload.sealed)

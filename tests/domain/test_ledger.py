@@ -1,6 +1,7 @@
 """Verification of a ledger: every kind of tampering is found, and named by its entry."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -144,3 +145,10 @@ def test_a_body_is_canonical_json() -> None:
     raw = body(Kind.RUN_STARTED, 1, b=1, a="x").canonical()
     assert list(json.loads(raw)["data"]) == ["a", "b"]
     assert b" " not in raw.replace(b"run started", b"")
+
+
+class TestKinds:
+    @pytest.mark.parametrize("kind", list(Kind))
+    def test_say_source_subject_and_action(self, kind: Kind) -> None:
+        sources = "gateway|workflow|worker|agent|human|platform"
+        assert re.fullmatch(rf"({sources}):[a-z]+:[a-z_]+", kind), kind

@@ -29,7 +29,7 @@ do:
   - letter:
       summary: "write a letter"
       call: python.run
-      with: {code: "{'letter': ['Dear ' + inputs['passenger'] + str(n) for n in range(400)], 'to': inputs['passenger']}", inputs: "${ input.claim }"}
+      with: {code: "{'letter': ['Dear ' + inputs['passenger'] + str(n * n * n * 7919 * 31337) for n in range(400)], 'to': inputs['passenger']}", inputs: "${ input.claim }"}
   - gate:
       approve: {title: "Pay ${ input.claim.passenger }?", reviewers: {role: claims-approver}, timeout: 24h, on_timeout: reject}
   - send:

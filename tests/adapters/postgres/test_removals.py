@@ -1,17 +1,20 @@
 """Erasing a data subject: what goes, what stays, what is refused, and what a key that was remembered elsewhere is still good for."""
 
 import asyncio
+import hashlib
 
 import psycopg
 import pytest
+from pydantic import JsonValue
 
 from adapters.postgres.pool import Database
-from domain.errors import Erased, ErasureRefused, NotFound, ReferenceMissing, UnderLegalHold
+from domain.canonical import canonical_bytes
+from domain.errors import BodyTooLarge, Erased, ErasureRefused, NotFound, ReferenceMissing, UnderLegalHold
 from domain.provider import Message
 from domain.stores import ConversationHead
 from tests.adapters.postgres.databases import MigratedServer
 from tests.adapters.postgres.removal_bench import ADA, BOB, LARGE, NAME, Process, RemovalBench, dump, run_id, says
-from tests.contracts.journal_bench import AT
+from tests.contracts.journal_bench import AT, RUN
 from tests.contracts.postgres_bench import new_run
 
 
@@ -27,6 +30,15 @@ class TestErasure:
             await bench.ended(number, subject=ADA)
         await bench.removals.erase(bench.order())
         assert not says(dump(server.owner_url, tenant=bench.tenant))
+
+    async def test_leaves_no_digest_by_which_a_guess_could_be_confirmed(self, bench: RemovalBench, server: MigratedServer) -> None:
+        await bench.ended(1, subject=ADA)
+        said: list[JsonValue] = [LARGE, {"to": NAME}, {"paid": NAME}]
+        guesses = [hashlib.sha256(canonical_bytes(guess)).hexdigest() for guess in said]
+        assert says(dump(server.owner_url, tenant=bench.tenant), guesses[0])
+        await bench.removals.erase(bench.order())
+        stored = dump(server.owner_url, tenant=bench.tenant)
+        assert not any(says(stored, digest) for digest in (*guesses, "a" * 64))
 
     async def test_seals_and_needs_the_key_that_it_destroys(self, bench: RemovalBench, server: MigratedServer) -> None:
         run = await bench.ended(1, subject=ADA)
@@ -208,6 +220,14 @@ class TestLargePayloads:
         assert (size, list(bench.objects.stored)) == (11, [f"{bench.tenant}/{run}/{ref}"])
         assert await bench.payloads.get(bench.tenant, ref) == LARGE
         assert not says(bench.objects.stored[f"{bench.tenant}/{run}/{ref}"][0])
+
+    async def test_over_the_limit_are_refused_and_leave_nothing(self, bench: RemovalBench) -> None:
+        small = Process(bench.db, objects=bench.objects, payload_bytes=100)
+        with pytest.raises(BodyTooLarge, match="at most 100; keep it elsewhere"):
+            await small.runs.accept(new_run(bench.tenant).model_copy(update={"input": LARGE}))
+        assert bench.objects.stored == {}
+        with pytest.raises(NotFound):
+            await small.runs.get(bench.tenant, RUN)
 
     async def test_whose_object_is_gone_or_cut_are_missing(self, bench: RemovalBench) -> None:
         await bench.ended(1, subject=ADA)
