@@ -12,7 +12,18 @@ from activities.requests import CALL_TOOL, PromptRequest, ToolRequest
 from domain.budget import Charge
 from domain.effects import EffectClass, EffectKey, IntentAnswer, IntentVerdict, RetryClass, request_digest
 from domain.envelope import Envelope
-from domain.errors import BudgetExceeded, EffectDivergent, EffectInDoubt, EffectLeased, FactDiverged, FactGap, StaleEpoch, StandfastError
+from domain.errors import (
+    BudgetExceeded,
+    EffectDivergent,
+    EffectInDoubt,
+    EffectLeased,
+    EffectSuperseded,
+    FactDiverged,
+    FactGap,
+    RunUnlinked,
+    StaleEpoch,
+    StandfastError,
+)
 from domain.ledger import Kind
 from domain.provider import PriceBook
 
@@ -102,6 +113,17 @@ def within_step(envelope: Envelope) -> Envelope:
     return envelope.model_copy(update={"deadline_s": min(envelope.deadline_s, left.total_seconds())})
 
 
+STOPS: dict[IntentAnswer, tuple[type[StandfastError], str]] = {
+    IntentAnswer.NEW_VISIT: (EffectSuperseded, "this read was done before with other arguments: its step is entered anew"),
+    IntentAnswer.UNLINKED: (RunUnlinked, "the run follows another execution"),
+    IntentAnswer.STALE_EPOCH: (StaleEpoch, "a newer epoch of this run has begun"),
+    IntentAnswer.BUDGET_EXCEEDED: (BudgetExceeded, "the budget does not allow this call"),
+    IntentAnswer.FACT_GAP: (FactGap, "a fact is missing"),
+    IntentAnswer.FACT_DIVERGED: (FactDiverged, "a fact came again with other content"),
+}
+"""The errors of answers that the journal explains itself, with what to say if it does not."""
+
+
 def stopped(verdict: IntentVerdict) -> StandfastError:
     """The error that an answer other than GO and a recorded outcome stands for."""
     match verdict.answer:
@@ -113,11 +135,6 @@ def stopped(verdict: IntentVerdict) -> StandfastError:
             return EffectInDoubt("an earlier attempt was lost, and this effect may not be repeated: a person must say whether it happened")
         case IntentAnswer.DIVERGENT:
             return EffectDivergent("this effect was done before with other arguments: a person must decide")
-        case IntentAnswer.STALE_EPOCH:
-            return StaleEpoch(verdict.detail or "a newer epoch of this run has begun")
-        case IntentAnswer.BUDGET_EXCEEDED:
-            return BudgetExceeded(verdict.detail)
-        case IntentAnswer.FACT_GAP:
-            return FactGap(verdict.detail or "a fact is missing")
         case _:
-            return FactDiverged(verdict.detail or "a fact came again with other content")
+            kind, otherwise = STOPS.get(verdict.answer, STOPS[IntentAnswer.FACT_DIVERGED])
+            return kind(verdict.detail or otherwise)

@@ -6,6 +6,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from domain.errors import EffectLeased, StandfastError, Unavailable
 from domain.model import Wire
+from domain.resets import ResetPoint
 
 JOURNAL_RETRY = timedelta(seconds=3)
 """Pause before the next attempt when PostgreSQL is away: an outage shall not use up a tool's attempts quickly."""
@@ -16,12 +17,16 @@ OUTAGE_STEPS = 20
 
 
 class FailureDetails(Wire):
-    """What an activity's failure tells the workflow; facts up to `fact_head` are in the ledger although the activity failed."""
+    """What an activity's failure tells the workflow; facts up to `fact_head` are in the ledger although the activity failed.
+
+    `reset` says where a reset run goes on.
+    """
 
     detail: str
     attempt: int = 1
     fact_head: int = 0
     recorded: bool = False
+    reset: ResetPoint | None = None
 
 
 def application_error(error: StandfastError, details: FailureDetails, *, final: bool = False) -> ApplicationError:

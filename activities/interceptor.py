@@ -25,6 +25,7 @@ from domain.errors import (
     EffectInDoubt,
     EffectLeased,
     RunCancelled,
+    RunUnlinked,
     StandfastError,
     StepFailed,
     StepTimedOut,
@@ -57,6 +58,15 @@ class _JournalInbound(ActivityInboundInterceptor):
         self._tools = tools
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Receipt:  # noqa: A002 - the SDK's parameter name
+        try:
+            return await self._journaled(input)
+        except ApplicationError as error:
+            if error.type != RunUnlinked.code or self._tools.resets is None:
+                raise
+            told = await self._tools.resets.told(cast("Envelope", input.args[0]))
+            raise told from error
+
+    async def _journaled(self, input: ExecuteActivityInput) -> Receipt:  # noqa: A002 - the SDK's parameter name
         attempt = activity.info().attempt
         if activity.info().activity_type not in EFFECTS:
             try:

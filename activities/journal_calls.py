@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.attempts import AttemptPlan
+from activities.resets import ResetWatch
 from activities.run_records import carrier_of
 from domain.effects import EffectJournal, EffectState, Intent, Outcome
 from domain.envelope import Envelope, Receipt, Usage
@@ -25,7 +26,7 @@ def no_fault(point: str, step: str, call: str) -> None:
 class JournalTools:
     """What the interceptor needs: the journal, the worker's clock (RFC 3339 UTC, microseconds), fresh attempt tokens and prices.
 
-    Without prices nothing is reserved for model calls.
+    Without prices nothing is reserved for model calls; without `resets` a reset run fails.
     """
 
     journal: EffectJournal
@@ -33,6 +34,7 @@ class JournalTools:
     token: Callable[[], str]
     fault_point: FaultPoint = no_fault
     prices: PriceBook | None = None
+    resets: ResetWatch | None = None
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ def carrier_of(envelope: Envelope) -> Carrier:
         principal=envelope.principal,
         correlation_id=envelope.correlation_id,
         facts=tuple(envelope.facts),
+        temporal_run_id=activity.info().workflow_run_id or "" if activity.in_activity() else "",
     )
 
 

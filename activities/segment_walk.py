@@ -31,7 +31,9 @@ T = TypeVar("T")
 BEAT_MAX = timedelta(seconds=1)
 """A segment beats so often, or more often: a cancellation comes with the answer to a beat. The quickest segments never beat."""
 
-ALONE = frozenset({IntentAnswer.FAILED, IntentAnswer.BUDGET_EXCEEDED, IntentAnswer.IN_DOUBT, IntentAnswer.DIVERGENT})
+ALONE = frozenset(
+    {IntentAnswer.FAILED, IntentAnswer.BUDGET_EXCEEDED, IntentAnswer.IN_DOUBT, IntentAnswer.DIVERGENT, IntentAnswer.NEW_VISIT}
+)
 """Answers that end the walk at a call: as an activity of its own it fails with them, or asks a person."""
 
 
@@ -226,7 +228,9 @@ class Walk:
             except asyncio.CancelledError:
                 self._cancelled = True
                 details = activity.cancellation_details()
-                if task.done() or activity.is_worker_shutdown() or details is None or not details.cancel_requested:
+                if task.done():
+                    return task.result()
+                if activity.is_worker_shutdown() or details is None or not details.cancel_requested:
                     task.cancel()
                     await asyncio.wait({task})
                     raise

@@ -8,7 +8,7 @@
     ├─ Unauthenticated 401, Forbidden 403, NotFound 404
     ├─ Conflict 409              ApprovalClosed, TaskClosed, RunClosed, NotRedrivable, RequestInFlight, VersionExists
     ├─ StepFailed 500            a run's business failure: ToolFailed, ModelFailed … (never an HTTP answer by itself)
-    ├─ JournalError 500          EffectInDoubt, EffectDivergent, FactDiverged, StaleEpoch, FactGap
+    ├─ JournalError 500          EffectInDoubt, EffectDivergent, EffectSuperseded, FactDiverged, StaleEpoch, RunReset …
     └─ Unavailable 503           DependencyDown, EffectLeased (retry later)
 
 Two translators only: `activities/failures.py` (ApplicationError) and `api/problems.py` (RFC 9457). `docs/errors.md` is generated
@@ -331,6 +331,24 @@ class StaleEpoch(JournalError):
     """An attempt of an older epoch of the run."""
 
     code, title = "stale-epoch", "This attempt belongs to an older epoch of the run"
+
+
+class RunUnlinked(JournalError):
+    """An execution of a run that the run's row does not follow: a reset, or an old one that lives on."""
+
+    code, title = "run-unlinked", "The run follows another execution"
+
+
+class RunReset(JournalError):
+    """The run was reset in Temporal; its execution goes on in the next epoch. Workflows answer it themselves."""
+
+    code, title = "run-reset", "The run was reset"
+
+
+class EffectSuperseded(JournalError):
+    """A read was done before with another request; it is done anew, as a new visit of its step."""
+
+    code, title = "effect-superseded", "This read was done before with other arguments"
 
 
 class Unavailable(StandfastError):

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from domain.agent_loop import AgentLoop
 from domain.decide_step import decide_step
-from domain.errors import StandfastError
+from domain.errors import EffectSuperseded, StandfastError
 from domain.ledger import Kind
 from domain.program import ApproveStep, DoStep, Program, SagaStep, Step, SwitchStep
 from domain.recorder import Recorder
@@ -113,21 +113,33 @@ class Stepper:
             return
         if isinstance(command, Finish):
             return
+        if isinstance(outcome, Failed) and outcome.failure.code == EffectSuperseded.code:
+            self._enter_anew(command.step, command.visit)
+            return
         step = self._leaves[command.step]
         try:
             self._take(step, command, outcome, recorder)
         except StandfastError as error:  # such as a template that can be rendered no more at an agent's later turn
             fail_step(recorder, step, Failure(code=error.code, detail=error.detail, step=step.path))
 
+    def _enter_anew(self, step: str, visit: int) -> None:
+        """Forget a step, so that it is entered with its next visit; what its last one still waits for is not waited for."""
+        state = self.state
+        state.visits[step] = visit + 1
+        state.steps.pop(step, None)
+        state.agents.pop(step, None)
+        state.pending = {name: command for name, command in state.pending.items() if isinstance(command, Finish) or command.step != step}
+        state.undo = {saga: [undo for undo in entries if undo.step != step] for saga, entries in state.undo.items()}
+
     def _take(self, step: Step, command: Command, outcome: Outcome, recorder: Recorder) -> None:
         if step.kind == "agent":
             AgentLoop(step, recorder).settle(command, outcome)
             return
         if isinstance(outcome, Failed):
-            mark_known(self.state, command.step, "unknown" if outcome.failure.unknown else "not")
+            mark_known(self.state, step.path, "unknown" if outcome.failure.unknown else "not")
             fail_step(recorder, step, outcome.failure)
         elif isinstance(outcome, Done):
-            mark_known(self.state, command.step, "happened")
+            mark_known(self.state, step.path, "happened")
             self.state.usage = self.state.usage + outcome.receipt.usage
             complete_step(recorder, step, fields=outcome.receipt.fields, ref=outcome.receipt.ref, digest=outcome.receipt.digest)
         elif isinstance(outcome, Decided):

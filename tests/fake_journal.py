@@ -110,7 +110,7 @@ class FakeJournal:
             return IntentAnswer.DIVERGENT
         if effect.digest != intent.digest:
             if not (intent.effect_class.changes_world or effect.intent.effect_class.changes_world):
-                return IntentAnswer.GO
+                return IntentAnswer.NEW_VISIT if effect.state is EffectState.DONE else IntentAnswer.GO
             effect.state, effect.other_digest = EffectState.DIVERGENT, intent.digest
             run.append(self._body(intent.carrier, intent.key, Kind.EFFECT_DIVERGED, attempt=intent.attempt))
             return IntentAnswer.DIVERGENT

@@ -23,6 +23,7 @@ class FakeRun:
         self.facts: dict[tuple[int, int], str] = {}
         self.fact_head = 0
         self.epoch: int | None = None
+        self.temporal_run_id = ""
         self.status = RunStatus.ACCEPTED
         self.closed_at: str | None = None
         self.projected: Projection = Projection()
@@ -60,6 +61,9 @@ class FakeRun:
 
     def check(self, carrier: Carrier) -> tuple[IntentAnswer | None, str]:
         """Return why a carrier is refused, or None."""
+        own, epoch = carrier.temporal_run_id, self.epoch or 0
+        if own and self.temporal_run_id and epoch >= carrier.epoch and (own != self.temporal_run_id or epoch > carrier.epoch):
+            return IntentAnswer.UNLINKED, f"the run follows another execution in epoch {epoch}"
         if carrier.epoch < (self.epoch or 0):
             return IntentAnswer.STALE_EPOCH, f"the run is in epoch {self.epoch}, and this attempt is of epoch {carrier.epoch}"
         new = self.fact_head
@@ -80,6 +84,8 @@ class FakeRun:
                 self.facts[fact.epoch, fact.seq] = fact.digest()
                 self.fact_head = fact.seq
                 self.append(fact.body(principal=carrier.principal, correlation_id=carrier.correlation_id))
+        if not self.temporal_run_id or carrier.epoch > (self.epoch or 0):
+            self.temporal_run_id = carrier.temporal_run_id
         self.epoch = max(self.epoch or 0, carrier.epoch)
         if self.status is RunStatus.ACCEPTED:
             self.status = RunStatus.RUNNING

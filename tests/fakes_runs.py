@@ -72,7 +72,7 @@ class FakeRunStore:
 
     async def accepted_before(self, tenant: str, *, seconds: float, limit: int) -> list[RunRow]:
         """Return what nobody started."""
-        rows = [row for row in self._of(tenant) if row.status is RunStatus.ACCEPTED and row.epoch is None]
+        rows = [row for row in self._of(tenant) if row.status is RunStatus.ACCEPTED and row.epoch is None and row.parent_run is None]
         rows = [row for row in rows if self._database.older(row.created_at, seconds=seconds)]
         return sorted(rows, key=lambda row: row.created_at)[:limit]
 

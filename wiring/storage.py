@@ -17,6 +17,7 @@ from adapters.postgres.messages import PostgresMessageStore
 from adapters.postgres.payloads import PostgresPayloadStore
 from adapters.postgres.pool import Database
 from adapters.postgres.removals import PostgresRemovalStore
+from adapters.postgres.resets import PostgresResetStore
 from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.subject_ciphers import SubjectCiphers
@@ -44,6 +45,7 @@ class Storage:
     tree: PostgresTreeReader
     anchorage: PostgresAnchorage
     lineage: PostgresLineageStore
+    resets: PostgresResetStore
     removals: PostgresRemovalStore
     retention: PostgresRetentionStore
     objects: ObjectStore | None
@@ -77,4 +79,5 @@ def build_storage(
         budgets=PostgresBudgetStore(database),
         costs=PostgresCostStore(database),
         lineage=PostgresLineageStore(database, vault, runs, payloads),
+        resets=PostgresResetStore(database),
     )

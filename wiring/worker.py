@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 from activities.effects import PromptActivities, ToolActivities
 from activities.interceptor import JournalInterceptor
 from activities.journal_calls import FaultPoint, JournalTools, no_fault
+from activities.resets import ResetWatch
 from activities.run_records import RunRecordActivities
 from activities.segments import SegmentActivities
 from adapters.codec.cipher import TenantCipher
@@ -24,6 +25,7 @@ from domain.effects import EffectJournal
 from domain.errors import StandfastError
 from domain.expressions import ENGINE
 from domain.provider import LlmProvider, PriceBook
+from wiring.executions import describe_by
 from wiring.faults import fault_point
 from wiring.keys import InstallationKeys, clock_text, new_token
 from wiring.logs import set_up_logs
@@ -84,7 +86,10 @@ def build_worker(parts: WorkerParts) -> Worker:
     )
     prompts = PromptActivities(provider=parts.provider, prices=parts.prices, messages=storage.messages, payloads=storage.payloads)
     records = RunRecordActivities(run_ledger=storage.journal, journal=journal, keys=storage.keys, attestation_key=parts.keys.attestation)
-    around = JournalTools(journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point, prices=parts.prices)
+    resets = ResetWatch(resets=storage.resets, describe=describe_by(parts.client), clock=clock_text)
+    around = JournalTools(
+        journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point, prices=parts.prices, resets=resets
+    )
     segments = SegmentActivities(tools=tools, journal=around, run_ledger=storage.journal)
     return Worker(
         parts.client,

@@ -33,10 +33,11 @@ from domain.caps import ProgramCaps
 from domain.envelope import Envelope, Receipt
 from domain.facts import must_flush
 from domain.program import PinnedTool, RetryRule
+from domain.resets import rebase
 from domain.runs import Projection, RunStatus
 from domain.segments import Segment
 from domain.state import CallTool, CompletePrompt, RenderedUndo, State
-from workflows.failures import details_of
+from workflows.failures import details_of, reset_of
 from workflows.messages import RunInput
 
 WAIT_CANCELLED = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
@@ -175,6 +176,14 @@ class Courier:
         return await self._effect(command.id, COMPLETE_PROMPT, envelope, options, command.summary)
 
     async def _effect(self, handle_id: str, activity_type: str, envelope: Envelope, options: ActivityOptions, summary: str) -> Receipt:
+        try:
+            return await self._once(handle_id, activity_type, envelope, options, summary)
+        except ActivityError as error:
+            if not self.rebased(error):
+                raise
+        return await self._effect(handle_id, activity_type, self._anew(envelope), options, summary)
+
+    async def _once(self, handle_id: str, activity_type: str, envelope: Envelope, options: ActivityOptions, summary: str) -> Receipt:
         handle: workflow.ActivityHandle[Receipt] = workflow.start_activity(
             activity_type,
             envelope,
@@ -195,6 +204,17 @@ class Courier:
         self.acknowledge(receipt.fact_head)
         return receipt
 
+    def rebased(self, error: ActivityError) -> bool:
+        """Whether the failure told of a reset; the state is then where the ledger is, and the activity is to be started again."""
+        point = reset_of(error)
+        if point is not None:
+            rebase(self._state, point)
+        return point is not None
+
+    def _anew(self, envelope: Envelope) -> Envelope:
+        """Return the envelope of the same request in the epoch of now."""
+        return envelope.model_copy(update={"epoch": self._state.epoch, "facts": list(self._state.unacked)})
+
     def cancel_effects(self) -> None:
         """Ask every running effect to stop; their outcomes still come."""
         for handle in list(self.handles.values()):
@@ -208,12 +228,23 @@ class Courier:
         status = projection.status
         if status is not None and not status.closed:
             self._show(status)
-        request = FlushRequest(projection=projection, fact_seq=self._state.fact_seq)
-        envelope = self._envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
-        receipt = await workflow.execute_activity_method(RunRecordActivities.flush_facts, envelope, summary=brief(summary), **FLUSH_OPTIONS)
-        self.acknowledge(receipt.fact_head)
+        await self._flush(projection, summary)
         if status is not None and status.closed:
             self._show(status)
+
+    async def _flush(self, projection: Projection, summary: str) -> None:
+        request = FlushRequest(projection=projection, fact_seq=self._state.fact_seq)
+        envelope = self._envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
+        try:
+            receipt = await workflow.execute_activity_method(
+                RunRecordActivities.flush_facts, envelope, summary=brief(summary), **FLUSH_OPTIONS
+            )
+        except ActivityError as error:
+            if not self.rebased(error):
+                raise
+            await self._flush(projection, summary)
+            return
+        self.acknowledge(receipt.fact_head)
 
     def closed(self, status: RunStatus) -> None:
         """Show a closing status that the row already has."""
@@ -246,7 +277,11 @@ class Courier:
         )
 
     async def resolve(self, command: CallTool, request: ResolveRequest) -> Receipt:
-        """Hand a person's answer about an effect in doubt to the journal."""
+        """Hand a person's answer about an effect in doubt to the journal.
+
+        Raises:
+            ActivityError: the journal did not take it.
+        """
         envelope = self._envelope(
             request.model_dump(mode="json"),
             step=command.step,
@@ -255,9 +290,14 @@ class Courier:
             deadline_s=30,
             project=command.project,
         )
-        receipt = await workflow.execute_activity_method(
-            RunRecordActivities.resolve_effect, envelope, summary=brief(f"{command.step}: a person's answer"), **FLUSH_OPTIONS
-        )
+        try:
+            receipt = await workflow.execute_activity_method(
+                RunRecordActivities.resolve_effect, envelope, summary=brief(f"{command.step}: a person's answer"), **FLUSH_OPTIONS
+            )
+        except ActivityError as error:
+            if not self.rebased(error):
+                raise
+            return await self.resolve(command, request)
         self.acknowledge(receipt.fact_head)
         return receipt
 

@@ -5,6 +5,7 @@ from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from activities.failures import FailureDetails
 from domain.errors import RunCancelled, StepTimedOut
+from domain.resets import ResetPoint
 from domain.state import Failure
 
 SURELY_NOT = frozenset(
@@ -30,6 +31,12 @@ def details_of(error: ActivityError) -> FailureDetails | None:
     if isinstance(cause, ApplicationError) and cause.details and isinstance(cause.details[0], dict):
         return FailureDetails.model_validate(cause.details[0])
     return None
+
+
+def reset_of(error: ActivityError) -> ResetPoint | None:
+    """Return where the run goes on when the failure tells of a reset, else None."""
+    details = details_of(error)
+    return details.reset if details is not None else None
 
 
 def failure_of(error: ActivityError, step: str) -> Failure:

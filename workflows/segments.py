@@ -18,7 +18,7 @@ from domain.segments import Segment, SegmentResult, has_segments, plan_segment
 from domain.state import CancelRequested, Command, Done, Failed, RunContext, State, Tick
 from domain.stepper import Stepper
 from workflows.couriers import Courier
-from workflows.failures import failure_of
+from workflows.failures import failure_of, reset_of
 
 
 class SegmentRunner:
@@ -51,6 +51,8 @@ class SegmentRunner:
         try:
             receipt = await self._walked(segment)
         except ActivityError as error:
+            if self._courier.rebased(error):
+                return list(stepper.state.pending.values())
             first = next(iter(segment.state.pending.values()))
             step = "" if first.kind == "finish" else first.step
             return stepper.apply(Failed(command=first.id, failure=failure_of(error, step)), self._tick())
@@ -82,8 +84,14 @@ class SegmentRunner:
         return commands
 
     async def _walked(self, segment: Segment) -> Receipt:
-        """Return what the segment's activity answers; if it ended without one, what it had recorded is collected."""
+        """Return what the segment's activity answers; if it ended without one, what it had recorded is collected.
+
+        Raises:
+            ActivityError: the run was reset, or nothing could be collected.
+        """
         try:
             return await self._courier.run_segment(segment)
-        except ActivityError:
+        except ActivityError as error:
+            if reset_of(error) is not None:
+                raise
             return await self._courier.run_segment(segment.model_copy(update={"collect": True}))

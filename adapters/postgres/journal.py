@@ -28,7 +28,7 @@ from domain.effects import (
     RecordedOutcome,
 )
 from domain.envelope import Usage
-from domain.errors import FactDiverged, FactGap, JournalError, NotFound, StaleEpoch
+from domain.errors import FactDiverged, FactGap, JournalError, NotFound, RunUnlinked, StaleEpoch
 from domain.ledger import EntryBody, Kind
 from domain.runs import Projection
 from domain.stores import PayloadCipher
@@ -36,7 +36,7 @@ from domain.stores import PayloadCipher
 NEEDS_BODIES = "needs_bodies"
 """The journal functions' word that a rare entry is due, whose body did not come along."""
 
-_REFUSALS = {"stale_epoch": StaleEpoch, "fact_diverged": FactDiverged, "fact_gap": FactGap}
+_REFUSALS = {"stale_epoch": StaleEpoch, "unlinked": RunUnlinked, "fact_diverged": FactDiverged, "fact_gap": FactGap}
 
 
 class PostgresJournal:
@@ -53,7 +53,9 @@ class PostgresJournal:
             NotFound: there is no such run.
             ReferenceMissing: it is done, and its output is erased.
         """
-        row = await self._db.call(intent.carrier.tenant, "journal_intent", await self._intent_params(intent))
+        row = await self._db.call(
+            intent.carrier.tenant, "journal_intent", await self._intent_params(intent), seen=intent.carrier.temporal_run_id
+        )
         return await self._intent_verdict(intent, row)
 
     async def outcome(self, outcome: Outcome) -> OutcomeVerdict:
@@ -113,7 +115,8 @@ class PostgresJournal:
 
     async def _intent_verdict(self, intent: Intent, row: Row) -> IntentVerdict:
         if row["answer"] == NEEDS_BODIES:
-            row = await self._db.call(intent.carrier.tenant, "journal_intent", await self._intent_params(intent, rare=True))
+            params = await self._intent_params(intent, rare=True)
+            row = await self._db.call(intent.carrier.tenant, "journal_intent", params, seen=intent.carrier.temporal_run_id)
         if row["answer"] == "fact_diverged":
             await self._tell_divergence(intent.carrier, intent.at, str(row["detail"]))
         return await self._verdict(intent.carrier, intent.key, row)
@@ -147,7 +150,7 @@ class PostgresJournal:
         if row["answer"] == NEEDS_BODIES:
             row = await self._db.call(carrier.tenant, "journal_outcome", await self._outcome_params(outcome, rare=True))
         _refuse_unknown(carrier, outcome.key, str(row["answer"]))
-        if row["facts_verdict"] != "stale_epoch":
+        if row["facts_verdict"] not in ("stale_epoch", "unlinked"):
             await self._refuse_facts(carrier, outcome.at, str(row["facts_verdict"]), str(row["detail"]))
         return OutcomeVerdict(
             answer=OutcomeAnswer(row["answer"]),
@@ -171,6 +174,7 @@ class PostgresJournal:
         Raises:
             NotFound: there is no such run.
             JournalError: no intent was recorded for it.
+            RunUnlinked: the run follows another execution.
         """
         sealed = await self._vault.seal(carrier.tenant, carrier.run, output) if happened else None
         digest = sealed.salted_digest if sealed else None
@@ -197,8 +201,11 @@ class PostgresJournal:
                 Kind.TASK_COMPLETED.value,
                 body.canonical(),
             ],
+            seen=carrier.temporal_run_id,
         )
         _refuse_unknown(carrier, key, str(row["answer"]))
+        if row["answer"] == "unlinked":
+            raise RunUnlinked(str(row["detail"]))
         if row["answer"] == "fact_diverged":
             await self._tell_divergence(carrier, at, str(row["detail"]))
         return await self._verdict(carrier, key, row)
@@ -211,7 +218,8 @@ class PostgresJournal:
             FactDiverged, FactGap, StaleEpoch: nothing was written, but for `platform:fact:diverged`.
         """
         params = await projection_params(self._vault, carrier.tenant, carrier.run, projection)
-        row = await self._db.call(carrier.tenant, "journal_flush", [*_opening(carrier), Int4(fact_seq), *params])
+        params = [*_opening(carrier), Int4(fact_seq), *params]
+        row = await self._db.call(carrier.tenant, "journal_flush", params, seen=carrier.temporal_run_id)
         answer = str(row["answer"])
         _refuse_unknown(carrier, None, answer)
         at = carrier.facts[-1].at if carrier.facts else ""

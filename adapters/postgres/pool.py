@@ -147,22 +147,25 @@ class Database:
         async with self._checked_out() as connection, connection.transaction():
             yield Transaction(connection)
 
-    async def call(self, tenant: str, function: LiteralString, params: Sequence[object]) -> Row:
+    async def call(self, tenant: str, function: LiteralString, params: Sequence[object], *, seen: str = "") -> Row:
         """Run a SQL function whose first parameter is the tenant, as its own transaction in one round trip.
 
-        The function takes the tenant from `set_config`, so that it is set before the function begins.
+        The function takes the tenant from `set_config`, so that it is set before the function begins. `seen` is the Temporal execution
+        that speaks, for functions that ask for it (`standfast.temporal_run`).
 
         Raises:
             Unavailable: the database does not answer, and whether it was done is unknown.
         """
         query: bytes = (
-            b"SELECT answer.* FROM set_config('standfast.tenant', %s, true) AS setting(tenant), LATERAL "
+            b"SELECT answer.* FROM set_config('standfast.tenant', "
+            + (b"left(set_config('standfast.temporal_run', %s, true), 0) || " if seen else b"")
+            + b"%s, true) AS setting(tenant), LATERAL "
             + function.encode()
             + b"(setting.tenant"
             + b", %s" * len(params)
             + b") AS answer"
         )
-        return await self.select(query, [tenant, *params])
+        return await self.select(query, [*([seen] if seen else []), tenant, *params])
 
     async def select(self, query: bytes, params: Sequence[object]) -> Row:
         """Run a statement that sets its own tenant and answers one row, as its own transaction in one round trip.

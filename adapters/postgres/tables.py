@@ -93,11 +93,12 @@ class Runs(Table, table=True):
         Index("runs_by_creation", "tenant_id", "created_at", "run"),
         Index("runs_by_status", "tenant_id", "status", "created_at", "run"),
         Index("runs_by_definition", "tenant_id", "definition", "created_at", "run"),
+        Index("runs_open", "tenant_id", "run", postgresql_where=text("closed_at IS NULL")),
+        Index("runs_unsealed", "tenant_id", "run", postgresql_where=text("unsealed")),
         Index("runs_by_subject", "tenant_id", "subject", "run"),
         Index("runs_purgeable", "tenant_id", "closed_at", "run", postgresql_where=text("closed_at IS NOT NULL AND erased_at IS NULL")),
         Index("runs_with_residue", "tenant_id", "run", postgresql_where=text("residue")),
-        Index("runs_open", "tenant_id", "run", postgresql_where=text("closed_at IS NULL")),
-        Index("runs_unsealed", "tenant_id", "run", postgresql_where=text("unsealed")),
+        Index("runs_by_parent", "tenant_id", "parent_run", postgresql_where=text("parent_run IS NOT NULL")),
     )
 
     tenant_id: str = _column(Text(), primary_key=True)
@@ -130,16 +131,15 @@ class Runs(Table, table=True):
     created_at: datetime = _column(DateTime(timezone=True))
     updated_at: datetime = _column(DateTime(timezone=True))
     closed_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
-    subject: str | None = _column(Text(), nullable=True)
     unsealed: bool = _column(Boolean())
     parent_run: str | None = _column(Text(), nullable=True)
     fork_step: str | None = _column(Text(), nullable=True)
     fork_effects: str | None = _column(Text(), nullable=True)
+    subject: str | None = _column(Text(), nullable=True)
     subject_key: str | None = _column(Text(), nullable=True)
     erased_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
     erasure: str | None = _column(Text(), nullable=True)
     residue: bool = _column(Boolean())
-    unsealed: bool = _column(Boolean())
 
 
 class IdempotencyKeys(Table, table=True):

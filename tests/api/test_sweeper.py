@@ -129,10 +129,10 @@ class TestOpenRuns:
             house.temporal.ended[run] = "terminated"
 
         class BreaksOneRow(FakeRunStore):
-            async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str) -> bool:
+            async def close_externally(self, tenant: str, run: str, *, status: RunStatus, reason: str, at: str, epoch: int | None) -> bool:
                 if run == first:
                     raise ValueError("this row cannot be read")
-                return await super().close_externally(tenant, run, status=status, reason=reason, at=at)
+                return await super().close_externally(tenant, run, status=status, reason=reason, at=at, epoch=epoch)
 
         house.stores.database.pass_time(seconds=IDLE_AFTER_S + 1)
         wait_for(sweeper(house, runs=BreaksOneRow(house.stores.database)).round())

@@ -59,13 +59,13 @@ async def inbox(request: pytest.FixtureRequest, servers: Servers, tenant: str) -
 
 class TestClosedFromOutside:
     async def test_withdraws_what_is_open_and_leaves_what_is_decided(self, inbox: Inbox) -> None:
-        assert await inbox.runs.close_externally(inbox.tenant, RUN, status=RunStatus.TERMINATED, reason="by hand", at=AT)
+        assert await inbox.runs.close_externally(inbox.tenant, RUN, status=RunStatus.TERMINATED, reason="by hand", at=AT, epoch=1)
         first, second = [await inbox.approvals.get(inbox.tenant, name) for name in ("apr_1", "apr_2")]
         assert (first.state, first.decision_id) == ("withdrawn", None)
         assert (second.state, second.decision_id, second.decided_by) == ("approved", "dec_2", "prn_b")
 
     async def test_withdraws_its_tasks_and_tells_nobody(self, inbox: Inbox) -> None:
-        await inbox.runs.close_externally(inbox.tenant, RUN, status=RunStatus.TERMINATED, reason="by hand", at=AT)
+        await inbox.runs.close_externally(inbox.tenant, RUN, status=RunStatus.TERMINATED, reason="by hand", at=AT, epoch=1)
         row = await inbox.tasks.get(inbox.tenant, "tsk_1")
         assert (row.state, row.resolution, row.completed_by, row.delivered) == ("completed", "withdrawn", None, True)
         assert row.completed_at is not None
@@ -74,6 +74,6 @@ class TestClosedFromOutside:
             await inbox.tasks.complete(inbox.tenant, "tsk_1", resolution="give_up", output=None, principal="prn_b", at=AT)
 
     async def test_that_is_not_closed_keeps_them(self, inbox: Inbox) -> None:
-        assert not await inbox.runs.close_externally(inbox.tenant, RUN, status=RunStatus.EXPIRED, reason="never started", at=AT)
+        assert not await inbox.runs.close_externally(inbox.tenant, RUN, status=RunStatus.EXPIRED, reason="never started", at=AT, epoch=1)
         assert (await inbox.approvals.get(inbox.tenant, "apr_1")).state == "open"
         assert (await inbox.tasks.get(inbox.tenant, "tsk_1")).state == "open"

@@ -104,7 +104,7 @@ class TestApprovals:
 
     async def test_are_withdrawn_when_the_run_is_closed_from_outside(self, inbox: PostgresBench) -> None:
         await opened(inbox, approval("apr_1"))
-        await inbox.runs.close_externally(inbox.tenant, RUN, status=RunStatus.TERMINATED, reason="by hand", at=AT)
+        await inbox.runs.close_externally(inbox.tenant, RUN, status=RunStatus.TERMINATED, reason="by hand", at=AT, epoch=1)
         assert await inbox.approval_state("apr_1") == "withdrawn"
 
 

@@ -83,15 +83,22 @@ class TestDigest:
         assert (await kinds(bench)).count("worker:effect:diverged") == 1
 
     @pytest.mark.parametrize("effect_class", [EffectClass.NONE, EffectClass.READ])
-    async def test_reads_again_when_the_question_changed(self, bench: JournalBench, effect_class: EffectClass) -> None:
+    async def test_asks_for_a_new_visit_when_what_was_read_is_another_question(
+        self, bench: JournalBench, effect_class: EffectClass
+    ) -> None:
         await bench.journal.intent(intent(bench, effect_class=effect_class))
         await bench.journal.outcome(outcome(bench, output="old"))
         asked = intent(bench, token="second", digest="b" * 64, effect_class=effect_class)
-        assert (await bench.journal.intent(asked)).answer is IntentAnswer.GO
-        await bench.journal.outcome(outcome(bench, token="second", output="new"))
-        known = await bench.journal.intent(intent(bench, token="third", digest="b" * 64, effect_class=effect_class))
+        assert (await bench.journal.intent(asked)).answer is IntentAnswer.NEW_VISIT
+        known = await bench.journal.intent(intent(bench, token="third", effect_class=effect_class))
         assert known.recorded is not None
-        assert known.recorded.output == "new"
+        assert known.recorded.output == "old"
+
+    @pytest.mark.parametrize("effect_class", [EffectClass.NONE, EffectClass.READ])
+    async def test_reads_anew_what_was_not_read_yet(self, bench: JournalBench, effect_class: EffectClass) -> None:
+        await bench.journal.intent(intent(bench, effect_class=effect_class))
+        asked = intent(bench, token="second", digest="b" * 64, effect_class=effect_class)
+        assert (await bench.journal.intent(asked)).answer is IntentAnswer.GO
 
 
 class TestLease:

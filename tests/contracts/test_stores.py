@@ -83,9 +83,9 @@ class TestRuns:
     async def test_closes_from_outside_once(self, db: Database, tenant: str) -> None:
         bench = await PostgresBench(db, tenant).accept()
         await bench.journal.flush(carrier(bench), projection=_projection(RunStatus.WAITING), fact_seq=0)
-        assert not await bench.runs.close_externally(tenant, RUN, status=RunStatus.EXPIRED, reason="never started", at=AT)
+        assert not await bench.runs.close_externally(tenant, RUN, status=RunStatus.EXPIRED, reason="never started", at=AT, epoch=1)
         for expected in (True, False):
-            assert await bench.runs.close_externally(tenant, RUN, status=RunStatus.TERMINATED, reason="by hand", at=AT) is expected
+            assert await bench.runs.close_externally(tenant, RUN, status=RunStatus.TERMINATED, reason="by hand", at=AT, epoch=1) is expected
         row = await bench.row()
         assert (row.status, row.reason) == (RunStatus.TERMINATED, "by hand")
         assert row.closed_at is not None
@@ -93,7 +93,7 @@ class TestRuns:
 
     async def test_expires_a_run_that_never_started(self, db: Database, tenant: str) -> None:
         bench = await PostgresBench(db, tenant).accept()
-        assert await bench.runs.close_externally(tenant, RUN, status=RunStatus.EXPIRED, reason="never started", at=AT)
+        assert await bench.runs.close_externally(tenant, RUN, status=RunStatus.EXPIRED, reason="never started", at=AT, epoch=None)
         assert (await kinds(bench))[-1] == Kind.RUN_START_EXPIRED
 
     async def test_appends_entries_of_the_gateway_without_a_gap(self, db: Database, tenant: str) -> None:

@@ -73,6 +73,11 @@ async def fill(bench: PostgresBench, db: Database) -> None:
         await money.begin(step, 10, caps=[Cap(usd_micros=20)])
     await money.end("a", 10)
     async with db.tenant(tenant) as tx:
+        await tx.execute(
+            "INSERT INTO continuations (tenant_id, run, epoch, kind, after_temporal_run_id, start_ref, lease_until)"
+            " VALUES (%s, %s, 2, 'redrive', '', 'r', clock_timestamp())",
+            [tenant, RUN],
+        )
         await tx.execute("INSERT INTO retention_rules (tenant_id, definition, keep_days, set_by) VALUES (%s, '', 30, 'prn_a')", [tenant])
         await tx.execute(
             "INSERT INTO legal_holds (tenant_id, hold, scope, name, reason_sealed, placed_by) VALUES (%s, 'h', 'tenant', '', '', 'prn_a')",
