@@ -292,7 +292,7 @@ class Erased(ReferenceMissing):
 
 
 class LogBroken(StandfastError):
-    """The stored Merkle log does not fit its last signed head, or the key that should sign is not this installation's; nothing is signed."""
+    """The stored Merkle log does not fit its last signed head, or the key that should sign is another's; nothing is signed."""
 
     code, title = "log-broken", "The ledger's Merkle log does not fit its signed head"
 

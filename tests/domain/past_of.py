@@ -6,11 +6,10 @@ from pydantic import JsonValue
 
 from domain.approval import OpenApproval
 from domain.effects import EffectState, request_digest
+from domain.envelope import Receipt
 from domain.past import KnownAnswer, KnownApproval, KnownEffect, Past
 from domain.program import Program
-from domain.state import AskApproval, CallTool, CompletePrompt, Decided, Failed, Failure, Outcome, State, Unwind, Unwound
-from domain.envelope import Receipt
-from domain.state import Done
+from domain.state import AskApproval, CallTool, CompletePrompt, Decided, Done, Failed, Failure, Outcome, State, Unwind, Unwound
 from tests.domain.play import Play
 
 Answer = Callable[[CallTool | CompletePrompt], JsonValue | Failure]
@@ -20,7 +19,9 @@ Answer = Callable[[CallTool | CompletePrompt], JsonValue | Failure]
 class Recorded:
     """A run that is played to its end; `undo` answers compensations, `decide` approvals."""
 
-    def __init__(self, program: Program, answer: Answer, *, verdict: str = "approve", undo: bool = True, state: State | None = None) -> None:
+    def __init__(
+        self, program: Program, answer: Answer, *, verdict: str = "approve", undo: bool = True, state: State | None = None
+    ) -> None:
         self.program = program
         self.play = Play(program, state=state)
         self.effects: dict[tuple[str, int, str], KnownEffect] = {}

@@ -17,12 +17,12 @@ from temporalio.worker import Replayer
 
 from domain.completion import TaskCompletion
 from domain.effects import EffectClass, RetryClass
-from domain.errors import ToolFailed, ToolTimedOut
+from domain.errors import ToolFailed, ToolTimedOut, ToolUnavailable
 from domain.provider import ModelToolCall
 from tests.domain.programs import agent, approve, call, pinned, program, put, saga
 from tests.fake_provider import FakeProvider, answered, calling
 from tests.replay.recorded import HISTORIES
-from tests.workflows.bench import Bench, Gate, LiveRun, ScriptedTool
+from tests.workflows.bench import Bench, Gate, Line, LiveRun, ScriptedTool
 from workflows.messages import COMPLETE_TASK
 from workflows.run import RunWorkflow
 
@@ -116,8 +116,20 @@ async def carried(bench: Bench) -> LiveRun:
     return run
 
 
+async def walked(bench: Bench) -> LiveRun:
+    """Record a segment that stops at a call, which is tried again alone, and a segment that ends the run."""
+    note = pinned("notes.read", effect_class=EffectClass.READ)
+    reads = [call(f"r{n}", tool="notes.read") for n in range(4)]
+    given = program(reads[0], put("a", 1), reads[1], call("pay"), *reads[2:], output="${ steps.r3.output }", tools=[note])
+    script: tuple[Line, ...] = ({"n": 1}, ToolUnavailable("503", retry_after_s=0.01))
+    notes = ScriptedTool("notes.read", *script, effect_class=EffectClass.READ)
+    async with bench.running(given.model_copy(update={"execution": None}), notes, ScriptedTool("bank.pay")) as run:
+        await run.handle.result()
+    return run
+
+
 BRANCHES: dict[str, Callable[[Bench], Awaitable[LiveRun]]] = {
-    each.__name__: each for each in (plain, approved, timed_out, undone, cancelled, in_doubt, answered_anew, judged, carried)
+    each.__name__: each for each in (plain, approved, timed_out, undone, cancelled, in_doubt, answered_anew, judged, carried, walked)
 }
 
 

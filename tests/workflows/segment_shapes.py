@@ -12,6 +12,7 @@ from domain.projection import PROJECTED_BYTES_MAX
 from tests.domain.programs import approve, call, do, pinned, program, put, saga, switch
 from tests.workflows.bench import Bench, Line, LiveRun, ScriptedTool
 
+PLAIN: Line = {"n": 1}
 AWAY = ToolUnavailable("503", retry_after_s=0.01)
 
 UNLIKE: frozenset[str] = frozenset({"last_digest", "approval", "digest", "decision", "decision_id", "deadline", "nonce"})
@@ -37,7 +38,7 @@ class Shape:
         """Build its tools anew."""
         scripts = dict(self.scripts)
         return [
-            ScriptedTool(name, *scripts.get(name, ({"n": 1},) * 20), effect_class=self._pinned(name).effect_class) for name in self._names()
+            ScriptedTool(name, *scripts.get(name, (PLAIN,) * 20), effect_class=self._pinned(name).effect_class) for name in self._names()
         ]
 
     def _names(self) -> list[str]:
@@ -46,7 +47,7 @@ class Shape:
 
     def _pinned(self, name: str) -> PinnedTool:
         effect_class = EffectClass.MONEY if name.startswith("bank.") else EffectClass.READ
-        return pinned(name, effect_class=effect_class, timeout_s=2)
+        return pinned(name, effect_class=effect_class, timeout_s=9)
 
 
 def read(path: str, *, tool: str = "log.read", **more: object) -> Step:
@@ -117,13 +118,13 @@ async def told(run: LiveRun) -> dict[str, JsonValue]:
     bench, row = run.bench, await run.row()
     verdict = await bench.verdict(run.run)
     assert verdict.ok, verdict.broken
-    entries = [_entry(json.loads(entry.body)) for entry in await bench.storage.ledger.entries(bench.tenant, run.run)]
+    entries: list[JsonValue] = [_entry(json.loads(entry.body)) for entry in await bench.storage.ledger.entries(bench.tenant, run.run)]
     effects = await bench.storage.runs.effects_of(bench.tenant, run.run)
     return {
         "entries": entries,
         "effects": [effect.model_dump(mode="json", exclude={"attempt", "started_at", "ended_at"}) for effect in effects],
         "status": row.status.value,
-        "error": dict(row.error) if row.error else None,
+        "error": None if row.error is None else {**row.error},
         "result": await bench.storage.runs.result_of(bench.tenant, run.run) if row.status.value == "succeeded" else None,
     }
 

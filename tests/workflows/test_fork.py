@@ -1,6 +1,7 @@
 """Forks on a real server: what came before is referenced, what changes the world after it is simulated unless somebody allows it."""
 
 import pytest
+from pydantic import JsonValue
 
 from domain.effects import EffectClass
 from domain.errors import Forbidden, InvalidInput, ToolFailed, UnreachedStep
@@ -24,7 +25,7 @@ do:
 output: "${ steps.settle.pay.output.id }"
 """
 
-PAYMENT = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}, "note": {"type": "string"}}}
+PAYMENT: dict[str, JsonValue] = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}, "note": {"type": "string"}}}
 
 
 def payout() -> tuple[ScriptedTool, ...]:

@@ -2,7 +2,7 @@
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from domain.effects import EffectClass
@@ -34,7 +34,10 @@ async def reset(bench: Bench, run: LiveRun, *, after_activities: int) -> LiveRun
             reason="test",
             workflow_task_finish_event_id=point,
             request_id=described.run_id,
-            reset_reapply_exclude_types=[1, 2],
+            reset_reapply_exclude_types=[
+                ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
+                ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE,
+            ],
         )
     )
     return LiveRun(bench, run.run, client.get_workflow_handle(run.run, result_type=RunResult))

@@ -84,7 +84,8 @@ async def fill(bench: PostgresBench, db: Database) -> None:
             [tenant],
         )
         await tx.execute(
-            "INSERT INTO erasures (tenant_id, erasure, mode, requested_by, runs, subject_keys, payloads, messages, approvals, tasks, answers)"
+            "INSERT INTO erasures"
+            " (tenant_id, erasure, mode, requested_by, runs, subject_keys, payloads, messages, approvals, tasks, answers)"
             " VALUES (%s, 'e', 'purge', 'prn_a', 0, 0, 0, 0, 0, 0, 0)",
             [tenant],
         )

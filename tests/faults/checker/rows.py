@@ -9,6 +9,10 @@ from tests.faults.checker.verdict import Evidence, Verdict
 
 CLOSED = ("succeeded", "failed", "cancelled")
 GRACE_S = 5
+STUCK = """
+SELECT e.run, r.status, e.step, e.call, e.state, e.attempt FROM effects e JOIN runs r ON r.tenant_id = e.tenant_id AND r.run = e.run
+WHERE e.state IN ('in_doubt', 'divergent') OR (e.state = 'intent' AND e.lease_until < now() - %s * interval '1 second')
+"""
 
 
 def judge_acknowledged(evidence: Evidence, connection: psycopg.Connection[Any], verdict: Verdict) -> dict[str, str]:
@@ -45,9 +49,8 @@ def judge_ends(evidence: Evidence, connection: psycopg.Connection[Any], verdict:
 
 def judge_leases(connection: psycopg.Connection[Any], verdict: Verdict) -> None:
     """Nothing waits for an attempt, a person or a request that is gone."""
-    stuck = "SELECT run, step, call, state FROM effects WHERE state IN ('in_doubt', 'divergent') OR (state = 'intent' AND lease_until < now() - %s * interval '1 second')"  # noqa: E501
-    for run, step, call, state in connection.execute(stuck, [GRACE_S]).fetchall():
-        verdict.breach(f"effect {step}/{call} of {run} is left as {state}")
+    for run, status, step, call, state, attempt in connection.execute(STUCK, [GRACE_S]).fetchall():
+        verdict.breach(f"effect {step}/{call} of {run} ({status}) is left as {state} by attempt {attempt}")
     held = "SELECT key FROM idempotency_keys WHERE status IS NULL AND lease_until < now()"
     for (key,) in connection.execute(held).fetchall():
         verdict.breach(f"Idempotency-Key {key} is left claimed past its lease")

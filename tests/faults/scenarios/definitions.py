@@ -25,13 +25,17 @@ HOLD_EFFECTS = {"reservation": 1}
 """What one whole hold leaves outside."""
 
 
-def tool_files(bank_url: str, mail_url: str) -> dict[str, str]:
-    """Return the example's tools, pointed at the services; a dead worker is noticed after a second."""
+def tool_files(bank_url: str, mail_url: str, *, bank_s: int = 5) -> dict[str, str]:
+    """Return the example's tools, pointed at the services; a dead worker is noticed after a second.
+
+    `bank_s` is how long an answer of the bank is waited for. Where the bank is told to hang it must be shorter than workers live, or
+    every attempt dies with its worker until there are none left.
+    """
     files: dict[str, str] = {}
     for place in sorted(TOOLS.glob("*.yaml")):
         text = place.read_text(encoding="utf-8").replace("http://127.0.0.1:8401", bank_url).replace("http://127.0.0.1:8402", mail_url)
         kept = [line for line in text.splitlines() if not line.startswith(("heartbeat_s", "timeout_s"))]
-        timeout_s = 30 if place.stem.startswith("mail") else 5
+        timeout_s = 30 if place.stem.startswith("mail") else bank_s
         files[f"tools/{place.name}"] = "\n".join(kept) + f"\ntimeout_s: {timeout_s}\nheartbeat_s: 1\n"
     return files
 
@@ -41,7 +45,7 @@ def payout_files(bank_url: str, mail_url: str) -> dict[str, str]:
     steps = PAYOUT
     for step in ("reserve", "pay", "notify"):
         steps = steps.replace(f"        - {step}:\n", f"        - {step}:\n            retry: {{max_attempts: 2, delay: 200ms}}\n")
-    return {"payout.yaml": steps, **tool_files(bank_url, mail_url)}
+    return {"payout.yaml": steps, **tool_files(bank_url, mail_url, bank_s=2)}
 
 
 def hold_files(bank_url: str, mail_url: str, *, version: str = "1.0.0") -> dict[str, str]:

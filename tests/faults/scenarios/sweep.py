@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx2
 
-from examples.delay_claim.demo.bundle import read_bundle_files
 from tests.faults.harness.client import Client
 from tests.faults.harness.evidence import all_ended, judge
 from tests.faults.harness.report import Finding, Order
@@ -118,8 +117,9 @@ async def register(stack: FaultStack) -> None:
     developer = stack.client("developer")
     bank, mail = stack.bank.caller.url, stack.mail.caller.url
     await developer.must_post("/v1/definitions", {"files": payout_files(bank, mail)}, key="payout")
-    bundle = {name: text for name, text in read_bundle_files().items() if not name.startswith("tools/")}
-    await developer.must_post("/v1/definitions", {"files": {**bundle, **tool_files(bank, mail)}}, key="delay-claim")
+    found = [path for path in (EXAMPLE / "bundle").rglob("*") if path.suffix in (".yaml", ".json", ".md") and path.parent.name != "tools"]
+    bundle = {path.relative_to(EXAMPLE / "bundle").as_posix(): path.read_text(encoding="utf-8") for path in found}
+    await developer.must_post("/v1/definitions", {"files": {**bundle, **tool_files(bank, mail, bank_s=2)}}, key="delay-claim")
     await developer.aclose()
 
 
