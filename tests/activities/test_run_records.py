@@ -1,5 +1,7 @@
 """The activities that write what a run knows: flushes, checked decisions, answers about effects in doubt."""
 
+import dataclasses
+
 import pytest
 from pydantic import JsonValue
 from temporalio.testing import ActivityEnvironment
@@ -97,15 +99,23 @@ async def doubtful() -> FakeJournal:
     return journal
 
 
-async def resolve(journal: FakeJournal, *, happened: bool, output: JsonValue = None, project: list[str] | None = None) -> Receipt:
-    """Answer the question about the payment."""
+async def resolve(
+    journal: FakeJournal,
+    *,
+    happened: bool,
+    output: JsonValue = None,
+    project: list[str] | None = None,
+    execution: str = "temporal-1",
+) -> Receipt:
+    """Answer the question about the payment, in the execution that asked it."""
     request = ResolveRequest(happened=happened, output=output, completed_by="prn_reviewer").model_dump(mode="json")
-    activities = await records(journal)
+    activities, made = await records(journal), ActivityEnvironment()
+    made.info = dataclasses.replace(made.info, workflow_run_id=execution)
 
     async def run() -> Receipt:
         return await activities.resolve_effect(with_request(request, project=project))
 
-    return await ActivityEnvironment().run(run)
+    return await made.run(run)
 
 
 class TestResolve:

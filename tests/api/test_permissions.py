@@ -26,6 +26,7 @@ def concrete(path: str) -> str:
     """Return a template with ids that no store knows."""
     ids = {
         "run_id": fresh_id("run"),
+        "other_run_id": fresh_id("run"),
         "approval_id": fresh_id("apr"),
         "task_id": fresh_id("tsk"),
         "erasure_id": fresh_id("era"),

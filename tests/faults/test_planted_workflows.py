@@ -38,11 +38,11 @@ def undo_of_an_unknown_step(stepper: type[Stepper]) -> None:
 
 
 async def one_payment_over_two_temporal_runs(interceptor: type[JournalInterceptor]) -> None:
-    """The same effect after continue-as-new or a reset must not pay again."""
+    """The same effect after continue-as-new, in the next epoch and another execution, must not pay again."""
     pay, calls = paying()
     attempts = Attempts(pay, interceptor=interceptor)
     await attempts.attempt(envelope(), temporal_run="temporal-1")
-    await attempts.attempt(envelope(), temporal_run="temporal-2")
+    await attempts.attempt(envelope().model_copy(update={"epoch": 2}), temporal_run="temporal-2")
     assert len(calls) == 1
 
 
