@@ -10,10 +10,8 @@ from typing import Self
 
 from pydantic import JsonValue
 
-from domain.canonical import canonical_bytes
 from domain.effects import EffectClass, RetryClass
 from domain.envelope import Receipt
-from domain.errors import InvalidInput
 from domain.facts import Fact
 from domain.model import Wire
 from domain.program import CallStep, DoStep, Execution, PinnedTool, Program, SagaStep, SetStep, Step, SwitchStep
@@ -28,7 +26,7 @@ FORCED_S = 60.0
 """The same under `execution: segment`."""
 
 SEGMENT_BYTES_MAX = 48 * 1024
-"""Larger segments (canonical JSON) run step by step: history would hold them beside the state."""
+"""Larger segments (as JSON) run step by step: history would hold them beside the state."""
 
 CALLS_MAX = 64
 """Most calls of one segment: what is lost with a worker is repeated quickly, and the Web UI shows progress."""
@@ -226,10 +224,7 @@ def _carried(state: State) -> State:
 
 
 def _small(segment: Segment) -> bool:
-    try:
-        return len(canonical_bytes(segment.to_request())) <= SEGMENT_BYTES_MAX
-    except InvalidInput:
-        return False
+    return len(segment.model_dump_json(exclude_none=True).encode()) <= SEGMENT_BYTES_MAX
 
 
 def _within(path: str, inside: set[str]) -> bool:
