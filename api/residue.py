@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 
+CLAIM_S = 60.0
+"""How long one clearing keeps others away; the route that erases and the sweepers of all gateways look at the same residues."""
+
 ORPHAN_AGE_S = 3600.0
 """An object without a row is left alone this long: its row may be on its way, and no transaction lives an hour."""
 
@@ -63,17 +66,25 @@ class ResidueRemover:
         for residue in await self._deps.removals.residues(tenant, limit=BATCH):
             if erasure in (None, residue.erasure):
                 try:
-                    await self._clear_one(tenant, residue)
+                    if await self._deps.removals.claim(tenant, residue, lease_s=CLAIM_S):
+                        await self._clear_claimed(tenant, residue)
                 except StandfastError as error:
                     log.warning("what is left of run %s waits: %s", residue.run, error.detail)
 
+    async def _clear_claimed(self, tenant: str, residue: Residue) -> None:
+        try:
+            await self._clear_one(tenant, residue)
+        except StandfastError:
+            await self._deps.removals.release(tenant, residue)
+            raise
+
     async def _clear_one(self, tenant: str, residue: Residue) -> None:
+        histories = await self._deps.histories.delete(tenant, residue.run)
         objects = 0
         if self._deps.objects is not None:
             paths = [found.path async for found in self._deps.objects.under(f"{tenant}/{residue.run}")]
             await self._deps.objects.delete(paths)
             objects = len(paths)
-        histories = await self._deps.histories.delete(tenant, residue.run)
         await self._deps.removals.cleared(tenant, residue, objects=objects, histories=histories, at=instant(self._now()))
 
     async def sweep_orphans(self, *, age_s: float = ORPHAN_AGE_S) -> int:

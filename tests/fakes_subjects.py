@@ -98,6 +98,7 @@ class FakeRemovalStore:
         self._retention = retention
         self.done: dict[tuple[str, str], Removal] = {}
         self._left: dict[tuple[str, str], Residue] = {}
+        self._claimed: set[tuple[str, str]] = set()
 
     async def plan(self, tenant: str, subject: str) -> RemovalPlan:
         """Return what would go."""
@@ -256,6 +257,19 @@ class FakeRemovalStore:
     async def residues(self, tenant: str, *, limit: int) -> list[Residue]:
         """Return what is left."""
         return [residue for (owner, _), residue in sorted(self._left.items()) if owner == tenant][:limit]
+
+    async def claim(self, tenant: str, residue: Residue, *, lease_s: float) -> bool:
+        """Claim until released; leases of this store do not run out."""
+        del lease_s
+        place = (tenant, residue.run)
+        if place not in self._left or place in self._claimed:
+            return False
+        self._claimed.add(place)
+        return True
+
+    async def release(self, tenant: str, residue: Residue) -> None:
+        """Give a claim back."""
+        self._claimed.discard((tenant, residue.run))
 
     async def cleared(self, tenant: str, residue: Residue, *, objects: int, histories: int, at: str) -> None:
         """Remember that nothing is left of a run."""

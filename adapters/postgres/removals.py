@@ -180,6 +180,16 @@ class PostgresRemovalStore:
             rows = await tx.rows(sql.RESIDUES, {"tenant": tenant, "limit": limit})
         return [Residue(run=row["run"], erasure=row["erasure"], epoch=row["epoch"]) for row in rows]
 
+    async def claim(self, tenant: str, residue: Residue, *, lease_s: float) -> bool:
+        """Keep others from clearing the same residue; False when another does."""
+        async with self._db.tenant(tenant) as tx:
+            return await tx.affected(sql.CLAIM_RESIDUE, {"tenant": tenant, "run": residue.run, "lease_s": lease_s}) == 1
+
+    async def release(self, tenant: str, residue: Residue) -> None:
+        """Let the next who looks try again: it could not be cleared now."""
+        async with self._db.tenant(tenant) as tx:
+            await tx.execute(sql.RELEASE_RESIDUE, {"tenant": tenant, "run": residue.run})
+
     async def cleared(self, tenant: str, residue: Residue, *, objects: int, histories: int, at: str) -> None:
         """Remember that nothing is left of a run, with `platform:removal:completed`; the second time changes nothing."""
         place = {"tenant": tenant, "run": residue.run, "erasure": residue.erasure}

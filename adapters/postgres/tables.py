@@ -140,6 +140,7 @@ class Runs(Table, table=True):
     erased_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
     erasure: str | None = _column(Text(), nullable=True)
     residue: bool = _column(Boolean())
+    residue_until: datetime | None = _column(DateTime(timezone=True), nullable=True)
 
 
 class IdempotencyKeys(Table, table=True):

@@ -113,6 +113,22 @@ class TestErasure:
         wait_for(ResidueRemover(deps, tenants=house.deps.runs, now=house.deps.now).clear("default"))
         assert house.client().get(going.headers["location"]).json()["histories"] == 3
 
+    def test_leaves_alone_what_another_gateway_is_clearing_so_that_each_history_is_counted_once(self, house: Gateway) -> None:
+        deps = house.deps.subjects
+        assert isinstance(deps.histories, FakeHistories)
+        deps.histories.away = True
+        deps.histories.there[ended(house)] = 3
+        going = house.client().post("/v1/erasures", json={"subject": NAME})
+        deps.histories.away = False
+        (residue,) = wait_for(deps.removals.residues("default", limit=9))
+        assert wait_for(deps.removals.claim("default", residue, lease_s=60.0))
+        remover = ResidueRemover(deps, tenants=house.deps.runs, now=house.deps.now)
+        wait_for(remover.clear("default"))
+        assert (house.client().get(going.headers["location"]).json()["completed_at"], deps.histories.there) == (None, {residue.run: 3})
+        wait_for(deps.removals.release("default", residue))
+        wait_for(remover.clear("default"))
+        assert house.client().get(going.headers["location"]).json()["histories"] == 3
+
 
 class TestRetention:
     def test_has_rules_that_are_set_and_removed(self, house: Gateway) -> None:

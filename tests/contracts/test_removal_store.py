@@ -131,6 +131,20 @@ class TestErase:
         assert (done.completed_at is not None, done.objects, done.histories, len(certificate)) == (True, 2, 4, 4)
         assert await house.removals.residues(house.tenant, limit=9) == []
 
+    async def test_lets_one_clear_a_residue_at_a_time(self, house: Bench) -> None:
+        await house.ended(1)
+        await house.removals.erase(house.order())
+        (residue,) = await house.removals.residues(house.tenant, limit=9)
+
+        async def claims() -> list[bool]:
+            return [await house.removals.claim(house.tenant, residue, lease_s=60.0) for _ in range(2)]
+
+        assert await claims() == [True, False]
+        await house.removals.release(house.tenant, residue)
+        assert await claims() == [True, False]
+        await house.removals.cleared(house.tenant, residue, objects=0, histories=0, at=AT)
+        assert await claims() == [False, False]
+
 
 class TestPurge:
     async def test_is_refused_without_a_term_and_inside_it(self, house: Bench) -> None:

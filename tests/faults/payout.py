@@ -111,6 +111,21 @@ class Payouts:
         wait_until(closed, seconds_max=seconds_max)
         return ended[0]
 
+    def sealed(self, run: str, *, seconds_max: float = 60) -> Json:
+        """Wait until every entry of a run that has ended is a leaf of the log, and return its evidence bundle."""
+        found: list[Json] = []
+
+        def is_sealed() -> bool:
+            with self.stack.api("auditor") as api:
+                answer = api.get(f"/v1/runs/{run}/ledger/bundle")
+            assert answer.status_code == 200, answer.text
+            if all(entry["leaf_index"] is not None for entry in answer.json()["entries"]):
+                found.append(answer.json())
+            return bool(found)
+
+        wait_until(is_sealed, seconds_max=seconds_max)
+        return found[0]
+
     def verified(self, run: str) -> Json:
         """Return the server's verdict on the run's ledger."""
         with self.stack.api("auditor") as api:
