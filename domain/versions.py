@@ -42,10 +42,10 @@ def newest(ranges: Iterable[str], versions: Iterable[str]) -> str | None:
     Raises:
         InvalidInput: a range or a version cannot be read.
     """
-    specs = [_range(text) for text in ranges]
+    specs = [(text, _range(text)) for text in ranges]
     parsed = {text: _version(text) for text in versions}
     if specs:
-        fitting = [text for text, version in parsed.items() if all(version in spec for spec in specs)]
+        fitting = [text for text in parsed if all(_fits(parsed[text], wanted, spec) for wanted, spec in specs)]
     else:
         fitting = [text for text, version in parsed.items() if not version.prerelease] or list(parsed)
     return max(fitting, key=parsed.__getitem__, default=None)
@@ -74,6 +74,13 @@ def _version(text: str) -> Version:
         return Version(text)
     except ValueError as error:
         raise InvalidInput(f"{text[:60]!r} is no semantic version: write three numbers, such as 1.0.0") from error
+
+
+def _fits(version: Version, wanted: str, spec: NpmSpec) -> bool:
+    """Tell whether a version lies in a range; a pre-release is itself alone, where `NpmSpec` takes its release for it too."""
+    if is_version(wanted) and _version(wanted).prerelease:
+        return str(version) == wanted
+    return version in spec
 
 
 def _range(text: str) -> NpmSpec:

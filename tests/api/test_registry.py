@@ -27,6 +27,13 @@ class TestRegisteredBundle:
         first, again = (register(house, {"claim.yaml": OTHER}).json() for _ in range(2))
         assert first == again
 
+    def test_may_be_a_pre_release_of_a_version_that_is_there(self, house: Gateway) -> None:
+        changed = CLAIM.replace("version: 1.0.0", "version: 1.0.0-rc.1").replace("limit: 200", "limit: 300")
+        assert changed != CLAIM
+        assert register(house, {"claim.yaml": changed}).status_code == 201
+        assert house.client("viewer").get("/v1/definitions/delay-claim?version=1.0.0-rc.1").json()["version"] == "1.0.0-rc.1"
+        assert house.client("viewer").get("/v1/definitions/delay-claim?version=1.0.0-rc.2").status_code == 404
+
     def test_is_shown_with_its_document(self, house: Gateway) -> None:
         register(house, {"claim.yaml": OTHER.replace("1.0.0", "1.2.0")})
         register(house, {"claim.yaml": OTHER})

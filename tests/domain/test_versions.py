@@ -19,6 +19,8 @@ class TestNewest:
             (["^0.9"], "0.9.1"),
             (["^3"], None),
             (["3.0.0-rc.1"], "3.0.0-rc.1"),
+            (["2.0.0-rc.1"], None),
+            (["2.0.0"], "2.0.0"),
         ],
     )
     def test_is_the_highest_that_lies_in_every_range(self, ranges: list[str], found: str | None) -> None:
