@@ -77,6 +77,15 @@ def parse(source: str) -> Tree:
     return _compiled(source)[1]
 
 
+def chains(source: str) -> tuple[Chain, ...]:
+    """Return every chain on a root name, in the order of the tree.
+
+    Raises:
+        CelRejected: as `parse`.
+    """
+    return _compiled(source)[2]
+
+
 def check_types(source: str, types: dict[str, str]) -> tuple[str, list[Flaw]]:
     """Check with known types; returns the result's CEL type in capitals (`BOOL`, `DYN` …) and the flaws.
 

@@ -13,7 +13,6 @@ from pydantic import JsonValue
 from domain import cel
 from domain.canonical import canonical_bytes
 from domain.cel_text import Hole, UnclosedHole, split
-from domain.cel_tree import read_chains
 from domain.errors import ExpressionFailed
 
 ENGINE: Final = cel.ENGINE
@@ -127,10 +126,10 @@ def chains(source: str) -> list[Reference]:
         ExpressionFailed: the expression does not compile.
     """
     try:
-        tree = cel.parse(source)
+        found = cel.chains(source)
     except cel.CelRejected as error:
         raise ExpressionFailed(f"`{source}` is no valid expression: {error}") from error
-    return [Reference(chain.root, chain.path, cel.position(source, chain.offset)) for chain in read_chains(tree, ROOTS)]
+    return [Reference(chain.root, chain.path, cel.position(source, chain.offset)) for chain in found]
 
 
 def references(template: JsonValue) -> set[tuple[str, str]]:
@@ -150,6 +149,24 @@ def references(template: JsonValue) -> set[tuple[str, str]]:
     return set()
 
 
+def steps_read(template: JsonValue) -> set[tuple[str, ...]]:
+    """Return the paths that a template reads of `steps`; nothing for an expression that cannot be evaluated anyway."""
+    if isinstance(template, str):
+        return {path for hole in _holes_found(template) for path in steps_read_by(hole.source)}
+    if isinstance(template, list | dict):
+        inner = template.values() if isinstance(template, dict) else template
+        return {path for item in inner for path in steps_read(item)}
+    return set()
+
+
+def steps_read_by(source: str) -> set[tuple[str, ...]]:
+    """Return what one bare expression reads, as `steps_read` does."""
+    try:
+        return {chain.path for chain in cel.chains(source) if chain.root == "steps"}
+    except cel.CelRejected:
+        return set()
+
+
 def condition_references(source: str) -> set[tuple[str, str]]:
     """Return what one bare expression reads, as `references` does.
 
@@ -157,6 +174,15 @@ def condition_references(source: str) -> set[tuple[str, str]]:
         ExpressionFailed: the expression does not compile.
     """
     return {(chain.root, ".".join(chain.path)) for chain in chains(source)}
+
+
+def _holes_found(text: str) -> list[Hole]:
+    if "${" not in text:
+        return []
+    try:
+        return holes(text)
+    except ExpressionFailed:
+        return []
 
 
 def _split(text: str) -> list[str | Hole]:

@@ -68,13 +68,13 @@ class Recorder:
         """Return 32 hex characters that are new in this run and the same on replay."""
         return hashlib.sha256(f"{self.tick.entropy}/nonce/{name}".encode()).hexdigest()[:32]
 
-    def context(self) -> dict[str, JsonValue]:
-        """Return what expressions see now."""
-        return expression_context(self.program, self.state, self.run)
+    def context(self, template: JsonValue) -> dict[str, JsonValue]:
+        """Return what the expressions of a template see now."""
+        return expression_context(self.program, self.state, self.run, expressions.steps_read(template))
 
     def render(self, template: JsonValue) -> JsonValue:
         """Evaluate a template now. Raises: ExpressionFailed."""
-        return expressions.render(template, self.context())
+        return expressions.render(template, self.context(template))
 
     def summary(self, template: str | None, otherwise: str) -> str:
         """Return what the Web UI shows of a step; a summary that cannot be computed never stops a run."""
@@ -88,4 +88,5 @@ class Recorder:
 
     def holds(self, condition: str) -> bool:
         """Evaluate a condition now. Raises: ExpressionFailed."""
-        return expressions.condition(condition, self.context())
+        context = expression_context(self.program, self.state, self.run, expressions.steps_read_by(condition))
+        return expressions.condition(condition, context)

@@ -35,9 +35,10 @@ def register(recorder: Recorder, step: CallStep, saga: str | None, arguments: di
 def mark_known(state: State, step: str, known: Literal["happened", "unknown", "not"]) -> None:
     """Remember what became of a step, for the plan."""
     for entries in state.undo.values():
-        for undo in entries:
+        for undo in reversed(entries):  # it is the last one, or near it
             if undo.step == step:
                 undo.known = known
+                return
 
 
 def hand_over(state: State, saga: str, outer: str | None) -> None:
@@ -49,12 +50,12 @@ def hand_over(state: State, saga: str, outer: str | None) -> None:
 
 def plan_unwind(program: Program, state: State, run: RunContext, saga: str) -> list[RenderedUndo]:
     """Return the saga's compensations to run, latest first, their arguments computed now."""
-    context = expression_context(program, state, run)
     plan: list[RenderedUndo] = []
     for undo in reversed(state.undo.get(saga, [])):
         if undo.known == "not":
             continue
         record = state.steps[undo.step]
+        context = expression_context(program, state, run, expressions.steps_read(undo.arguments))
         own = with_self(context, output=unproject(record.fields) if record.fields else None, arguments=undo.called_with)
         plan.append(_rendered(undo, own, record.visit))
     return plan

@@ -227,7 +227,7 @@ def complete_step(recorder: Recorder, step: Step, *, fields: dict[str, JsonValue
     record = recorder.state.steps[step.path]
     if step.output_as is not None:
         try:
-            context = with_self(recorder.context(), output=unproject(fields))
+            context = with_self(recorder.context(step.output_as), output=unproject(fields))
             fields = {"": expressions.render(step.output_as, context)}
         except StandfastError as error:
             fail_step(recorder, step, Failure(code=error.code, detail=f"output.as: {error.detail}", step=step.path))

@@ -1,11 +1,13 @@
 """The stepper: (program, state, outcome) → (state, commands), nothing else (DESIGN §3). Pure.
 
 `Stepper` walks the program from its root after each outcome: records say how far each step is, so the walk needs no stack of
-its own. Leaves ask for commands; containers look at their children. A failure climbs until a saga has undone its steps, then on.
-The agent loop is `domain/agent_loop.py`; what a single step does on entering is `domain/step_entry.py`.
+its own; it begins each list at the first step that was not done at the last look. Leaves ask for commands; containers look at
+their children. A failure climbs until a saga has undone its steps, then on. The agent loop is `domain/agent_loop.py`; what a
+single step does on entering is `domain/step_entry.py`.
 """
 
 from enum import Enum
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -14,6 +16,7 @@ from domain.decide_step import decide_step
 from domain.errors import EffectSuperseded, StandfastError
 from domain.ledger import Kind
 from domain.program import ApproveStep, DoStep, Program, SagaStep, Step, SwitchStep
+from domain.projection import unproject
 from domain.recorder import Recorder
 from domain.runs import RunStatus
 from domain.saga_plan import hand_over, mark_known, plan_unwind
@@ -55,6 +58,7 @@ class Stepper:
         self.run = run
         self.state = state
         self._leaves = {step.path: step for step in walk(program.steps)}
+        self._done: dict[str, int] = {}  # how many steps of a container's list ('': the program's) are done, from its beginning
 
     def start(self, tick: Tick) -> list[Command]:
         """Begin the run, or go on from a carried state: returns what to do first, pending commands included."""
@@ -82,9 +86,10 @@ class Stepper:
         return Recorder(self.program, self.run, self.state, tick)
 
     def _go_on(self, recorder: Recorder) -> list[Command]:
-        if self.state.finished or (self.state.cancelled and self._in_flight()):
+        undoing = any(isinstance(command, Unwind) for command in self.state.pending.values())
+        if self.state.finished or undoing or (self.state.cancelled and self._in_flight()):
             return recorder.commands
-        progress = self._sequence(self.program.steps, recorder, saga=None)
+        progress = self._sequence("", self.program.steps, recorder, saga=None)
         if progress is Progress.DONE:
             self._finish_well(recorder)
         elif progress is Progress.FAILED:
@@ -127,6 +132,7 @@ class Stepper:
         state = self.state
         state.visits[step] = visit + 1
         state.steps.pop(step, None)
+        self._done.clear()
         state.agents.pop(step, None)
         state.pending = {name: command for name, command in state.pending.items() if isinstance(command, Finish) or command.step != step}
         state.undo = {saga: [undo for undo in entries if undo.step != step] for saga, entries in state.undo.items()}
@@ -136,24 +142,29 @@ class Stepper:
             AgentLoop(step, recorder).settle(command, outcome)
             return
         if isinstance(outcome, Failed):
-            mark_known(self.state, step.path, "unknown" if outcome.failure.unknown else "not")
+            self._known(step, "unknown" if outcome.failure.unknown else "not")
             fail_step(recorder, step, outcome.failure)
         elif isinstance(outcome, Done):
-            mark_known(self.state, step.path, "happened")
+            self._known(step, "happened")
             self.state.usage = self.state.usage + outcome.receipt.usage
             complete_step(recorder, step, fields=outcome.receipt.fields, ref=outcome.receipt.ref, digest=outcome.receipt.digest)
         elif isinstance(outcome, Decided):
             self._decided(step, command, outcome, recorder)
 
+    def _known(self, step: Step, known: Literal["happened", "unknown", "not"]) -> None:
+        if step.compensate is not None:
+            mark_known(self.state, step.path, known)
+
     def _decided(self, step: Step, command: Command, outcome: Decided, recorder: Recorder) -> None:
         if isinstance(step, ApproveStep) and isinstance(command, AskApproval):
             decide_step(recorder, step, command, outcome)
 
-    def _sequence(self, steps: list[Step], recorder: Recorder, *, saga: str | None) -> Progress:
-        for step in steps:
-            progress = self._look(step, recorder, saga=saga)
+    def _sequence(self, path: str, steps: list[Step], recorder: Recorder, *, saga: str | None) -> Progress:
+        for place in range(self._done.get(path, 0), len(steps)):
+            progress = self._look(steps[place], recorder, saga=saga)
             if progress is not Progress.DONE:
                 return progress
+            self._done[path] = place + 1
         return Progress.DONE
 
     def _look(self, step: Step, recorder: Recorder, *, saga: str | None) -> Progress:
@@ -183,11 +194,11 @@ class Stepper:
 
     def _inside(self, step: Step, recorder: Recorder, *, saga: str | None) -> Progress:
         if isinstance(step, DoStep):
-            return self._close(step, self._sequence(step.steps, recorder, saga=saga), recorder)
+            return self._close(step, self._sequence(step.path, step.steps, recorder, saga=saga), recorder)
         if isinstance(step, SwitchStep):
             chosen = self.state.steps[step.path].chosen
             branches: list[list[Step]] = [case.steps for case in step.cases if case.name == chosen]
-            return self._close(step, self._sequence(branches[0] if branches else [], recorder, saga=saga), recorder)
+            return self._close(step, self._sequence(step.path, branches[0] if branches else [], recorder, saga=saga), recorder)
         if isinstance(step, SagaStep):
             return self._saga(step, recorder, outer=saga)
         return Progress.FAILED if self.state.cancelled else Progress.RUNNING
@@ -195,7 +206,7 @@ class Stepper:
     def _saga(self, step: SagaStep, recorder: Recorder, *, outer: str | None) -> Progress:
         if any(isinstance(command, Unwind) and command.step == step.path for command in self.state.pending.values()):
             return Progress.RUNNING
-        progress = self._sequence(step.steps, recorder, saga=step.path)
+        progress = self._sequence(step.path, step.steps, recorder, saga=step.path)
         if progress is Progress.DONE:
             progress = self._close(step, progress, recorder)  # its `output.as` may fail: what it did is then undone
             if progress is Progress.DONE:
@@ -220,12 +231,12 @@ class Stepper:
 
     def _inner_outputs(self, step: Step) -> JsonValue:
         """A container's output: the map of its steps' outputs, as far as expressions read them."""
-        node: JsonValue = recorder_steps(self.program, self.state, self.run)
-        for key in step.path.split("."):
-            node = node.get(key, {}) if isinstance(node, dict) else {}
-        if not isinstance(node, dict):
-            return {}
-        return {name: child["output"] for name, child in node.items() if isinstance(child, dict) and "output" in child}
+        records = {inner.path: self.state.steps.get(inner.path) for steps in inner_lists(step) for inner in steps}
+        return {
+            path.rpartition(".")[2]: unproject(record.fields)
+            for path, record in records.items()
+            if record is not None and (record.fields or record.status is StepStatus.SUCCEEDED)
+        }
 
     def _failure_below(self, path: str) -> Failure:
         for inner, record in self.state.steps.items():
@@ -255,20 +266,18 @@ class Stepper:
         recorder.command(finish)
 
 
-def recorder_steps(program: Program, state: State, run: RunContext) -> JsonValue:
-    """Return the `steps` part of the expression context."""
-    from_context = Recorder(program, run, state, Tick(now="", entropy="")).context()
-    return from_context["steps"]
-
-
 def walk(steps: list[Step]) -> list[Step]:
     """Return all steps, containers before what is inside them."""
     found: list[Step] = []
     for step in steps:
         found.append(step)
-        if isinstance(step, DoStep | SagaStep):
-            found.extend(walk(step.steps))
-        elif isinstance(step, SwitchStep):
-            for case in step.cases:
-                found.extend(walk(case.steps))
+        for inner in inner_lists(step):
+            found.extend(walk(inner))
     return found
+
+
+def inner_lists(step: Step) -> list[list[Step]]:
+    """Return the lists of steps directly inside a container: one, or one for each case; none for other steps."""
+    if isinstance(step, DoStep | SagaStep):
+        return [step.steps]
+    return [case.steps for case in step.cases] if isinstance(step, SwitchStep) else []
