@@ -9,14 +9,15 @@ class ProgramCaps:
     """The budgets of one program, by step."""
 
     def __init__(self, program: Program) -> None:
-        rules: list[tuple[str, BudgetRule | None]] = [("", program.budget), *((step.path, step.budget) for step in walk(program.steps))]
-        self._caps = tuple(Cap(step=path, **rule.model_dump()) for path, rule in rules if rule is not None)
+        rules: dict[str, BudgetRule | None] = {"": program.budget, **{step.path: step.budget for step in walk(program.steps)}}
+        self._caps = {path: Cap(step=path, **rule.model_dump()) for path, rule in rules.items() if rule is not None}
 
-    @property
-    def all(self) -> tuple[Cap, ...]:
-        """Every budget of the program."""
-        return self._caps
+    def of(self, *paths: str) -> tuple[Cap, ...]:
+        """Return those that effects of the steps at `paths` count against: the run's, their own, and those of the steps around them."""
+        around = dict.fromkeys(name for path in paths for name in _around(path))
+        return tuple(self._caps[name] for name in around if name in self._caps)
 
-    def of(self, path: str) -> tuple[Cap, ...]:
-        """Return those an effect of the step at `path` counts against: the run's, its own, and those of the steps around it."""
-        return tuple(cap for cap in self._caps if cap.covers(path))
+
+def _around(path: str) -> list[str]:
+    names = path.split(".")
+    return ["", *(".".join(names[:length]) for length in range(1, len(names) + 1))]

@@ -6,18 +6,21 @@ quick call: that step's command stays pending, and the workflow runs it as an ac
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Self
 
 from pydantic import JsonValue
 
+from domain.context import records_read
 from domain.effects import EffectClass, RetryClass
 from domain.envelope import Receipt
+from domain.expressions import steps_read, steps_read_by
 from domain.facts import Fact
 from domain.model import Wire
 from domain.program import CallStep, DoStep, Execution, PinnedTool, Program, SagaStep, SetStep, Step, SwitchStep
 from domain.recorder import Recorder
 from domain.state import CallTool, Command, RunContext, State, StepRecord, Tick
-from domain.stepper import Stepper
+from domain.stepper import Stepper, inner_lists, walk
 
 QUICK_S = 10.0
 """A read whose tool promises an answer within this is quick; the tool's `timeout_s` is the promise."""
@@ -51,6 +54,11 @@ class Segment(Wire):
     def paths(self) -> list[str]:
         """The steps that it walks, in order; what is inside a container is left out."""
         return [step.path for step in self.program.steps]
+
+    @property
+    def all_paths(self) -> list[str]:
+        """The steps that it may walk, those inside containers too."""
+        return [step.path for step in walk(self.program.steps)]
 
     @property
     def summary(self) -> str:
@@ -126,51 +134,59 @@ def has_segments(program: Program) -> bool:
     return program.execution != "steps" or _any_forced(program.steps)
 
 
-def plan_segment(program: Program, state: State, run: RunContext, commands: Sequence[Command], tick: Tick) -> Segment | None:
-    """Return the segment that begins with the one command the stepper asks for, or None when it is to run on its own."""
-    first = commands[0] if len(commands) == 1 else None
-    if not isinstance(first, CallTool) or len(state.pending) != 1 or state.cancelled or first.approval is not None:
-        return None
-    if first.id in state.tried:
-        return None
-    steps, at_end, forced = _from(program, program.steps, first.step, program.execution)
-    chosen: list[Step] = []
-    calls: list[CallStep] = []
-    for step in steps:
-        inside = _quick_calls(program, state, step, forced=forced)
-        if inside is None or len(calls) + len(inside) > CALLS_MAX:
-            break
-        chosen.append(step)
-        calls.extend(inside)
-    whole = at_end and len(chosen) == len(steps)
-    if len(calls) < (1 if whole else 2) or state.steps[first.step].deadline is not None:
-        return None
-    deadline_s = min(sum(program.tools[call.tool].timeout_s for call in calls), 2 * FORCED_S)
-    part = _part(program, chosen, calls, whole=whole)
-    segment = Segment(program=part, state=_carried(state), input=run.input, tick=tick, whole=whole, deadline_s=deadline_s)
-    return segment if _small(segment) else None
+class SegmentPlanner:
+    """Finds the segments of one run; what it looks up per step does not grow with the program."""
 
+    def __init__(self, program: Program, run: RunContext) -> None:
+        self._program = program
+        self._run = run
+        self._places: dict[str, tuple[list[Step], int, Execution | None]] = {}
+        self._place(program.steps, program.execution)
 
-def _from(program: Program, steps: list[Step], path: str, execution: Execution | None) -> tuple[list[Step], bool, bool]:
-    """Return the steps of the list that holds `path`, from it on; whether the run ends with them; whether a segment is asked for."""
-    for place, step in enumerate(steps):
-        if step.path == path:
-            return ([] if execution == "steps" else steps[place:]), steps is program.steps, execution == "segment"
-        if path.startswith(step.path + "."):
-            for inner in _lists(step):
-                if any(path == one.path or path.startswith(one.path + ".") for one in inner):
-                    return _from(program, inner, path, step.execution or execution)
-    return [], False, False
+    def _place(self, steps: list[Step], execution: Execution | None) -> None:
+        for place, step in enumerate(steps):
+            self._places[step.path] = (steps, place, execution)
+            for inner in inner_lists(step):
+                self._place(inner, step.execution or execution)
+
+    def plan(self, state: State, commands: Sequence[Command], tick: Tick) -> Segment | None:
+        """Return the segment that begins with the one command the stepper asks for, or None when it is to run on its own."""
+        first = commands[0] if len(commands) == 1 else None
+        if not isinstance(first, CallTool) or len(state.pending) != 1 or state.cancelled or first.approval is not None:
+            return None
+        steps, place, execution = self._places[first.step]
+        if first.id in state.tried or execution == "steps" or state.steps[first.step].deadline is not None:
+            return None
+        chosen, calls = self._chosen(state, steps, place, forced=execution == "segment")
+        whole = steps is self._program.steps and place + len(chosen) == len(steps)
+        if len(calls) < (1 if whole else 2):
+            return None
+        part = _part(self._program, chosen, calls, whole=whole)
+        segment = Segment(
+            program=part,
+            state=_carried(state, part, first.step),
+            input=self._run.input,
+            tick=tick,
+            whole=whole,
+            deadline_s=min(sum(part.tools[call.tool].timeout_s for call in calls), 2 * FORCED_S),
+        )
+        return segment if _small(segment) else None
+
+    def _chosen(self, state: State, steps: list[Step], place: int, *, forced: bool) -> tuple[list[Step], list[CallStep]]:
+        """The steps of a list from a place on that share an activity, and the calls inside them."""
+        chosen: list[Step] = []
+        calls: list[CallStep] = []
+        for step in islice(steps, place, None):
+            inside = _quick_calls(self._program, state, step, forced=forced)
+            if inside is None or len(calls) + len(inside) > CALLS_MAX:
+                break
+            chosen.append(step)
+            calls.extend(inside)
+        return chosen, calls
 
 
 def _any_forced(steps: list[Step]) -> bool:
-    return any(step.execution == "segment" or any(_any_forced(inner) for inner in _lists(step)) for step in steps)
-
-
-def _lists(step: Step) -> list[list[Step]]:
-    if isinstance(step, DoStep | SagaStep):
-        return [step.steps]
-    return [case.steps for case in step.cases] if isinstance(step, SwitchStep) else []
+    return any(step.execution == "segment" or any(_any_forced(inner) for inner in inner_lists(step)) for step in steps)
 
 
 def _quick_calls(program: Program, state: State, step: Step, *, forced: bool) -> list[CallStep] | None:
@@ -186,7 +202,7 @@ def _quick_calls(program: Program, state: State, step: Step, *, forced: bool) ->
     calls: list[CallStep] = []
     if not isinstance(step, DoStep | SwitchStep):
         return None
-    for inner in (one for steps in _lists(step) for one in steps):
+    for inner in (one for steps in inner_lists(step) for one in steps):
         found = _quick_calls(program, state, inner, forced=forced)
         if found is None:
             return None
@@ -205,21 +221,21 @@ def _quick(tool: PinnedTool, *, forced: bool) -> bool:
 
 def _part(program: Program, steps: list[Step], calls: list[CallStep], *, whole: bool) -> Program:
     tools = {call.tool: program.tools[call.tool].model_copy(update={"description": "", "input_schema": {}}) for call in calls}
-    inside = {step.path for step in steps}
+    inside = {step.path for step in walk(steps)}
     return program.model_copy(
         update={
             "steps": steps,
             "tools": tools,
             "output": program.output if whole else None,
-            "projections": {path: fields for path, fields in program.projections.items() if _within(path, inside)},
+            "projections": {path: program.projections[path] for path in sorted(inside & program.projections.keys())},
             "input_projection": [],
         }
     )
 
 
-def _carried(state: State) -> State:
+def _carried(state: State, part: Program, first: str) -> State:
     return state.model_copy(
-        update={"unacked": [], "decisions": [], "agents": {}, "undo": {}, "bound": {}, "tried": {}, "steps": _read(state)}
+        update={"unacked": [], "decisions": [], "agents": {}, "undo": {}, "bound": {}, "tried": {}, "steps": _read(state, part, first)}
     )
 
 
@@ -227,13 +243,23 @@ def _small(segment: Segment) -> bool:
     return len(segment.model_dump_json(exclude_none=True).encode()) <= SEGMENT_BYTES_MAX
 
 
-def _within(path: str, inside: set[str]) -> bool:
-    return any(path == one or path.startswith(one + ".") for one in inside)
-
-
-def _read(state: State) -> dict[str, StepRecord]:
-    """What expressions may read of the steps so far: status and fields, no references."""
+def _read(state: State, part: Program, first: str) -> dict[str, StepRecord]:
+    """What the segment's expressions read of the steps so far, its first step among them: status and fields, no references."""
+    reads = steps_read(part.output).union(*(_reads_of(step) for step in walk(part.steps)))
+    records = {**records_read(state, reads), first: state.steps[first]}
     return {
         path: StepRecord(visit=record.visit, status=record.status, fields=record.fields, chosen=record.chosen)
-        for path, record in state.steps.items()
+        for path, record in records.items()
     }
+
+
+def _reads_of(step: Step) -> set[tuple[str, ...]]:
+    """The paths of `steps` that a step's own expressions read, whatever kind of step it is."""
+    conditions = [step.when] + ([case.when for case in step.cases] if isinstance(step, SwitchStep) else [])
+    templates: list[JsonValue] = [step.summary, step.output_as]
+    if isinstance(step, CallStep):
+        templates.append(step.arguments)
+    elif isinstance(step, SetStep):
+        templates.append(step.value)
+    found = set[tuple[str, ...]]().union(*(steps_read_by(condition) for condition in conditions if condition is not None))
+    return found.union(*(steps_read(template) for template in templates))

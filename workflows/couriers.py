@@ -128,7 +128,7 @@ class Courier:
     async def run_segment(self, segment: Segment) -> Receipt:
         """Walk consecutive quick steps in one activity; its facts are acknowledged by the caller. Raises: ActivityError."""
         envelope = self._envelope(segment.to_request(), deadline_s=segment.deadline_s, project=[]).model_copy(
-            update={"caps": list(self._caps.all)}
+            update={"caps": list(self._caps.of(*segment.all_paths))}
         )
         handle: workflow.ActivityHandle[Receipt] = workflow.start_activity(
             RUN_SEGMENT,

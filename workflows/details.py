@@ -1,21 +1,27 @@
 """The live picture of a run for Temporal's Web UI: markdown, names and states only, no personal data. Deterministic."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 from domain.state import State, StepStatus
 from workflows.messages import RunInput
 
 MARKS = {StepStatus.ENTERED: "▶", StepStatus.SUCCEEDED: "✔", StepStatus.SKIPPED: "–", StepStatus.FAILED: "✘"}
 
+STEPS_SHOWN = 100
+"""The latest steps that are listed: a run of thousands is told anew at each step. The ledger has them all."""
+
 
 def run_details(given: RunInput, state: State, waits_for: str | None, *, walking: Sequence[str] = ()) -> str:
-    """Return the markdown: definition, epoch, what the run waits for, and each step reached with its visit and turn.
+    """Return the markdown: definition, epoch, what the run waits for, and the latest steps reached with their visit and turn.
 
     `walking` are the steps that the running activity walks: how far it is stands in its heartbeat, and here when it comes back.
     The attempt of a running activity stands beside it in the Web UI (pending activities): only the server knows it.
     """
     lines = [f"**{given.program.name} {given.program.version}** · epoch {state.epoch}", "", f"Waits for: {waits_for or 'nothing'}", ""]
-    for path, record in state.steps.items():
+    if len(state.steps) > STEPS_SHOWN:
+        lines.append(f"- … {len(state.steps) - STEPS_SHOWN} steps before these")
+    for path, record in reversed(list(islice(reversed(state.steps.items()), STEPS_SHOWN))):
         turn = f" · turn {state.agents[path].turn}" if path in state.agents else ""
         failed = f" · {record.failure.code}" if record.failure else ""
         lines.append(f"- {MARKS[record.status]} `{path}` visit {record.visit}{turn}{failed}")

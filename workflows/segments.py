@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError
 
 from domain.envelope import Receipt
 from domain.program import Program
-from domain.segments import Segment, SegmentResult, has_segments, plan_segment
+from domain.segments import Segment, SegmentPlanner, SegmentResult, has_segments
 from domain.state import CancelRequested, Command, Done, Failed, RunContext, State, Tick
 from domain.stepper import Stepper
 from workflows.couriers import Courier
@@ -28,19 +28,15 @@ class SegmentRunner:
     """
 
     def __init__(self, program: Program, context: RunContext, courier: Courier, tick: Callable[[], Tick]) -> None:
-        self._program = program
-        self._context = context
+        self._planner = SegmentPlanner(program, context) if has_segments(program) else None
         self._courier = courier
         self._tick = tick
-        self._possible = has_segments(program)
         self.walking: Segment | None = None
         self.finished = False
 
     def plan(self, state: State, commands: list[Command]) -> Segment | None:
         """Return the segment that begins with these commands."""
-        if not self._possible:
-            return None
-        return plan_segment(self._program, state, self._context, commands, self._tick())
+        return None if self._planner is None else self._planner.plan(state, commands, self._tick())
 
     def start(self, segment: Segment, stepper: Stepper, *, cancelled: Callable[[], bool]) -> "asyncio.Task[list[Command]]":
         """Begin to walk a segment; the task gives what the stepper asks for after it. From here on nothing else is to be noted."""

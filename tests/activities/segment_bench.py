@@ -20,7 +20,7 @@ from domain.effects import EffectClass, EffectJournal, EffectKey
 from domain.envelope import Envelope, Receipt
 from domain.errors import StandfastError
 from domain.program import Program, Step
-from domain.segments import Segment, SegmentResult, plan_segment
+from domain.segments import Segment, SegmentPlanner, SegmentResult
 from domain.tools import ToolCall, ToolSpec
 from tests.activities.bench import AT, RUN, TENANT
 from tests.domain.play import Play
@@ -98,7 +98,7 @@ class Attempts:
     ) -> None:
         self.fake = fake or FakeJournal.with_run(TENANT, RUN)
         play = Play(given)
-        segment = plan_segment(given, play.state, play.stepper.run, play.last, play.tick())
+        segment = SegmentPlanner(given, play.stepper.run).plan(play.state, play.last, play.tick())
         assert segment is not None
         self.segment = segment
         self.facts = list(play.state.unacked)

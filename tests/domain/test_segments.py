@@ -7,7 +7,7 @@ from domain.effects import EffectClass, RetryClass
 from domain.envelope import Receipt
 from domain.program import Execution, PinnedTool, Program, Step
 from domain.runs import RunStatus
-from domain.segments import CALLS_MAX, SEGMENT_BYTES_MAX, Segment, has_segments, plan_segment
+from domain.segments import CALLS_MAX, SEGMENT_BYTES_MAX, Segment, SegmentPlanner, has_segments
 from domain.state import CallTool, Command, Done, Finish, Simulation
 from tests.domain.play import RUN, Play
 from tests.domain.programs import agent, approve, call, do, pinned, program, put, saga, switch
@@ -32,7 +32,7 @@ def quick(
 def planned(given: Program, play: Play | None = None) -> Segment | None:
     """Return the segment that begins where a run stands, at its start if it is not told."""
     play = play or Play(given)
-    return plan_segment(given, play.state, play.stepper.run, play.last, play.tick())
+    return SegmentPlanner(given, play.stepper.run).plan(play.state, play.last, play.tick())
 
 
 def paths(given: Program, play: Play | None = None) -> list[str]:
