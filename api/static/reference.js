@@ -10,6 +10,11 @@ function element(name, attributes, ...children) {
   return made;
 }
 
+// Words between backticks are names of the API.
+function prose(text) {
+  return (text || "").split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
+}
+
 function named(schema) {
   return schema && schema.$ref ? schema.$ref.split("/").pop() : "";
 }
@@ -45,10 +50,10 @@ function sample(schema, schemas, depth) {
 function fields(caption, rows) {
   const body = element("tbody", {});
   for (const [name, type, note] of rows) {
-    body.append(element("tr", {}, element("th", { scope: "row" }, element("code", {}, name)), element("td", {}, type), element("td", {}, note)));
+    body.append(element("tr", {}, element("th", { scope: "row" }, element("code", {}, name)), element("td", {}, type), element("td", {}, ...prose(note))));
   }
   const heads = ["Name", "Type", "Notes"].map((text) => element("th", { scope: "col" }, text));
-  return element("table", {}, element("caption", { class: "quiet" }, caption), element("thead", {}, element("tr", {}, ...heads)), body);
+  return element("table", {}, element("caption", { class: "quiet" }, ...prose(caption)), element("thead", {}, element("tr", {}, ...heads)), body);
 }
 
 function schemaParts(schema, schemas, seen) {
@@ -58,7 +63,7 @@ function schemaParts(schema, schemas, seen) {
     seen.add(name);
     const found = schemas[name] || {};
     const required = new Set(found.required || []);
-    const rows = Object.entries(found.properties || {}).map(([key, type]) => [key, words(type), required.has(key) ? "required" : type.description || ""]);
+    const rows = Object.entries(found.properties || {}).map(([key, type]) => [key, words(type), [required.has(key) && "required", type.description].filter(Boolean).join(". ")]);
     if (rows.length) parts.push(fields(`${name}: ${found.description || ""}`, rows));
     for (const inner of Object.values(found.properties || {})) parts.push(...schemaParts(inner, schemas, seen));
   }
@@ -74,10 +79,14 @@ function command(path, method, operation, schemas) {
   return lines.join(" \\\n  ");
 }
 
+function brief(text) {
+  return (text || "").split(/[.;:](?:\s|$)/)[0];
+}
+
 function operationPart(path, method, operation, schemas) {
-  const title = element("summary", {}, element("span", { class: "method" }, method.toUpperCase()), element("code", {}, path));
+  const title = element("summary", {}, element("span", { class: "method" }, method.toUpperCase()), element("code", {}, path), " ", element("span", { class: "brief" }, ...prose(brief(operation.description))));
   const part = element("details", { id: operation.operationId || path }, title);
-  part.append(element("p", {}, operation.description || operation.summary || ""));
+  part.append(element("p", {}, ...prose(operation.description || operation.summary)));
   if (operation["x-roles"]) part.append(element("p", { class: "quiet" }, `Roles: ${operation["x-roles"].join(", ")}`));
   const rows = (operation.parameters || []).map((one) => [one.name, words(one.schema), `${one.in}${one.required ? ", required" : ""}. ${one.description || ""}`]);
   if (rows.length) part.append(element("h3", {}, "Parameters"), fields("", rows));
@@ -103,7 +112,7 @@ function draw(description) {
       groups.get(tag).push(operationPart(path, method, operations[method], schemas));
     }
   }
-  document.getElementById("about").textContent = description.info.description;
+  document.getElementById("about").append(...prose(description.info.description));
   for (const [tag, parts] of groups) {
     document.getElementById("groups").append(element("a", { href: `#group-${tag}` }, tag));
     const heading = element("h2", { id: `group-${tag}` }, tag);
