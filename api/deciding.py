@@ -1,5 +1,7 @@
 """Takes a decision in: check, store, attest, send (JOURNAL §9). The decision route and the signal route share it."""
 
+from datetime import datetime
+
 from api.context import RequestContext
 from api.decisions import Delivery, decision_of, deliver_decision, settle_refusal, settled
 from api.deps import GatewayDeps, instant
@@ -105,7 +107,7 @@ class Deciding:
         return bare.model_copy(update={"attestation": signed})
 
     async def _shown(self, row: DecisionRow, delivery: Delivery) -> DecisionView:
-        decided_at = delivery.result.decided_at if delivery.result else None
+        decided_at = instant(datetime.fromisoformat(delivery.result.decided_at)) if delivery.result else None
         if delivery.state == "accepted" and decided_at is None:
             decided_at = (await self._deps.approvals.get(row.tenant, row.approval)).decided_at
         return DecisionView(

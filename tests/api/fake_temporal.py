@@ -10,7 +10,8 @@ from domain.errors import Forbidden, RunClosed, StandfastError
 from domain.runs import RunStatus
 from workflows.messages import DecisionResult, RunInput, RunState
 
-DECIDED_AT = "2026-01-05T09:30:00.000000Z"
+DECIDED_AT = "2026-01-05T09:30:00.000000+00:00"
+"""As workflow time is written; the gateway shows it with `Z`."""
 
 
 @dataclass

@@ -60,6 +60,7 @@ class TestDecision:
         said = answer.json()
         assert (answer.status_code, said["state"], said["verdict"]) == (200, "accepted", verdict)
         assert said["decided_by"] == house.principals["approver"].id
+        assert said["decided_at"].endswith("Z"), "as every time of the API is written"
         assert house.temporal.decisions[said["decision_id"]].comment == "seen the ticket"
         assert [row.state for row in stored(house)] == ["accepted"]
 
