@@ -12,6 +12,7 @@ from domain.definition_keywords import near
 from domain.definition_parts import DocPath, Mistake, ParsedDefinition, Spot
 from domain.definition_scope import OutOfScope, Scope, walk
 from domain.errors import ExpressionFailed
+from domain.expression_advice import advice
 from domain.expressions import Reference, chains, check_expression, holes, references
 from domain.program import AgentStep, ApproveStep, CallStep, Step
 from domain.schemas import validate
@@ -87,7 +88,7 @@ def _check_hole(source: str, place: tuple[DocPath, int], spot: Spot, scope: Scop
     wants_condition = spot.use == "condition"
     flaws = check_expression(source)
     if flaws:
-        return [_flaw(path, index, (flaw.line, flaw.column), flaw.message) for flaw in flaws]
+        return [_flaw(path, index, (flaw.line, flaw.column), flaw.message, advice(flaw.message)) for flaw in flaws]
     types: dict[str, str] = {}
     mistakes: list[Mistake] = []
     for reference in chains(source):
@@ -98,7 +99,7 @@ def _check_hole(source: str, place: tuple[DocPath, int], spot: Spot, scope: Scop
     if mistakes:
         return mistakes
     typed = check_expression(source, want_bool=wants_condition, types=types)
-    return [_flaw(path, index, (flaw.line, flaw.column), flaw.message) for flaw in typed]
+    return [_flaw(path, index, (flaw.line, flaw.column), flaw.message, advice(flaw.message)) for flaw in typed]
 
 
 def _flaw(path: DocPath, hole: int, inner: tuple[int, int], message: str, instead: str = "") -> Mistake:

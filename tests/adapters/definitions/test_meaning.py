@@ -74,6 +74,21 @@ class TestExpressions:
         assert found.startswith(place + ": ")
         assert message in found
 
+    @pytest.mark.parametrize(
+        ("step", "instead"),
+        [
+            ("{set: 1, if: '${ steps.review.output.amount }'}", "… > 0"),
+            ("{set: 1, if: '${ input.order }'}", "… == 'text'"),
+            ("{set: '${ inptu.order }'}", "`input`"),
+            ("{set: '${ nope }'}", "one of `config`, `input`, `self`, `steps`"),
+            ("{set: '${ steps.review.output.amount + input.order }'}", "two values of one type: int(…) or string(…) converts one of them"),
+            ("{set: '${ input.order + }'}", "an expression of CEL, such as input.amount > 100 && input.name != ''"),
+        ],
+    )
+    def test_says_what_to_write_instead(self, step: str, instead: str) -> None:
+        (found,) = messages_of(f"{AGENT}- a: {step}\n")
+        assert found.endswith(f" → {instead}")
+
     def test_finds_the_place_in_a_block_of_text(self) -> None:
         do = "- a:\n    set: |\n      first ${ input.order }\n      and ${ input.nope }\n"
         assert messages_of(do)[0].startswith("4:14: `input.nope`")
