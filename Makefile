@@ -48,7 +48,8 @@ format: $(READY) ## format the sources and mend what ruff can mend
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
-generate: $(READY) ## rewrite the generated parts of ARCHITECTURE.md and docs/
+generate: $(READY) ## rewrite the generated parts of ARCHITECTURE.md and docs/, and the SQL of reads
+	$(BIN)/python -m adapters.postgres.reads
 	$(BIN)/python -m docs.generate
 
 lock: $(READY) ## resolve requirements.lock and requirements-dev.lock anew (UPGRADE=1 moves versions)

@@ -2,50 +2,15 @@
 
 from typing import cast
 
-from sqlalchemy import Float, Text, bindparam, func, literal_column, or_, tuple_
-from sqlmodel import col, select
-
 from adapters.postgres.pool import Database, Row, Transaction
 from adapters.postgres.projections import ERASED_APPROVAL, approval_place, comment_place
-from adapters.postgres.reads import compiled, param
 from adapters.postgres.sealing import open_text, seal_text
-from adapters.postgres.tables import Approvals, Decisions
+from adapters.postgres.select_texts import APPROVAL, APPROVAL_PAGE, DECISION, UNSETTLED_DECISIONS
 from adapters.postgres.values import decode_cursor, encode_cursor, json_error, rfc3339, rfc3339_or_none
 from adapters.postgres.vault import Vault
 from domain.errors import NotFound
 from domain.runs import ApprovalProjection
 from domain.stores import ApprovalRow, DecisionRow, DecisionState, Page, PayloadCipher
-
-_approval = Approvals
-_decision = Decisions
-_deadline = func.coalesce(col(_approval.deadline), literal_column("'infinity'::timestamptz"))
-
-_APPROVAL = compiled(select(_approval).where(col(_approval.tenant_id) == param("tenant"), col(_approval.approval) == param("approval")))
-
-_PAGE = compiled(
-    select(_approval)
-    .where(
-        col(_approval.tenant_id) == param("tenant"),
-        or_(bindparam("state", type_=Text()).is_(None), col(_approval.state) == param("state")),
-        or_(bindparam("any_role"), col(_approval.reviewer_role) == func.any(bindparam("roles"))),
-        tuple_(_deadline, col(_approval.approval)) > tuple_(param("deadline"), param("approval")),
-    )
-    .order_by(_deadline, col(_approval.approval))
-    .limit(bindparam("limit"))
-)
-
-_DECISION = compiled(select(_decision).where(col(_decision.tenant_id) == param("tenant"), col(_decision.decision_id) == param("decision")))
-
-_UNSETTLED = compiled(
-    select(_decision)
-    .where(
-        col(_decision.tenant_id) == param("tenant"),
-        col(_decision.state) == literal_column("'stored'"),
-        col(_decision.stored_at) < func.clock_timestamp() - bindparam("seconds", type_=Float()) * literal_column("interval '1 second'"),
-    )
-    .order_by(col(_decision.stored_at))
-    .limit(bindparam("limit"))
-)
 
 _STORE_DECISION = b"""
 INSERT INTO decisions (tenant_id, decision_id, run, approval, verdict, digest, comment_sealed, principal, attestation, state, refusal)
@@ -81,7 +46,7 @@ class PostgresApprovalStore:
             "limit": limit + 1,
         }
         async with self._db.tenant(tenant) as tx:
-            rows = await tx.rows(_PAGE, params)
+            rows = await tx.rows(APPROVAL_PAGE, params)
         await self._ciphers.learn(tenant, {row["run"] for row in rows if row["sealed"]})
         items = tuple([await self._approval(tenant, row) for row in rows[:limit]])
         last = items[-1].projection if len(rows) > limit else None
@@ -109,7 +74,7 @@ class PostgresApprovalStore:
         async with self._db.tenant(decision.tenant) as tx:
             await _approval_row(tx, decision.tenant, decision.approval)
             await tx.execute(_STORE_DECISION, params)
-            row = await tx.row(_DECISION, {"tenant": decision.tenant, "decision": decision.decision_id})
+            row = await tx.row(DECISION, {"tenant": decision.tenant, "decision": decision.decision_id})
         return await self._decision(_found(row, decision.decision_id))
 
     async def settle_decision(self, tenant: str, decision_id: str, *, state: DecisionState, refusal: dict[str, str] | None) -> None:
@@ -127,13 +92,13 @@ class PostgresApprovalStore:
             NotFound: there is none of that id in the tenant.
         """
         async with self._db.tenant(tenant) as tx:
-            row = await tx.row(_DECISION, {"tenant": tenant, "decision": decision_id})
+            row = await tx.row(DECISION, {"tenant": tenant, "decision": decision_id})
         return await self._decision(_found(row, decision_id))
 
     async def unsettled_decisions(self, tenant: str, *, older_than_s: float, limit: int) -> list[DecisionRow]:
         """Return stored decisions that are not terminal, oldest first."""
         async with self._db.tenant(tenant) as tx:
-            rows = await tx.rows(_UNSETTLED, {"tenant": tenant, "seconds": older_than_s, "limit": limit})
+            rows = await tx.rows(UNSETTLED_DECISIONS, {"tenant": tenant, "seconds": older_than_s, "limit": limit})
         return [await self._decision(row) for row in rows]
 
     async def _approval(self, tenant: str, row: Row) -> ApprovalRow:
@@ -168,7 +133,7 @@ class PostgresApprovalStore:
 
 
 async def _approval_row(tx: Transaction, tenant: str, approval: str) -> Row:
-    row = await tx.row(_APPROVAL, {"tenant": tenant, "approval": approval})
+    row = await tx.row(APPROVAL, {"tenant": tenant, "approval": approval})
     if row is None:
         raise NotFound(f"there is no approval {approval}")
     return row

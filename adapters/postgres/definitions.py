@@ -1,24 +1,13 @@
 """Immutable definition versions (DESIGN §4)."""
 
 from psycopg.types.json import Json
-from sqlalchemy import literal_column
-from sqlmodel import col, select
 
 from adapters.postgres.pool import Database, Row, Transaction
-from adapters.postgres.reads import compiled, param
-from adapters.postgres.tables import DefinitionVersions
+from adapters.postgres.select_texts import DEFINITION_NAMES, DEFINITION_VERSION, DEFINITION_VERSIONS, VERSIONS_OF_DEFINITION
 from adapters.postgres.values import rfc3339
 from domain.errors import NotFound, VersionExists
 from domain.registry import DefinitionDraft, RegisteredDefinition
 from domain.versions import highest, newest_first, parse_version
-
-_version = DefinitionVersions
-_of_tenant = col(_version.tenant_id) == param("tenant")
-
-_ONE = compiled(select(_version).where(_of_tenant, col(_version.name) == param("name"), col(_version.version) == param("version")))
-_ALL = compiled(select(_version).where(_of_tenant).order_by(col(_version.name)))
-_VERSIONS = compiled(select(col(_version.version)).where(_of_tenant, col(_version.name) == param("name")))
-_NAMES = compiled(select(col(_version.name)).where(_of_tenant).distinct().order_by(col(_version.name)).limit(literal_column("20")))
 
 _INSERT = b"""
 INSERT INTO definition_versions (tenant_id, name, version, sha256, document, input_schema, config_schema, config_defaults, tools,
@@ -66,11 +55,11 @@ class PostgresDefinitionStore:
             InvalidInput: the range cannot be read.
         """
         async with self._db.tenant(tenant) as tx:
-            versions = [row["version"] for row in await tx.rows(_VERSIONS, {"tenant": tenant, "name": name})]
+            versions = [row["version"] for row in await tx.rows(VERSIONS_OF_DEFINITION, {"tenant": tenant, "name": name})]
             found = highest(versions, version_range)
             if found is not None:
                 return await _one(tx, tenant, name, found)
-            names = [row["name"] for row in await tx.rows(_NAMES, {"tenant": tenant})]
+            names = [row["name"] for row in await tx.rows(DEFINITION_NAMES, {"tenant": tenant})]
         if versions:
             raise NotFound(f"no version of {name} fits {version_range!r}: there are {', '.join(newest_first(versions))}")
         raise NotFound(f"there is no definition {name!r}: there are {', '.join(names) if names else 'none yet, register one'}")
@@ -78,7 +67,7 @@ class PostgresDefinitionStore:
     async def all(self, tenant: str) -> list[RegisteredDefinition]:
         """Return every version, by name, then newest first."""
         async with self._db.tenant(tenant) as tx:
-            rows = [_registered(row) for row in await tx.rows(_ALL, {"tenant": tenant})]
+            rows = [_registered(row) for row in await tx.rows(DEFINITION_VERSIONS, {"tenant": tenant})]
         by_name: dict[str, dict[str, RegisteredDefinition]] = {}
         for row in rows:
             by_name.setdefault(row.name, {})[row.version] = row
@@ -86,7 +75,7 @@ class PostgresDefinitionStore:
 
 
 async def _one(tx: Transaction, tenant: str, name: str, version: str) -> RegisteredDefinition:
-    row = await tx.row(_ONE, {"tenant": tenant, "name": name, "version": version})
+    row = await tx.row(DEFINITION_VERSION, {"tenant": tenant, "name": name, "version": version})
     if row is None:
         raise NotFound(f"there is no definition {name} {version}")
     return _registered(row)

@@ -2,18 +2,10 @@
 
 import hmac
 
-from sqlmodel import col, select
-
 from adapters.postgres.pool import Database, Row
-from adapters.postgres.reads import compiled, param
-from adapters.postgres.tables import ApiKeys, Principals
+from adapters.postgres.select_texts import API_KEY, PRINCIPAL
 from domain.errors import Conflict, NotFound
 from domain.principals import Principal, Role
-
-_PRINCIPAL = compiled(
-    select(Principals).where(col(Principals.tenant_id) == param("tenant"), col(Principals.principal) == param("principal"))
-)
-_KEY = compiled(select(ApiKeys).where(col(ApiKeys.tenant_id) == param("tenant"), col(ApiKeys.key_id) == param("key_id")))
 
 _INSERT_PRINCIPAL = b"""
 INSERT INTO principals (tenant_id, principal, name, role, reviewer_roles)
@@ -50,7 +42,7 @@ class PostgresKeyStore:
             NotFound: there is none of that id in the tenant.
         """
         async with self._db.tenant(tenant) as tx:
-            row = await tx.row(_PRINCIPAL, {"tenant": tenant, "principal": principal})
+            row = await tx.row(PRINCIPAL, {"tenant": tenant, "principal": principal})
         if row is None:
             raise NotFound(f"there is no principal {principal}")
         return _principal(row)
@@ -76,7 +68,7 @@ class PostgresKeyStore:
             await tx.execute("INSERT INTO tenants (tenant_id) VALUES (%s) ON CONFLICT DO NOTHING", [tenant])
             await tx.execute(_INSERT_PRINCIPAL, fields)
             await tx.execute(_INSERT_KEY, fields)
-            row = await tx.row(_KEY, fields)
+            row = await tx.row(API_KEY, fields)
         if row is None or row["principal"] != principal or not hmac.compare_digest(bytes(row["secret_hmac"]), secret_hmac):
             raise Conflict(f"the key {key_id} belongs to another secret or principal")
 

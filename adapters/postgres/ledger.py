@@ -1,22 +1,10 @@
 """Reads a run's ledger as stored bytes: what a verifier recomputes, and nothing computed for it."""
 
-from sqlalchemy import bindparam
-from sqlmodel import col, select
-
 from adapters.postgres.pool import Database, Row
-from adapters.postgres.reads import compiled, param
-from adapters.postgres.run_queries import RUN_BY_ID
-from adapters.postgres.tables import LedgerEntries
+from adapters.postgres.select_texts import ENTRIES_OF_RUN, RUN_BY_ID
 from adapters.postgres.values import microseconds
 from domain.errors import NotFound
 from domain.ledger import StoredEntry
-
-_ENTRIES = compiled(
-    select(LedgerEntries)
-    .where(col(LedgerEntries.tenant_id) == param("tenant"), col(LedgerEntries.run) == param("run"), col(LedgerEntries.seq) > param("after"))
-    .order_by(col(LedgerEntries.seq))
-    .limit(bindparam("limit"))
-)
 
 
 class PostgresLedgerReader:
@@ -32,7 +20,7 @@ class PostgresLedgerReader:
             NotFound: there is no such run.
         """
         async with self._db.tenant(tenant) as tx:
-            rows = await tx.rows(_ENTRIES, {"tenant": tenant, "run": run, "after": after, "limit": limit})
+            rows = await tx.rows(ENTRIES_OF_RUN, {"tenant": tenant, "run": run, "after": after, "limit": limit})
             if not rows and await tx.row(RUN_BY_ID, {"tenant": tenant, "run": run}) is None:
                 raise NotFound(f"there is no run {run}")
         return [_entry(row) for row in rows]

@@ -8,24 +8,21 @@ from pydantic import JsonValue
 
 from adapters.postgres.lineage_queries import (
     ADD_CONTINUATION,
-    APPROVALS_OF_RUN,
     CLAIM,
-    FACTS_OF_RUN,
     FORKED_START,
     MARK_FORK,
     MARK_STARTED,
     OPEN_AGAIN,
-    TASKS_OF_RUN,
     TRY_FAILED_AGAIN,
     UNSTARTED,
 )
 from adapters.postgres.payloads import PostgresPayloadStore
 from adapters.postgres.pool import Database, Row, Transaction
 from adapters.postgres.projections import approval_place, comment_place
-from adapters.postgres.run_queries import EFFECTS_OF_RUN, RUN_BY_ID
 from adapters.postgres.runs import PostgresRunStore, append_body
 from adapters.postgres.sealed_errors import effect_error_place, open_error
 from adapters.postgres.sealing import open_text
+from adapters.postgres.select_texts import APPROVALS_OF_RUN, EFFECTS_OF_RUN, FACTS_OF_RUN, RUN_BY_ID, TASKS_OF_RUN
 from adapters.postgres.values import rfc3339, rfc3339_or_none
 from adapters.postgres.vault import Vault
 from domain.approval import OpenApproval

@@ -1,25 +1,4 @@
-"""The SQL of redrives and forks: what is known of a run's past, and the writes that open it again."""
-
-from sqlmodel import col, select
-
-from adapters.postgres.reads import compiled, param
-from adapters.postgres.tables import Approvals, LedgerEntries, Tasks
-
-FACTS_OF_RUN = compiled(
-    select(LedgerEntries)
-    .where(
-        col(LedgerEntries.tenant_id) == param("tenant"), col(LedgerEntries.run) == param("run"), col(LedgerEntries.fact_seq).is_not(None)
-    )
-    .order_by(col(LedgerEntries.seq))
-)
-
-APPROVALS_OF_RUN = compiled(
-    select(Approvals)
-    .where(col(Approvals.tenant_id) == param("tenant"), col(Approvals.run) == param("run"))
-    .order_by(col(Approvals.opened_at))
-)
-
-TASKS_OF_RUN = compiled(select(Tasks).where(col(Tasks.tenant_id) == param("tenant"), col(Tasks.run) == param("run")))
+"""The SQL of redrives and forks: the writes that open a run again, and who is still to be started."""
 
 OPEN_AGAIN = b"""
 UPDATE runs SET status = 'running', reason = 'redriven', waits_for = NULL, error = NULL, result_ref = NULL, closed_at = NULL,

@@ -3,28 +3,14 @@
 import json
 
 from psycopg.types.numeric import Int4
-from sqlalchemy import bindparam
-from sqlmodel import col, select
 
 from adapters.postgres.pool import Database, Row, Transaction
-from adapters.postgres.reads import compiled, param
-from adapters.postgres.tables import Messages
+from adapters.postgres.select_texts import MESSAGE_SLICE
 from adapters.postgres.vault import Vault
 from domain.canonical import digest_hex
 from domain.errors import FactDiverged, ReferenceMissing
 from domain.provider import Message
 from domain.stores import ConversationHead, PayloadCipher
-
-_SLICE = compiled(
-    select(Messages)
-    .where(
-        col(Messages.tenant_id) == param("tenant"),
-        col(Messages.run) == param("run"),
-        col(Messages.conversation) == param("conversation"),
-        col(Messages.ordinal).between(bindparam("first"), bindparam("last")),
-    )
-    .order_by(col(Messages.ordinal))
-)
 
 _INSERT = b"""
 INSERT INTO messages (tenant_id, run, conversation, ordinal, digest, sealed)
@@ -98,7 +84,9 @@ def _chain(before: str, messages: list[Message]) -> list[str]:
 
 
 async def _slice(tx: Transaction, tenant: str, run: str, conversation: str, *, first: int, last: int) -> list[Row]:
-    return await tx.rows(_SLICE, {"tenant": tenant, "run": run, "conversation": conversation, "first": Int4(first), "last": Int4(last)})
+    return await tx.rows(
+        MESSAGE_SLICE, {"tenant": tenant, "run": run, "conversation": conversation, "first": Int4(first), "last": Int4(last)}
+    )
 
 
 async def _expect_head(tx: Transaction, tenant: str, run: str, conversation: str, head: ConversationHead) -> None:

@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 from adapters.postgres.pool import Database
-from adapters.postgres.run_queries import PAYLOAD_OF_RUN
+from adapters.postgres.select_texts import PAYLOAD_OF_RUN
 from adapters.postgres.vault import Vault
 from domain.errors import ReferenceMissing
 from domain.stores import PayloadCipher

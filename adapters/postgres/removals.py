@@ -7,15 +7,12 @@ import re
 
 from psycopg.types.numeric import Int8
 from pydantic import JsonValue
-from sqlalchemy import bindparam, tuple_
-from sqlmodel import col, select
 
 from adapters.postgres import removal_queries as sql
 from adapters.postgres.pool import Database, Row, Transaction
-from adapters.postgres.reads import compiled, param
 from adapters.postgres.removal_choice import plan_of, refuse, rows_of_subject, rows_past_term
 from adapters.postgres.run_entries import append_body
-from adapters.postgres.tables_subjects import Erasures
+from adapters.postgres.select_texts import ERASURE, ERASURE_PAGE
 from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339, rfc3339_or_none
 from adapters.postgres.vault import Vault
 from domain.errors import NotFound, ReferenceMissing
@@ -27,17 +24,6 @@ CERTIFICATES = {"erase": Kind.SUBJECT_ERASED, "anonymise": Kind.SUBJECT_ANONYMIS
 """The ledger kind of each mode; every removed run's chain gets one entry."""
 
 _RUN = re.compile(rb"run_[0-9a-z]{26}")
-
-_ERASURE = compiled(select(Erasures).where(col(Erasures.tenant_id) == param("tenant"), col(Erasures.erasure) == param("erasure")))
-_PAGE = compiled(
-    select(Erasures)
-    .where(
-        col(Erasures.tenant_id) == param("tenant"),
-        tuple_(col(Erasures.requested_at), col(Erasures.erasure)) > tuple_(param("requested_at"), param("erasure")),
-    )
-    .order_by(col(Erasures.requested_at), col(Erasures.erasure))
-    .limit(bindparam("limit"))
-)
 
 
 class PostgresRemovalStore:
@@ -154,7 +140,7 @@ class PostgresRemovalStore:
         """
         kinds = [kind.value for kind in (*CERTIFICATES.values(), Kind.REMOVAL_COMPLETED)]
         async with self._db.tenant(tenant) as tx:
-            row = await tx.row(_ERASURE, {"tenant": tenant, "erasure": erasure})
+            row = await tx.row(ERASURE, {"tenant": tenant, "erasure": erasure})
             if row is None:
                 raise NotFound(f"there is no erasure {erasure}")
             entries = await tx.rows(sql.CERTIFICATE, {"tenant": tenant, "erasure": erasure, "kinds": kinds})
@@ -169,7 +155,7 @@ class PostgresRemovalStore:
         """
         requested_at, erasure = decode_cursor(cursor, 2) if cursor else ("-infinity", "")
         async with self._db.tenant(tenant) as tx:
-            rows = await tx.rows(_PAGE, {"tenant": tenant, "requested_at": requested_at, "erasure": erasure, "limit": limit + 1})
+            rows = await tx.rows(ERASURE_PAGE, {"tenant": tenant, "requested_at": requested_at, "erasure": erasure, "limit": limit + 1})
         items = tuple(_removal(row) for row in rows[:limit])
         more = len(rows) > limit
         return Page(items=items, next_cursor=encode_cursor(items[-1].requested_at, items[-1].erasure) if more else None)

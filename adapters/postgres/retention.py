@@ -1,25 +1,13 @@
 """Retention rules and legal holds."""
 
-from sqlalchemy import bindparam, or_
-from sqlmodel import col, select
-
 from adapters.postgres.pool import Database, Row
-from adapters.postgres.reads import compiled, param
-from adapters.postgres.run_queries import RUN_BY_ID
 from adapters.postgres.sealing import open_text, seal_text
-from adapters.postgres.tables_subjects import LegalHolds, RetentionRules
+from adapters.postgres.select_texts import LEGAL_HOLD, LEGAL_HOLDS, RETENTION_RULES, RUN_BY_ID
 from adapters.postgres.values import rfc3339, rfc3339_or_none
 from domain.errors import NotFound
 from domain.stores import PayloadCipher
 from domain.subjects import LegalHold, RetentionRule
 
-_RULES = compiled(select(RetentionRules).where(col(RetentionRules.tenant_id) == param("tenant")).order_by(col(RetentionRules.definition)))
-_HOLD = compiled(select(LegalHolds).where(col(LegalHolds.tenant_id) == param("tenant"), col(LegalHolds.hold) == param("hold")))
-_HOLDS = compiled(
-    select(LegalHolds)
-    .where(col(LegalHolds.tenant_id) == param("tenant"), or_(bindparam("all"), col(LegalHolds.released_at).is_(None)))
-    .order_by(col(LegalHolds.placed_at), col(LegalHolds.hold))
-)
 _SET_RULE = b"""
 INSERT INTO retention_rules (tenant_id, definition, keep_days, set_by) VALUES (%(tenant)s, %(definition)s, %(keep_days)s, %(principal)s)
 ON CONFLICT (tenant_id, definition) DO UPDATE SET keep_days = excluded.keep_days, set_by = excluded.set_by, set_at = clock_timestamp()
@@ -44,7 +32,7 @@ class PostgresRetentionStore:
     async def rules(self, tenant: str) -> list[RetentionRule]:
         """Return all rules, the one for every definition first."""
         async with self._db.tenant(tenant) as tx:
-            rows = await tx.rows(_RULES, {"tenant": tenant})
+            rows = await tx.rows(RETENTION_RULES, {"tenant": tenant})
         return [
             RetentionRule(definition=row["definition"], keep_days=row["keep_days"], set_by=row["set_by"], set_at=rfc3339(row["set_at"]))
             for row in rows
@@ -62,7 +50,7 @@ class PostgresRetentionStore:
     async def holds(self, tenant: str, *, standing: bool) -> list[LegalHold]:
         """Return holds, oldest first; `standing` leaves out the released ones."""
         async with self._db.tenant(tenant) as tx:
-            return [self._hold(row) for row in await tx.rows(_HOLDS, {"tenant": tenant, "all": not standing})]
+            return [self._hold(row) for row in await tx.rows(LEGAL_HOLDS, {"tenant": tenant, "all": not standing})]
 
     async def place_hold(self, tenant: str, hold: LegalHold) -> LegalHold:
         """Place a hold; the same id again returns the one that stands.
@@ -75,7 +63,7 @@ class PostgresRetentionStore:
             if hold.scope == "run" and await tx.row(RUN_BY_ID, {"tenant": tenant, "run": hold.name}) is None:
                 raise NotFound(f"there is no run {hold.name}")
             await tx.execute(_PLACE, {**params, "reason": seal_text(self._cipher, tenant, _place(hold.hold), hold.reason)})
-            return self._hold(_found(await tx.row(_HOLD, {"tenant": tenant, "hold": hold.hold}), hold.hold))
+            return self._hold(_found(await tx.row(LEGAL_HOLD, {"tenant": tenant, "hold": hold.hold}), hold.hold))
 
     async def release_hold(self, tenant: str, hold: str, *, principal: str) -> LegalHold:
         """Release a hold; a released one stays as it is.
@@ -85,7 +73,7 @@ class PostgresRetentionStore:
         """
         async with self._db.tenant(tenant) as tx:
             await tx.execute(_RELEASE, {"tenant": tenant, "hold": hold, "principal": principal})
-            return self._hold(_found(await tx.row(_HOLD, {"tenant": tenant, "hold": hold}), hold))
+            return self._hold(_found(await tx.row(LEGAL_HOLD, {"tenant": tenant, "hold": hold}), hold))
 
     def _hold(self, row: Row) -> LegalHold:
         reason = open_text(self._cipher, row["tenant_id"], _place(row["hold"]), row["reason_sealed"])

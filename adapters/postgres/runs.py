@@ -4,18 +4,10 @@ from psycopg.types.numeric import Int4
 from pydantic import JsonValue
 
 from adapters.postgres.pool import Database, Row, Transaction
-from adapters.postgres.run_queries import (
-    EFFECTS_OF_RUN,
-    EXPIRE_OR_CLOSE,
-    INSERT_RUN,
-    OLD_ACCEPTED,
-    OPEN_RUNS,
-    PAYLOAD_OF_RUN,
-    RUN_BY_ID,
-    RUN_PAGE,
-)
+from adapters.postgres.run_queries import EXPIRE_OR_CLOSE, INSERT_RUN
 from adapters.postgres.sealed_errors import effect_error_place, is_sealed, open_error, run_error_place
 from adapters.postgres.sealing import SealedPayload
+from adapters.postgres.select_texts import EFFECTS_OF_RUN, OLD_ACCEPTED, OPEN_RUNS, PAYLOAD_OF_RUN, RUN_BY_ID, RUN_PAGE
 from adapters.postgres.subject_keys import key_for_run
 from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339, rfc3339_or_none, storable
 from adapters.postgres.vault import Vault

@@ -3,42 +3,16 @@
 from typing import cast
 
 from pydantic import JsonValue
-from sqlalchemy import Text, bindparam, or_, tuple_
-from sqlmodel import col, select
 
 from adapters.postgres.pool import Database, Row, Transaction
 from adapters.postgres.projections import ERASED_TASK, task_place
-from adapters.postgres.reads import compiled, param
-from adapters.postgres.run_queries import PAYLOAD_OF_RUN
 from adapters.postgres.sealing import open_text
-from adapters.postgres.tables import Tasks
+from adapters.postgres.select_texts import PAYLOAD_OF_RUN, TASK, TASK_PAGE, UNDELIVERED_TASKS
 from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339, rfc3339_or_none, storable
 from adapters.postgres.vault import Vault
 from domain.errors import NotFound, TaskClosed
 from domain.runs import TaskProjection
 from domain.stores import Page, PayloadCipher, TaskRow
-
-_task = Tasks
-
-_TASK = compiled(select(_task).where(col(_task.tenant_id) == param("tenant"), col(_task.task) == param("task")))
-
-_PAGE = compiled(
-    select(_task)
-    .where(
-        col(_task.tenant_id) == param("tenant"),
-        or_(bindparam("state", type_=Text()).is_(None), col(_task.state) == param("state")),
-        tuple_(col(_task.opened_at), col(_task.task)) > tuple_(param("opened_at"), param("task")),
-    )
-    .order_by(col(_task.opened_at), col(_task.task))
-    .limit(bindparam("limit"))
-)
-
-_UNDELIVERED = compiled(
-    select(_task)
-    .where(col(_task.tenant_id) == param("tenant"), ~col(_task.delivered))
-    .order_by(col(_task.opened_at), col(_task.task))
-    .limit(bindparam("limit"))
-)
 
 _COMPLETE = b"""
 UPDATE tasks SET state = 'completed', resolution = %(resolution)s, completed_by = %(principal)s, completed_at = %(at)s,
@@ -63,7 +37,7 @@ class PostgresTaskStore:
         opened_at, task = decode_cursor(cursor, 2) if cursor else ("-infinity", "")
         params = {"tenant": tenant, "state": state, "opened_at": opened_at, "task": task, "limit": limit + 1}
         async with self._db.tenant(tenant) as tx:
-            rows = await tx.rows(_PAGE, params)
+            rows = await tx.rows(TASK_PAGE, params)
         await self._vault.ciphers.learn(tenant, {row["run"] for row in rows if row["sealed"]})
         items = tuple([await self._task(row) for row in rows[:limit]])
         last = items[-1].projection if len(rows) > limit else None
@@ -114,7 +88,7 @@ class PostgresTaskStore:
             ReferenceMissing: an output is erased.
         """
         async with self._db.tenant(tenant) as tx:
-            rows = await tx.rows(_UNDELIVERED, {"tenant": tenant, "limit": limit})
+            rows = await tx.rows(UNDELIVERED_TASKS, {"tenant": tenant, "limit": limit})
             refs = [row["output_ref"] for row in rows if row["output_ref"]]
             sealed = {row["ref"]: row["sealed"] for row in await tx.rows(PAYLOAD_OF_RUN, {"tenant": tenant, "refs": refs})}
         return [(await self._task(row), await self._output(row, sealed)) for row in rows]
@@ -145,7 +119,7 @@ class PostgresTaskStore:
 
 
 async def _row(tx: Transaction, tenant: str, task: str) -> Row:
-    row = await tx.row(_TASK, {"tenant": tenant, "task": task})
+    row = await tx.row(TASK, {"tenant": tenant, "task": task})
     if row is None:
         raise NotFound(f"there is no task {task}")
     return row

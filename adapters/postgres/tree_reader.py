@@ -1,12 +1,8 @@
 """Reads a tenant's Merkle log: signed heads, public keys, and proofs made of O(log n) stored nodes."""
 
-from sqlalchemy import BigInteger, bindparam, func
-from sqlmodel import col, select
-
 from adapters.postgres.pool import Database, Transaction
-from adapters.postgres.reads import compiled, param
 from adapters.postgres.sealer_queries import NEWEST_HEAD
-from adapters.postgres.tables_sealing import LedgerLeaves, SigningKeys, TreeHeads
+from adapters.postgres.select_texts import LEAVES_OF_RUN, SIGNING_KEYS, TREE_HEAD, TREE_HEAD_PAGE, TREE_MILESTONES
 from adapters.postgres.tree_nodes import head_of, key_of, load_nodes
 from adapters.postgres.values import decode_cursor, encode_cursor
 from domain.errors import BadRequest, InvalidInput, NotFound
@@ -16,36 +12,6 @@ from domain.stores import Page
 from domain.tree_heads import PublicKey, SignedTreeHead
 
 _SIZE_MAX = 2**63 - 1
-
-_HEAD = compiled(select(TreeHeads).where(col(TreeHeads.tenant_id) == param("tenant"), col(TreeHeads.tree_size) == param("tree_size")))
-_HEADS = compiled(
-    select(TreeHeads)
-    .where(col(TreeHeads.tenant_id) == param("tenant"), col(TreeHeads.tree_size) < param("before"))
-    .order_by(col(TreeHeads.tree_size).desc())
-    .limit(bindparam("limit"))
-)
-_MILESTONES = compiled(
-    select(TreeHeads)
-    .where(
-        col(TreeHeads.tenant_id) == param("tenant"),
-        col(TreeHeads.tree_size).in_(
-            select(func.max(TreeHeads.tree_size)).where(col(TreeHeads.tenant_id) == param("tenant")).group_by(col(TreeHeads.key_id))
-        ),
-    )
-    .order_by(col(TreeHeads.tree_size))
-)
-_KEYS = compiled(select(SigningKeys).where(col(SigningKeys.tenant_id) == param("tenant")).order_by(col(SigningKeys.generation)))
-_LEAVES = compiled(
-    select(LedgerLeaves)
-    .where(
-        col(LedgerLeaves.tenant_id) == param("tenant"),
-        col(LedgerLeaves.run) == param("run"),
-        col(LedgerLeaves.seq) > param("after"),
-        col(LedgerLeaves.leaf_index) < bindparam("tree_size", type_=BigInteger()),
-    )
-    .order_by(col(LedgerLeaves.seq))
-    .limit(bindparam("limit"))
-)
 
 
 class PostgresTreeReader:
@@ -66,7 +32,7 @@ class PostgresTreeReader:
             NotFound: none was signed.
         """
         async with self._db.tenant(tenant) as tx:
-            row = await tx.row(_HEAD, {"tenant": tenant, "tree_size": min(tree_size, _SIZE_MAX)})
+            row = await tx.row(TREE_HEAD, {"tenant": tenant, "tree_size": min(tree_size, _SIZE_MAX)})
         if row is None:
             raise NotFound(f"no tree head of {tree_size} leaves was signed; GET /v1/ledger/heads lists those that were")
         return head_of(row)
@@ -75,31 +41,31 @@ class PostgresTreeReader:
         """Return one page, newest first."""
         before = _SIZE_MAX if cursor is None else _size_of(cursor)
         async with self._db.tenant(tenant) as tx:
-            rows = await tx.rows(_HEADS, {"tenant": tenant, "before": before, "limit": limit + 1})
+            rows = await tx.rows(TREE_HEAD_PAGE, {"tenant": tenant, "before": before, "limit": limit + 1})
         heads = tuple(head_of(row) for row in rows[:limit])
         return Page[SignedTreeHead](items=heads, next_cursor=encode_cursor(str(heads[-1].tree_size)) if len(rows) > limit else None)
 
     async def milestones(self, tenant: str) -> list[SignedTreeHead]:
         """Return the last head under each key."""
         async with self._db.tenant(tenant) as tx:
-            return [head_of(row) for row in await tx.rows(_MILESTONES, {"tenant": tenant})]
+            return [head_of(row) for row in await tx.rows(TREE_MILESTONES, {"tenant": tenant})]
 
     async def keys(self, tenant: str) -> list[PublicKey]:
         """Return all public keys."""
         async with self._db.tenant(tenant) as tx:
-            return [key_of(row) for row in await tx.rows(_KEYS, {"tenant": tenant})]
+            return [key_of(row) for row in await tx.rows(SIGNING_KEYS, {"tenant": tenant})]
 
     async def leaf_indexes(self, tenant: str, run: str, *, after: int = 0, limit: int = 1000) -> dict[int, int]:
         """Return sequence → leaf index."""
         async with self._db.tenant(tenant) as tx:
-            rows = await tx.rows(_LEAVES, {"tenant": tenant, "run": run, "after": after, "tree_size": _SIZE_MAX, "limit": limit})
+            rows = await tx.rows(LEAVES_OF_RUN, {"tenant": tenant, "run": run, "after": after, "tree_size": _SIZE_MAX, "limit": limit})
         return {row["seq"]: row["leaf_index"] for row in rows}
 
     async def inclusions(self, tenant: str, run: str, *, tree_size: int, after: int = 0, limit: int = 1000) -> list[Inclusion]:
         """Return proofs; their nodes are read at once."""
         async with self._db.tenant(tenant) as tx:
             await _check_size(tx, tenant, tree_size)
-            rows = await tx.rows(_LEAVES, {"tenant": tenant, "run": run, "after": after, "tree_size": tree_size, "limit": limit})
+            rows = await tx.rows(LEAVES_OF_RUN, {"tenant": tenant, "run": run, "after": after, "tree_size": tree_size, "limit": limit})
             paths = [inclusion_ranges(row["leaf_index"], tree_size) for row in rows]
             lookup = await load_nodes(tx, tenant, needed(part for path in paths for part in path))
         return [
