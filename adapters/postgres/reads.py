@@ -23,7 +23,7 @@ _HEAD = '''"""The SQL of `selects.py`, compiled by `python -m adapters.postgres.
 '''
 
 
-def compiled(statement: Select[Any]) -> str:  # Any: rows are read by column, whatever the select's type
+def compiled(statement: Select[*tuple[Any, ...]]) -> str:  # Any: rows are read by column, whatever the select's type
     """Return a select as SQL text with `%(name)s` parameters, one for each of its named ones.
 
     Raises:
@@ -39,7 +39,7 @@ def _wrapped(line: str) -> str:
     """Break a line between words, without its outer spaces."""
     lines = [""]
     for word in _WORD.findall(line):
-        longer = f"{lines[-1]} {word}".lstrip() if len(lines) == 1 else f"{lines[-1]} {word}"
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
         if len(longer) <= _WIDTH_MAX:
             lines[-1] = longer
         else:
@@ -50,7 +50,7 @@ def _wrapped(line: str) -> str:
 def rendered() -> str:
     """Return the module of texts as the file holds it."""
     named = cast("dict[str, object]", vars(selects)).items()
-    found = {name: cast("Select[Any]", value) for name, value in named if isinstance(value, Select)}  # Any: as above
+    found = {name: cast("Select[*tuple[Any, ...]]", value) for name, value in named if isinstance(value, Select)}  # Any: as above
     return _HEAD + "".join(f'\n{name} = b"""\n{compiled(statement)}\n"""\n' for name, statement in found.items())
 
 
