@@ -1,5 +1,7 @@
 """What `standfast dev` shows of a stack: its addresses, and what goes on while it starts."""
 
+import re
+
 from cli.options import DevOptions
 from cli.screen import clean, note, say, show_json, show_table
 from wiring.dev.records import DevState
@@ -22,8 +24,14 @@ def addresses(state: DevState) -> list[tuple[str, str]]:
         ("api reference", f"{state.gateway_url}/docs"),
         ("temporal web ui", state.temporal_ui_url or "not known"),
         ("temporal", state.temporal_address),
-        ("database", state.database_url.split("@")[-1] if "@" in state.database_url else state.database_url),
+        ("database", without_password(state.database_url)),
     ]
+
+
+def without_password(url: str) -> str:
+    """Return a database's URL as a screen may show it; whatever stands before the last `@` of its first part counts as password."""
+    shown = re.sub(r"^(\w+://[^:@/?]*):[^/?]*@", r"\1@", url)
+    return re.sub(r"([?&]password=)[^&]*", r"\1…", shown)
 
 
 def note_progress(line: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.exit_codes import ExitCode
+from cli.local.dev_views import without_password
 from cli.local.doctor import python_finding
 from cli.local.validate import bundle_of
 from tests.api.gateway import CLAIM
@@ -70,6 +71,21 @@ class TestDoctor:
 
 
 class TestDev:
+    @pytest.mark.parametrize(
+        ("url", "shown"),
+        [
+            ("postgresql://app:s3cr:et@db.example:5432/standfast", "postgresql://app@db.example:5432/standfast"),
+            ("postgresql://app:s3cret@/standfast?host=%2Frun", "postgresql://app@/standfast?host=%2Frun"),
+            (
+                "postgresql://db/standfast?user=app&password=s3cret&sslmode=require",
+                "postgresql://db/standfast?user=app&password=…&sslmode=require",
+            ),
+            ("postgresql://app@db/standfast", "postgresql://app@db/standfast"),
+        ],
+    )
+    def test_shows_where_the_database_is_without_its_password(self, url: str, shown: str) -> None:
+        assert without_password(url) == shown
+
     def test_says_that_nothing_runs(self, tmp_path: Path) -> None:
         done = in_process("dev", "--status", folder=tmp_path)
         assert (done.returncode, "nothing runs" in done.stderr) == (ExitCode.UNAVAILABLE, True)
