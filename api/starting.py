@@ -86,7 +86,7 @@ def prepare(ports: StartPorts, definition: DefinitionDraft, *, run_input: JsonVa
     """Compile a definition for one run; nothing is stored or sent.
 
     Raises:
-        InvalidDefinition: a tool is gone, `config` breaks its schema, or the program is over 256 KiB.
+        InvalidDefinition: a tool is gone, `config` breaks its schema, or the program is over 1.5 MB.
         ProjectionTooLarge: expressions read more than 8 KiB of the input.
         ExpressionFailed: the definition's `subject` finds no name in it.
     """

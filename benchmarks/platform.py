@@ -61,8 +61,28 @@ def program_of(steps: int, execution: Execution | None = None) -> Program:
     Raises:
         AssertionError: the definition has mistakes.
     """
-    said = f"execution: {execution}\n" if execution is not None else ""
-    calls = "".join(f'  - s{number}: {{call: bench.instant, with: {{n: "${{ input.n }}"}}}}\n' for number in range(steps))
+    return _compiled(["input.n"] * steps, f"execution: {execution}\n" if execution is not None else "")
+
+
+def chain_of(steps: int) -> Program:
+    """Return the compiled program of `steps` tool calls, each of which reads the output of the one before it.
+
+    Raises:
+        AssertionError: the definition has mistakes.
+    """
+    return _compiled(["input.n", *(f"steps.s{number}.output.n" for number in range(steps - 1))], "")
+
+
+def _compiled(arguments: list[str], said: str) -> Program:
+    """Compile the calls s0, s1 … with these expressions for their argument.
+
+    Raises:
+        AssertionError: the definition has mistakes.
+    """
+    steps = len(arguments)
+    calls = "".join(
+        f'  - s{number}: {{call: bench.instant, with: {{n: "${{ {argument} }}"}}}}\n' for number, argument in enumerate(arguments)
+    )
     text = (
         f"standfast: 1\nname: bench-{steps}\nversion: 1.0.0\n{said}"
         "input: {schema: {type: object, required: [n], properties: {n: {type: integer}}}}\n"

@@ -46,6 +46,9 @@ def check_definition(parsed: ParsedDefinition, tools: list[ToolSpec]) -> list[Mi
 def pin_tools(parsed: ParsedDefinition, tools: list[ToolSpec], mistakes: list[Mistake]) -> dict[str, ToolSpec]:
     """Return the newest version of each tool that lies in every range the definition names, and note what is unknown."""
     by_name: dict[str, dict[str, ToolSpec]] = {}
+    ranges: dict[str, dict[str, None]] = {}  # each once, in order
+    for use in parsed.tools:
+        ranges.setdefault(use.name, {}).update({use.range: None} if use.range else {})
     for tool in tools:
         by_name.setdefault(tool.name, {})[tool.version] = tool
     pinned: dict[str, ToolSpec] = {}
@@ -54,11 +57,10 @@ def pin_tools(parsed: ParsedDefinition, tools: list[ToolSpec], mistakes: list[Mi
         if versions is None:
             mistakes.append(Mistake(use.path, f"there is no tool `{use.name}`", near(use.name, by_name)))
             continue
-        ranges = [other.range for other in parsed.tools if other.name == use.name and other.range]
-        best = newest(ranges, list(versions))
+        best = newest(ranges[use.name], list(versions))
         if best is None:
             known = ", ".join(sorted(versions))
-            wanted = " and ".join(f"`{text}`" for text in dict.fromkeys(ranges))
+            wanted = " and ".join(f"`{text}`" for text in ranges[use.name])
             mistakes.append(Mistake(use.path, f"no version of `{use.name}` lies in {wanted}; there is {known}", f"{use.name}@{known}"))
         else:
             pinned[use.name] = versions[best]

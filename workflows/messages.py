@@ -20,8 +20,11 @@ APPROVE = "approve"
 COMPLETE_TASK = "complete_task"
 RUN_STATE = "run_state"
 
-PROGRAM_BYTES_MAX = 256 * 1024
-"""Most bytes of a compiled program in the start input (history holds it once per epoch)."""
+PROGRAM_BYTES_MAX = 1_500_000
+"""Most bytes of a compiled program, 5,000 plain calls and more: history holds it once per epoch, compressed and encrypted.
+
+Temporal refuses a payload of 2 MiB, and the run's state needs room beside it. Compressed, 5,000 calls and their state have 0.3 MB.
+"""
 
 
 class RunInput(Wire):
