@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.examples.demo_process import DEMO_SECONDS_MAX, DemoPlace
+from tests.examples.running_service import ROOT
 
 pytestmark = pytest.mark.timeout(2 * DEMO_SECONDS_MAX)
 
@@ -92,6 +93,11 @@ class TestDemo:
     def test_links_each_run_in_the_web_ui(self, kept: Shown) -> None:
         assert len(re.findall(r"CLM-\d+  http://\S+/namespaces/default/workflows/run_[0-9a-z]{26}", kept.screen)) == 7
 
+    def test_says_what_the_recording_on_readme_says(self, kept: Shown) -> None:
+        recording = (ROOT / "README.md").read_text(encoding="utf-8").split("```text\nStandfast demo:")[1].split("```")[0]
+        said = {_told(line) for line in kept.screen.splitlines()}
+        assert [line for line in recording.splitlines()[1:] if _told(line) not in said and not _OF_ONE_RUN.search(line)] == []
+
     def test_shows_three_commands_that_work(self, kept: Shown) -> None:
         answers = [kept.place.command(line) for line in kept.commands()]
 
@@ -112,6 +118,18 @@ class TestPerson:
         assert "uses the stack that already runs" in screen
         assert re.search(r"CLM-1002 +pay, approved +600\.00 USD", screen)
         assert re.search(r"CLM-1006 +pay, rejected by a person +0\.00 USD", screen)
+
+
+_OF_ONE_RUN = re.compile(
+    r"^  …$|the stack is|initialising|waits until|undoes what|Everything is stopped|dev --detach|^SCRIPTED|^ANTHROPIC|^model\."
+)
+"""Lines that depend on the machine's speed, on the width of the terminal, or on what there was before."""
+
+
+def _told(line: str) -> str:
+    """Return a line without its numbers, ids and column widths."""
+    without_ids = re.sub(r"run_[0-9a-z]{26}", "run_", line)
+    return re.sub(r"[ ─]+", " ", re.sub(r"\d[\d,.:]*", "#", without_ids)).strip()
 
 
 def _processes_of(state_dir: Path) -> str:
