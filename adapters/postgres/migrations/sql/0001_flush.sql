@@ -52,31 +52,40 @@ CREATE FUNCTION journal_flush(
 LANGUAGE plpgsql AS $$
 DECLARE
     v_open record;
+    v_moved boolean;
     v_newer boolean;
 BEGIN
-    SELECT o.* INTO v_open FROM journal_open(p_tenant, p_run, p_epoch, f_seqs, f_epochs, f_kinds, f_principals, f_steps, f_digests,
-        f_bodies) AS o;
+    v_open := journal_open(p_tenant, p_run, p_epoch, f_seqs, f_epochs, f_kinds, f_principals, f_steps,
+        f_digests, f_bodies);
     fact_head := v_open.fact_head;
     answer := v_open.verdict;
     detail := v_open.detail;
     IF v_open.verdict <> 'ok' THEN
         RETURN;
     END IF;
-    PERFORM run_advance(p_tenant, p_run, p_epoch, NULL, v_open.head_seq, v_open.head_hash, v_open.fact_head, v_open.opened_at,
-        0, 0, 0, NULL);
     -- A closed run opens again only by a higher epoch.
-    UPDATE runs r SET
-        projection_epoch = p_epoch, projection_fact_seq = p_fact_seq,
-        status = coalesce(p_status, r.status),
-        reason = CASE WHEN p_status IS NULL THEN coalesce(p_reason, r.reason) ELSE p_reason END,
-        waits_for = CASE WHEN p_status IS NULL THEN coalesce(p_waits_for, r.waits_for) ELSE p_waits_for END,
-        error = CASE WHEN p_status IS NULL THEN coalesce(p_error, r.error) ELSE p_error END,
-        result_ref = coalesce(p_result_ref, r.result_ref),
-        closed_at = CASE WHEN p_closed THEN v_open.opened_at ELSE NULL END
-    WHERE r.tenant_id = p_tenant AND r.run = p_run
-        AND (p_epoch, p_fact_seq) >= (r.projection_epoch, r.projection_fact_seq)
-        AND (r.closed_at IS NULL OR p_epoch > r.projection_epoch)
-    RETURNING true INTO v_newer;
+    v_newer := (p_epoch, p_fact_seq) >= (v_open.projection_epoch, v_open.projection_fact_seq)
+        AND (v_open.closed_at IS NULL OR p_epoch > v_open.projection_epoch);
+    IF v_open.fresh OR NOT v_newer THEN
+        v_moved := run_advance(p_tenant, p_run, v_open.fresh, p_epoch, NULL, v_open.head_seq, v_open.head_hash, v_open.fact_head,
+            v_open.opened_at, 0, 0, 0, NULL);
+    END IF;
+    IF v_newer AND v_open.closed_at IS NULL AND NOT p_closed
+        AND coalesce(p_status, p_reason, p_waits_for, p_error::text, p_result_ref) IS NULL THEN
+        UPDATE runs r SET head_seq = v_open.head_seq, head_hash = v_open.head_hash, fact_head = v_open.fact_head,
+            updated_at = v_open.opened_at, projection_epoch = p_epoch, projection_fact_seq = p_fact_seq
+        WHERE r.tenant_id = p_tenant AND r.run = p_run;
+    ELSIF v_newer THEN
+        UPDATE runs r SET head_seq = v_open.head_seq, head_hash = v_open.head_hash, fact_head = v_open.fact_head,
+            updated_at = v_open.opened_at, projection_epoch = p_epoch, projection_fact_seq = p_fact_seq,
+            status = coalesce(p_status, r.status),
+            reason = CASE WHEN p_status IS NULL THEN coalesce(p_reason, r.reason) ELSE p_reason END,
+            waits_for = CASE WHEN p_status IS NULL THEN coalesce(p_waits_for, r.waits_for) ELSE p_waits_for END,
+            error = CASE WHEN p_status IS NULL THEN coalesce(p_error, r.error) ELSE p_error END,
+            result_ref = coalesce(p_result_ref, r.result_ref),
+            closed_at = CASE WHEN p_closed THEN v_open.opened_at ELSE NULL END
+        WHERE r.tenant_id = p_tenant AND r.run = p_run;
+    END IF;
     IF v_newer AND p_result_ref IS NOT NULL THEN
         INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (p_tenant, p_result_ref, p_run, p_result_sealed);
     END IF;

@@ -43,13 +43,15 @@ CREATE FUNCTION journal_intent(
 LANGUAGE plpgsql AS $$
 DECLARE
     v_open record;
+    v_moved boolean;
+    v_link record;
     v_row effects;
     v_choice text;
     v_kind text;
     v_body bytea;
 BEGIN
-    SELECT o.* INTO v_open FROM journal_open(p_tenant, p_run, p_epoch, f_seqs, f_epochs, f_kinds, f_principals, f_steps, f_digests,
-        f_bodies) AS o;
+    v_open := journal_open(p_tenant, p_run, p_epoch, f_seqs, f_epochs, f_kinds, f_principals, f_steps,
+        f_digests, f_bodies);
     fact_head := v_open.fact_head;
     IF v_open.verdict <> 'ok' THEN
         answer := v_open.verdict;
@@ -99,11 +101,14 @@ BEGIN
         ELSE NULL;
     END CASE;
     IF v_body IS NOT NULL THEN
-        SELECT a.p_seq, a.p_hash INTO v_open.head_seq, v_open.head_hash FROM chain_append(v_open.head_seq, v_open.head_hash,
+        v_link := chain_append(v_open.head_seq, v_open.head_hash,
             v_open.opened_at, p_tenant, p_run, v_kind, p_principal, p_epoch, NULL, p_step,
-            CASE WHEN v_choice = 'go' THEN p_payload_digest END, NULL, v_body) AS a;
+            CASE WHEN v_choice = 'go' THEN p_payload_digest END, NULL, v_body);
+        v_open.head_seq := v_link.p_seq;
+        v_open.head_hash := v_link.p_hash;
     END IF;
-    PERFORM run_advance(p_tenant, p_run, p_epoch, p_temporal_run_id, v_open.head_seq, v_open.head_hash, v_open.fact_head,
+    v_moved := run_advance(p_tenant, p_run, v_open.fresh OR NOT v_open.linked, p_epoch, p_temporal_run_id, v_open.head_seq,
+            v_open.head_hash, v_open.fact_head,
         v_open.opened_at, 0, 0, 0, NULL);
     answer := CASE v_choice WHEN 'go_again' THEN 'go' WHEN 'to_in_doubt' THEN 'in_doubt' WHEN 'to_divergent' THEN 'divergent'
         ELSE v_choice END;

@@ -13,13 +13,15 @@ CREATE OR REPLACE FUNCTION journal_intent(
 LANGUAGE plpgsql AS $$
 DECLARE
     v_open record;
+    v_moved boolean;
+    v_link record;
     v_row effects;
     v_choice text;
     v_kind text;
     v_body bytea;
 BEGIN
-    SELECT o.* INTO v_open FROM journal_open(p_tenant, p_run, p_epoch, f_seqs, f_epochs, f_kinds, f_principals, f_steps, f_digests,
-        f_bodies) AS o;
+    v_open := journal_open(p_tenant, p_run, p_epoch, f_seqs, f_epochs, f_kinds, f_principals, f_steps,
+        f_digests, f_bodies);
     fact_head := v_open.fact_head;
     IF v_open.verdict <> 'ok' THEN
         answer := v_open.verdict;
@@ -72,11 +74,14 @@ BEGIN
         ELSE NULL;
     END CASE;
     IF v_body IS NOT NULL THEN
-        SELECT a.p_seq, a.p_hash INTO v_open.head_seq, v_open.head_hash FROM chain_append(v_open.head_seq, v_open.head_hash,
+        v_link := chain_append(v_open.head_seq, v_open.head_hash,
             v_open.opened_at, p_tenant, p_run, v_kind, p_principal, p_epoch, NULL, p_step,
-            CASE WHEN v_choice = 'go' THEN p_payload_digest END, NULL, v_body) AS a;
+            CASE WHEN v_choice = 'go' THEN p_payload_digest END, NULL, v_body);
+        v_open.head_seq := v_link.p_seq;
+        v_open.head_hash := v_link.p_hash;
     END IF;
-    PERFORM run_advance(p_tenant, p_run, p_epoch, p_temporal_run_id, v_open.head_seq, v_open.head_hash, v_open.fact_head,
+    v_moved := run_advance(p_tenant, p_run, v_open.fresh OR NOT v_open.linked, p_epoch, p_temporal_run_id, v_open.head_seq,
+            v_open.head_hash, v_open.fact_head,
         v_open.opened_at, 0, 0, 0, NULL);
     answer := CASE v_choice WHEN 'go_again' THEN 'go' WHEN 'to_in_doubt' THEN 'in_doubt' WHEN 'to_divergent' THEN 'divergent'
         ELSE v_choice END;
@@ -92,11 +97,13 @@ CREATE OR REPLACE FUNCTION journal_outcome(
 LANGUAGE plpgsql AS $$
 DECLARE
     v_open record;
+    v_moved boolean;
+    v_link record;
     v_row effects;
     v_settled boolean;
 BEGIN
-    SELECT o.* INTO v_open FROM journal_open(p_tenant, p_run, p_epoch, f_seqs, f_epochs, f_kinds, f_principals, f_steps, f_digests,
-        f_bodies) AS o;
+    v_open := journal_open(p_tenant, p_run, p_epoch, f_seqs, f_epochs, f_kinds, f_principals, f_steps,
+        f_digests, f_bodies);
     fact_head := v_open.fact_head;
     facts_verdict := v_open.verdict;
     detail := v_open.detail;
@@ -118,7 +125,8 @@ BEGIN
         answer := 'needs_bodies';
     END IF;
     IF answer IN ('repeated', 'unknown_effect', 'needs_bodies') THEN
-        PERFORM run_advance(p_tenant, p_run, p_epoch, NULL, v_open.head_seq, v_open.head_hash, v_open.fact_head, v_open.opened_at,
+        v_moved := run_advance(p_tenant, p_run, v_open.fresh, p_epoch, NULL, v_open.head_seq, v_open.head_hash, v_open.fact_head,
+            v_open.opened_at,
             0, 0, 0, NULL);
         answer := CASE answer WHEN 'repeated' THEN 'recorded' ELSE answer END;
         output_ref := v_row.output_ref;
@@ -140,16 +148,19 @@ BEGIN
         cost_usd_micros = e.cost_usd_micros + p_cost, duration_ms = e.duration_ms + p_duration_ms, model = coalesce(p_model, e.model)
     WHERE e.tenant_id = p_tenant AND e.run = p_run AND e.step = p_step AND e.visit = p_visit AND e.call = p_call
     RETURNING e.output_ref, e.output_digest INTO output_ref, output_digest;
-    SELECT a.p_seq, a.p_hash INTO v_open.head_seq, v_open.head_hash FROM chain_append(v_open.head_seq, v_open.head_hash,
+    v_link := chain_append(v_open.head_seq, v_open.head_hash,
         v_open.opened_at, p_tenant, p_run, CASE WHEN v_settled THEN 'worker:effect:settled_late' ELSE p_kind END, p_principal, p_epoch,
         NULL, p_step, CASE WHEN v_settled THEN NULL ELSE p_payload_digest END, NULL,
-        CASE WHEN v_settled THEN p_settled_body ELSE p_body END) AS a;
+        CASE WHEN v_settled THEN p_settled_body ELSE p_body END);
+    v_open.head_seq := v_link.p_seq;
+    v_open.head_hash := v_link.p_hash;
     IF answer = 'accepted_late' THEN
         UPDATE tasks t SET state = 'closed_late', resolution = p_state, completed_at = v_open.opened_at, output_ref = p_output_ref,
             delivered = false
         WHERE t.tenant_id = p_tenant AND t.run = p_run AND t.step = p_step AND t.visit = p_visit AND t.call = p_call
             AND t.state = 'open';
     END IF;
-    PERFORM run_advance(p_tenant, p_run, p_epoch, NULL, v_open.head_seq, v_open.head_hash, v_open.fact_head, v_open.opened_at,
+    v_moved := run_advance(p_tenant, p_run, v_open.fresh, p_epoch, NULL, v_open.head_seq, v_open.head_hash, v_open.fact_head,
+            v_open.opened_at,
         p_input_tokens, p_output_tokens, p_cost, p_model);
 END $$;

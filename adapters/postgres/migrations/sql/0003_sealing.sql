@@ -11,7 +11,7 @@ BEGIN
     NEW.unsealed := true;
     RETURN NEW;
 END $$;
-CREATE TRIGGER runs_unsealed BEFORE UPDATE ON runs
+CREATE TRIGGER runs_unsealed BEFORE UPDATE OF head_seq ON runs
     FOR EACH ROW WHEN (NEW.head_seq <> OLD.head_seq AND NOT OLD.unsealed) EXECUTE FUNCTION mark_unsealed();
 
 -- Who seals a tenant now. `epoch` grows with each new holder; a sealing transaction changes this row under its own epoch, or nothing at all.
