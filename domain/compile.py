@@ -30,7 +30,7 @@ def compile_program(definition: DefinitionDraft, *, tools: list[ToolSpec], confi
     parsed = parse_definition(definition.document)
     tools = with_bundled(tools, definition.tools)
     _refuse(definition, parsed.mistakes or check_definition(parsed, tools))
-    merged = _merged(definition.config_defaults, config)
+    merged = merged_config(definition.config_defaults, config)
     broken = validate(definition.config_schema, merged)
     if broken:
         raise InvalidDefinition(f"the config of {definition.name} {definition.version} does not fit its schema: {'; '.join(broken)}")
@@ -174,11 +174,12 @@ def _pinned(tool: ToolSpec, declared: list[dict[str, JsonValue]]) -> PinnedTool:
     return PinnedTool.model_validate({**known, "declaration": own})
 
 
-def _merged(defaults: dict[str, JsonValue], given: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def merged_config(defaults: dict[str, JsonValue], given: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return a definition's config with what a run's start overrides, mappings member by member."""
     merged = dict(defaults)
     for key, value in given.items():
         old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        merged[key] = merged_config(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
 
 

@@ -5,6 +5,7 @@ from enum import Enum
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from pydantic import JsonValue
 
 from api.context import Context, RequestContext
 from api.deciding import Deciding
@@ -27,9 +28,11 @@ from api.views import (
     run_view,
 )
 from api.waiting import closed_or_late
+from domain.compile import merged_config
 from domain.errors import IdempotencyKeyReused, InvalidInput, NotFound, RunClosed, Unavailable
 from domain.expressions import ENGINE
 from domain.ledger import Kind
+from domain.registry import RegisteredDefinition
 from domain.runs import RunStatus
 from domain.schemas import validate
 from domain.stores import ApprovalRow, NewRun, Page, RunFilter, RunRow
@@ -132,19 +135,14 @@ class RunRoutes:
 
         Raises:
             NotFound: no such definition.
-            Mistaken: the input breaks its schema.
+            Mistaken: the input or the config breaks its schema.
             InvalidDefinition: as `prepare`.
         """
         name, _, version_range = body.definition.partition("@")
         tenant = context.principal.tenant
         definition = await self._deps.definitions.get(tenant, name, version_range or None)
-        mistakes = validate(definition.input_schema, body.input)
-        if mistakes:
-            found = [
-                Mistake(where="/input" + where.removeprefix("(top level)"), detail=detail)
-                for where, _, detail in (m.partition(": ") for m in mistakes)
-            ]
-            raise Mistaken(InvalidInput(f"the input does not fit the schema of {name} {definition.version}: {'; '.join(mistakes)}"), found)
+        _check_fit("input", definition, definition.input_schema, body.input)
+        _check_fit("config", definition, definition.config_schema, merged_config(definition.config_defaults, body.config))
         prepared = prepare(self._deps, definition, run_input=body.input, config=body.config)
         new = NewRun(
             tenant=tenant,
@@ -271,3 +269,19 @@ class RunRoutes:
             cursor = page.next_cursor
             if cursor is None:
                 return found
+
+
+def _check_fit(member: str, definition: RegisteredDefinition, schema: dict[str, JsonValue], value: JsonValue) -> None:
+    """Refuse a member of a start's body that does not fit what the definition declares.
+
+    Raises:
+        Mistaken: it does not; every mistake has its place in the body.
+    """
+    mistakes = validate(schema, value)
+    if mistakes:
+        found = [
+            Mistake(where=f"/{member}" + where.removeprefix("(top level)"), detail=detail)
+            for where, _, detail in (mistake.partition(": ") for mistake in mistakes)
+        ]
+        named = f"the {member} does not fit the schema of {definition.name} {definition.version}"
+        raise Mistaken(InvalidInput(f"{named}: {'; '.join(mistakes)}"), found)

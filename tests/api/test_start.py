@@ -74,7 +74,7 @@ class TestRefusedStart:
         [
             ({"input": {"claim": {"id": 7}}}, 422, "invalid-input", "/input/claim/id"),
             ({"input": {}}, 422, "invalid-input", "/input"),
-            ({"config": {"limit": "much"}}, 422, "invalid-definition", None),
+            ({"config": {"limit": "much"}}, 422, "invalid-input", "/config/limit"),
             ({"definition": "no-such"}, 404, "not-found", None),
             ({"definition": "delay-claim@^9"}, 404, "not-found", None),
             ({"definition": "Delay Claim"}, 422, "invalid-input", "/definition"),
