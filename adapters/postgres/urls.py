@@ -19,5 +19,5 @@ def with_role(url: str, *, user: str, password: str) -> str:
 def connection_advice(error: psycopg.Error, setting: str) -> str:
     """Return a sentence that says what failed and which setting to look at; no password is ever part of it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = lines[-1] if lines else type(error).__name__
+    reason = lines[-1].rstrip("?.") if lines else type(error).__name__
     return f"PostgreSQL does not answer: {reason}. Check that it runs and that {setting} names its host, database, role and password."

@@ -3,17 +3,12 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable
-
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, GetSystemInfoRequest
-from temporalio.client import Client
-from temporalio.service import GrpcCompression, RetryConfig, RPCError
+from collections.abc import Awaitable, Callable
 
 from wiring.embedded.temporal_arguments import NAMESPACE
 from wiring.embedded.temporal_source import TEMPORAL_SERVER_VERSION, version_text
 
 _POLL_SECONDS = 0.05
-_RPC_SECONDS_MAX = 5.0
 
 
 class TemporalNotReadyError(Exception):
@@ -40,36 +35,25 @@ async def wait_for_temporal(
         TemporalTooOldError: When the server is older than 1.32.
     """
     start = time.monotonic()
+    ask = await asyncio.to_thread(_probe)
     while True:
-        answer = await _describe(address, namespace)
-        if isinstance(answer, _Known):
-            return require_version(address, answer.version)
+        version, answer = await ask(address, namespace)
+        if version is not None:
+            return require_version(address, version)
         if not alive():
             raise TemporalNotReadyError(f"the Temporal server for {address} ended while it started; its log says why")
         if time.monotonic() - start >= limit_seconds:
             raise TemporalNotReadyError(
-                f"Temporal at {address} did not answer for namespace {namespace} within {limit_seconds:.0f} s: {answer}"
+                f"Temporal at {address} did not answer for namespace {namespace} within {limit_seconds:.0f} s: {answer}. "
+                "Check that it runs; TEMPORAL_ADDRESS names an outside server, and without it an embedded one is started."
             )
         await asyncio.sleep(_POLL_SECONDS)
 
 
-class _Known:
-    def __init__(self, version: str) -> None:
-        self.version = version
+def _probe() -> Callable[[str, str], Awaitable[tuple[str | None, str]]]:
+    from wiring.embedded.temporal_probe import ask  # noqa: PLC0415 - the SDK takes half a second to import, in which the server starts
 
-
-async def _describe(address: str, namespace: str) -> "_Known | str":
-    """Return the server's version, or the reason it does not answer yet."""
-    try:
-        async with asyncio.timeout(_RPC_SECONDS_MAX):
-            client = await Client.connect(
-                address, namespace=namespace, grpc_compression=GrpcCompression.NONE, retry_config=RetryConfig(max_retries=1)
-            )
-            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=namespace))
-            system = await client.workflow_service.get_system_info(GetSystemInfoRequest())
-    except (RPCError, RuntimeError, TimeoutError) as error:
-        return str(error) or type(error).__name__
-    return _Known(system.server_version)
+    return ask
 
 
 def require_version(address: str, version: str) -> str:

@@ -91,8 +91,12 @@ class TestWaitForTemporal:
     async def test_says_which_address_did_not_answer(self) -> None:
         (port,) = free_ports(1)
 
-        with pytest.raises(TemporalNotReadyError, match=f"Temporal at 127.0.0.1:{port} did not answer for namespace default within 0 s"):
+        with pytest.raises(TemporalNotReadyError) as late:
             await wait_for_temporal(f"127.0.0.1:{port}", limit_seconds=0.2)
+
+        told = f"Temporal at 127.0.0.1:{port} did not answer for namespace default within 0 s: Connection refused. Check that it runs"
+        assert str(late.value).startswith(told)
+        assert "TEMPORAL_ADDRESS" in str(late.value)
 
     async def test_gives_up_at_once_when_the_process_has_ended(self) -> None:
         (port,) = free_ports(1)
