@@ -28,7 +28,7 @@ _POLL_SECONDS = 0.05
 STOP_SECONDS_MAX = 12.0
 """What a supervisor that is told to stop may take: its own 10 s and a little."""
 
-_WIPED_FOLDERS = ("temporal", "postgres", "logs", "ready")
+_WIPED_FOLDERS = ("temporal", "postgres", "objects", "logs", "ready")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def stop_dev(state_dir: Path, progress: Progress, *, patience_seconds: float = S
 
 
 def reset_dev(state_dir: Path, *, also: Sequence[str] = ()) -> list[str]:
-    """Delete the data of a stopped stack: Temporal's and PostgreSQL's files and the logs. There is no way back.
+    """Delete the data of a stopped stack: Temporal's and PostgreSQL's files, large payloads and the logs. There is no way back.
 
     Only names known to be ours are deleted, so that a state folder named by mistake loses nothing else.
 

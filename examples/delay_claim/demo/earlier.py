@@ -12,7 +12,10 @@ _CANCEL_SECONDS_MAX = 30.0
 
 
 def cancel_earlier_runs(stack: DemoStack, record: Path, screen: Screen) -> bool:
-    """Cancel the open ones among the recorded runs and wait until they have undone what they did; return whether there were any."""
+    """Cancel the open ones among the recorded runs and wait until they have undone what they did; return whether there were any.
+
+    A recorded run that is not there went with the data, by `standfast dev --reset`.
+    """
     if not record.exists():
         return False
     cancelled = False
@@ -26,7 +29,9 @@ def cancel_earlier_runs(stack: DemoStack, record: Path, screen: Screen) -> bool:
                 cancelled = True
                 handle.cancel("the demo was interrupted")
                 handle.wait(_CANCEL_SECONDS_MAX)
-            except (ConflictError, NotFoundError, WaitTimedOutError) as error:
+            except NotFoundError:
+                continue
+            except (ConflictError, WaitTimedOutError) as error:
                 screen.step(f"{run}: {error}")
     record.unlink()
     return cancelled

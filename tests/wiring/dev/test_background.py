@@ -118,13 +118,13 @@ class TestStop:
 
 class TestReset:
     def test_deletes_the_data_and_nothing_it_does_not_know(self, tmp_path: Path) -> None:
-        for name in ("postgres", "temporal", "logs", "mine"):
+        for name in ("postgres", "temporal", "objects", "logs", "mine"):
             (tmp_path / name).mkdir()
             (tmp_path / name / "file").touch()
         (tmp_path / "master.key").touch()
         (tmp_path / "config.toml").touch()
 
-        assert sorted(reset_dev(tmp_path, also=("master.key", "absent"))) == ["logs", "master.key", "postgres", "temporal"]
+        assert sorted(reset_dev(tmp_path, also=("master.key", "absent"))) == ["logs", "master.key", "objects", "postgres", "temporal"]
         assert sorted(path.name for path in tmp_path.iterdir()) == ["config.toml", "mine", "supervisor.lock"]
 
     async def test_is_refused_while_the_stack_runs(self, state_dir: Path) -> None:
