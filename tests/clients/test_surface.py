@@ -1,6 +1,7 @@
 """Both clients have the same surface, and the distribution stands alone."""
 
 import inspect
+import re
 import subprocess
 import sys
 import zipfile
@@ -14,7 +15,8 @@ from standfast_client.asynchronous import money as async_money
 from standfast_client.asynchronous import people as async_people
 from standfast_client.asynchronous import registry as async_registry
 from standfast_client.asynchronous import runs as async_runs
-from standfast_client.blocking import ledgers, money, people, registry, runs
+from standfast_client.asynchronous import subjects as async_subjects
+from standfast_client.blocking import ledgers, money, people, registry, runs, subjects
 
 PROJECT = Path(__file__).parents[2] / "clients" / "python"
 
@@ -28,6 +30,8 @@ PAIRS: list[tuple[type, type]] = [
     (ledgers.Ledger, async_ledgers.AsyncLedger),
     (money.Budgets, async_money.AsyncBudgets),
     (money.CostBook, async_money.AsyncCostBook),
+    (subjects.Erasures, async_subjects.AsyncErasures),
+    (subjects.Retentions, async_subjects.AsyncRetentions),
 ]
 
 
@@ -65,6 +69,19 @@ def _site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
     return folder / "site"
+
+
+class TestReadme:
+    def test_lists_every_group_and_method(self) -> None:
+        page = (PROJECT / "README.md").read_text(encoding="utf-8")
+        listed = {
+            name: set(methods.split())
+            for name, methods in re.findall(r"^\| (`client\.\w+`|a run's handle) \| `([^`]+)` \|", page, re.MULTILINE)
+        }
+        with Standfast("http://127.0.0.1:9", "k") as client:
+            groups = {name: set(surface(type(group))) - {"__init__"} for name, group in vars(client).items() if not name.startswith("_")}
+        given = {f"`client.{name}`": methods for name, methods in groups.items() if methods}
+        assert listed == {**given, "a run's handle": set(surface(RunHandle)) - {"__init__"}}
 
 
 class TestDistribution:
