@@ -79,7 +79,8 @@ class TestReadme:
             for name, methods in re.findall(r"^\| (`client\.\w+`|a run's handle) \| `([^`]+)` \|", page, re.MULTILINE)
         }
         with Standfast("http://127.0.0.1:9", "k") as client:
-            groups = {name: set(surface(type(group))) - {"__init__"} for name, group in vars(client).items() if not name.startswith("_")}
+            members: dict[str, object] = vars(client)
+            groups = {name: set(surface(type(group))) - {"__init__"} for name, group in members.items() if not name.startswith("_")}
         given = {f"`client.{name}`": methods for name, methods in groups.items() if methods}
         assert listed == {**given, "a run's handle": set(surface(RunHandle)) - {"__init__"}}
 
