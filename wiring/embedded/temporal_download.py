@@ -1,15 +1,12 @@
 """Lets the Temporal SDK download the official CLI, in a process of its own that is killed when it takes too long.
 
-A process of its own for two reasons: the SDK's download cannot be interrupted from Python, and an interpreter that used
-the SDK may crash while it exits. Run as a module it downloads into the folder given as argument.
+A process of its own (`temporal_downloader`) for three reasons: the SDK's download cannot be interrupted from Python, an interpreter
+that used the SDK may crash while it exits, and nobody else has to load the SDK for it.
 """
 
-import asyncio
 import os
 import sys
 from pathlib import Path
-
-from temporalio.testing import WorkflowEnvironment
 
 from wiring.embedded.cache import Progress, locked
 from wiring.embedded.commands import run_command
@@ -17,7 +14,6 @@ from wiring.embedded.commands import run_command
 DOWNLOAD_SECONDS_MAX = 15.0
 """How long a download may take in all (DESIGN section 15); without internet access it fails within this time."""
 
-_START_SECONDS_MAX = 10.0
 _IMPORT_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -38,7 +34,7 @@ async def download_temporal_cli(cache: Path, progress: Progress) -> Path | str:
             leftover.unlink()
         progress(f"downloading the Temporal CLI (at most {DOWNLOAD_SECONDS_MAX:.0f} s)")
         result = await run_command(
-            (sys.executable, "-m", "wiring.embedded.temporal_download", str(folder)),
+            (sys.executable, "-m", "wiring.embedded.temporal_downloader", str(folder)),
             progress=progress,
             say=lambda seconds, _: f"downloading the Temporal CLI, {seconds} s",
             environment={"PYTHONPATH": str(_IMPORT_ROOT)},
@@ -58,20 +54,3 @@ def downloaded_cli(folder: Path) -> Path | None:
 def last_line(text: str) -> str:
     """Return the last line that says something."""
     return next((line for line in reversed(text.splitlines()) if line.strip()), "no reason given")
-
-
-async def _download(folder: str) -> None:
-    async with asyncio.timeout(DOWNLOAD_SECONDS_MAX):
-        # The SDK leaves the type of a search attribute open in this signature
-        environment = await WorkflowEnvironment.start_local(download_dest_dir=folder)  # pyright: ignore[reportUnknownMemberType]
-    async with asyncio.timeout(_START_SECONDS_MAX):
-        await environment.shutdown()
-
-
-if __name__ == "__main__":
-    try:
-        asyncio.run(_download(sys.argv[1]))
-    except (RuntimeError, TimeoutError) as error:
-        sys.stdout.write(f"{error or 'timed out'}\n")
-    sys.stdout.flush()
-    os._exit(0)  # see the module docstring: an ordinary exit may crash
