@@ -22,7 +22,7 @@ from domain.errors import InvalidInput, StandfastError, Unavailable
 from wiring.gateway import GatewayParts, gateway_parts
 from wiring.keys import new_id
 from wiring.logs import set_up_logs
-from wiring.processes import run_loop
+from wiring.processes import may_start, run_loop
 from wiring.settings import PlatformSettings, WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -97,6 +97,8 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 async def run_gateway(stop: asyncio.Event) -> None:
     """Serve until `stop` is set."""
+    if not await may_start(PlatformSettings().start_file, stop):
+        return
     async with gateway_parts() as parts:
         deps = gateway_deps(parts)
         listening = listening_socket(parts.gateway.host, parts.gateway.port)

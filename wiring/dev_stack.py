@@ -15,9 +15,22 @@ from adapters.postgres.urls import with_role
 from domain.errors import Unavailable
 from domain.ids import CROCKFORD
 from domain.principals import ApiKeyParts, Role, format_api_key, key_hmac
-from wiring.dev.config import DevConfig, PreparedDatabase, print_line
+from wiring.dev.config import DevConfig, print_line
 from wiring.keys import InstallationKeys
 from wiring.settings import DatabaseSettings, GatewaySettings, ModelSettings, PlatformSettings, TemporalSettings
+
+
+@dataclass(frozen=True)
+class PreparedDatabase:
+    """A database that is ready for use.
+
+    Attributes:
+        database_url: URL of the application role, which owns nothing.
+        api_keys: Secret API keys by the name of their principal.
+    """
+
+    database_url: str
+    api_keys: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,7 @@ def dev_key(keys: InstallationKeys, name: str) -> ApiKeyParts:
 
 async def prepare_database(owner_url: str, *, state: Path, tenant: str) -> PreparedDatabase:
     """Migrate the database at the owner's URL and make the development principals; repeatable, and quick when all is there."""
-    keys = InstallationKeys(PlatformSettings(state_dir=state).key_path)
+    keys = _keys(state)
     url = with_role(owner_url, user=APP, password=keys.app_password)
     if not await _is_current(url):
         await asyncio.to_thread(_migrate, owner_url, keys.app_password)
@@ -76,6 +89,10 @@ async def prepare_database(owner_url: str, *, state: Path, tenant: str) -> Prepa
                     reviewer_roles=principal.reviewer_roles,
                 )
     return PreparedDatabase(database_url=url, api_keys={p.name: format_api_key(dev_key(keys, p.name)) for p in DEV_PRINCIPALS})
+
+
+def _keys(state: Path) -> InstallationKeys:
+    return InstallationKeys(PlatformSettings(state_dir=state).key_path)
 
 
 async def _is_current(url: str) -> bool:
@@ -99,11 +116,15 @@ def dev_config(state_dir: Path, *, environment: Mapping[str, str] | None = None,
     """Return the configuration of a development stack in a state folder, outside servers from the settings included."""
     platform, temporal, database, gateway = PlatformSettings(), TemporalSettings(), DatabaseSettings(), GatewaySettings()
 
-    async def prepare(owner_url: str) -> PreparedDatabase:
-        return await prepare_database(owner_url, state=state_dir, tenant=platform.tenant)
+    def application_url(owner_url: str) -> str:
+        return with_role(owner_url, user=APP, password=_keys(state_dir).app_password)
+
+    async def prepare(owner_url: str) -> Mapping[str, str]:
+        return (await prepare_database(owner_url, state=state_dir, tenant=platform.tenant)).api_keys
 
     return DevConfig(
         state_dir=state_dir,
+        application_url=application_url,
         prepare=prepare,
         temporal_address=temporal.address,
         temporal_ui_url=temporal.ui_url,

@@ -1,17 +1,34 @@
-"""How a process of ours runs its event loop and ends."""
+"""How a process of ours waits for its start, runs its event loop and ends."""
 
 import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
 
 import uvloop
+
+_POLL_SECONDS = 0.02
 
 
 def run_loop(main_function: Callable[[], Coroutine[None, None, None]]) -> None:
     """Run a coroutine function on uvloop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main_function())
+
+
+async def may_start(start_file: Path | None, stop: asyncio.Event) -> bool:
+    """Wait until the file is there, for as long as it takes; False when told to stop first.
+
+    A supervisor starts its parts while their servers come up, because a part takes seconds to load; the file says that all of them answer.
+    """
+    while start_file is not None and not await asyncio.to_thread(start_file.exists):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _POLL_SECONDS)
+        if stop.is_set():
+            return False
+    return True
 
 
 def leave(code: int) -> None:

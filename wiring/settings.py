@@ -68,6 +68,11 @@ class PlatformSettings(Group):
     log_level: str = Field(default="INFO", validation_alias="STANDFAST_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR")
     tenant: str = Field(default="default", validation_alias="STANDFAST_TENANT", description="tenant of the development stack")
     offline: bool = Field(default=False, validation_alias="STANDFAST_OFFLINE", description="download nothing")
+    start_file: Path | None = Field(
+        default=None,
+        validation_alias="STANDFAST_START_FILE",
+        description="file that worker and gateway wait for before they use a server; `standfast dev` sets and makes it",
+    )
 
     @cached_property
     def key_path(self) -> Path:

@@ -32,7 +32,7 @@ from wiring.logs import set_up_logs
 from wiring.models import build_models
 from wiring.objects import build_objects, payload_limits
 from wiring.prices import build_prices
-from wiring.processes import run_loop
+from wiring.processes import may_start, run_loop
 from wiring.sealing import sealing
 from wiring.settings import (
     DatabaseSettings,
@@ -148,6 +148,8 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
 
 async def run_worker(stop: asyncio.Event) -> None:
     """Run until `stop` is set; makes the ready file once it polls."""
+    if not await may_start(PlatformSettings().start_file, stop):
+        return
     async with worker_parts() as parts, build_worker(parts), sealing(parts.storage, parts.keys, stop):
         ready = WorkerSettings().ready_file
         if ready is not None:

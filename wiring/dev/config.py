@@ -11,21 +11,11 @@ from wiring.embedded.temporal_arguments import TemporalPorts
 DEFAULT_GATEWAY_PORT = 8080
 
 
-@dataclass(frozen=True)
-class PreparedDatabase:
-    """What preparing the database yields.
+PrepareDatabase = Callable[[str], Awaitable[Mapping[str, str]]]
+"""Migrates and seeds the database at the owner's URL, each time the stack starts, so it must be repeatable.
 
-    Attributes:
-        database_url: URL of the application role, which owns nothing.
-        api_keys: Secret API keys by the name of their principal, such as `admin` or `approver_2`.
-    """
-
-    database_url: str
-    api_keys: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-PrepareDatabase = Callable[[str], Awaitable[PreparedDatabase]]
-"""Migrates and seeds the database at the owner's URL, each time the stack starts, so it must be repeatable."""
+Returns the secret API keys by the name of their principal, such as `admin` or `approver_2`.
+"""
 
 
 def part_argv(part: str) -> tuple[str, ...]:
@@ -45,9 +35,12 @@ class DevConfig:
 
     Attributes:
         state_dir: Where data, logs and `dev.json` go; made with mode 0700.
-        prepare: Prepares the database before worker and gateway start.
-        worker_argv: Command line of the worker. It makes the file named by `STANDFAST_READY_FILE` once it polls.
-        gateway_argv: Command line of the gateway. It listens on `STANDFAST_GATEWAY_PORT` and answers `GET /readyz` with 200.
+        application_url: Makes the URL of the application role, which owns nothing, from the owner's; no server runs yet.
+        prepare: Prepares the database before worker and gateway may use it.
+        worker_argv: Command line of the worker. It is started beside the servers and uses none before the file named by
+            `STANDFAST_START_FILE` is there; it makes the file named by `STANDFAST_READY_FILE` once it polls.
+        gateway_argv: Command line of the gateway. It waits like the worker, listens on `STANDFAST_GATEWAY_PORT`, and answers
+            `GET /readyz` with 200.
         temporal_address: A Temporal server that already runs; none is started then.
         temporal_ui_url: The Web UI of that server.
         database_url: The application role's URL at a PostgreSQL that already runs; none is started then.
@@ -57,10 +50,11 @@ class DevConfig:
         environment: Variables for worker and gateway on top of this process's own and the supervisor's.
         offline: Download nothing (`STANDFAST_OFFLINE`).
         progress: Receives lines for the screen.
-        ready_seconds_max: How long each part may take from its start until it is ready.
+        ready_seconds_max: How long each server may take from its start until it answers, and worker and gateway from then on.
     """
 
     state_dir: Path
+    application_url: Callable[[str], str]
     prepare: PrepareDatabase
     worker_argv: tuple[str, ...] = part_argv("worker")
     gateway_argv: tuple[str, ...] = part_argv("gateway")

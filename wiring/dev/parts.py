@@ -73,6 +73,11 @@ def ready_file(config: DevConfig, name: str) -> Path:
     return config.state_dir.resolve() / "ready" / name
 
 
+def start_file(config: DevConfig) -> Path:
+    """Return the file that lets worker and gateway use the servers."""
+    return ready_file(config, "servers")
+
+
 def worker_spec(config: DevConfig, environment: dict[str, str]) -> ChildSpec:
     """Describe the worker."""
     ready = ready_file(config, "worker")
@@ -88,6 +93,12 @@ def worker_spec(config: DevConfig, environment: dict[str, str]) -> ChildSpec:
 def gateway_spec(config: DevConfig, environment: dict[str, str]) -> ChildSpec:
     """Describe the gateway."""
     return ChildSpec(name="gateway", argv=config.gateway_argv, log=log_file(config, "gateway"), environment=environment)
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file and its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
 
 
 def remove_traces(config: DevConfig) -> None:

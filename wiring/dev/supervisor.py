@@ -1,21 +1,25 @@
 """Starts the whole stack, says when it is ready, keeps it running until it is told to stop, and leaves nothing behind."""
 
 import asyncio
+import math
 import os
 import signal
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from wiring.dev.config import DevConfig, PreparedDatabase
+from wiring.dev.child import Child, ChildSpec
+from wiring.dev.config import DevConfig
 from wiring.dev.leftovers import clean_leftovers
 from wiring.dev.parts import (
     StackPorts,
     choose_ports,
     gateway_spec,
+    make_file,
     postgres_spec,
     ready_file,
     remove_traces,
+    start_file,
     temporal_spec,
     wait_for_file,
     wait_for_http,
@@ -23,15 +27,21 @@ from wiring.dev.parts import (
 )
 from wiring.dev.records import STATE_FOLDER_MODE, DevState, forget, supervisor_lock, write_dev_state
 from wiring.dev.watch import Watch
+from wiring.embedded.ports import LOOPBACK
 from wiring.embedded.postgres import PostgresServer
 from wiring.embedded.temporal_ready import wait_for_temporal
 from wiring.embedded.temporal_server import ensure_temporal_server
 
 
 @dataclass(frozen=True)
-class _Database:
+class _Addresses:
+    """Where everything of this start is, known before anything runs."""
+
+    ports: StackPorts
+    temporal: str
+    temporal_ui: str | None
     owner_url: str
-    prepared: PreparedDatabase
+    application_url: str
 
 
 async def run_dev(config: DevConfig, *, on_ready: Callable[[DevState], None] | None = None) -> None:
@@ -103,26 +113,25 @@ class Stack:
         self._config = config
         self._watch = Watch(config.state_dir, config.progress, on_change=self._write_state)
         self._postgres: PostgresServer | None = None
+        self._server_found = asyncio.Event()
         self._state: DevState | None = None
 
     async def start(self) -> DevState:
-        """Start all parts, the servers side by side, and write `dev.json` when all are ready; see `run_dev` for the errors."""
-        ports = choose_ports(self._config)
+        """Start all parts side by side and write `dev.json` when all are ready; see `run_dev` for the errors."""
+        remove_traces(self._config)
+        where = self._addresses()
+        environment = self._environment(where)
         async with _first_error() as group:
-            temporal = group.create_task(self._start_temporal(ports))
-            database = group.create_task(self._start_database())
-        address, ui_url = temporal.result()
-        environment = self._environment(ports, temporal.result(), database.result())
-        async with _first_error() as group:
+            servers = group.create_task(self._start_servers(where))
             group.create_task(self._start_worker(environment))
-            group.create_task(self._start_gateway(environment, ports))
+            group.create_task(self._start_gateway(environment, where.ports))
         self._state = DevState(
-            gateway_url=ports.gateway_url,
-            temporal_address=address,
-            temporal_ui_url=ui_url,
-            database_url=database.result().prepared.database_url,
-            database_owner_url=database.result().owner_url,
-            api_keys=dict(database.result().prepared.api_keys),
+            gateway_url=where.ports.gateway_url,
+            temporal_address=where.temporal,
+            temporal_ui_url=where.temporal_ui,
+            database_url=where.application_url,
+            database_owner_url=where.owner_url,
+            api_keys=dict(servers.result()),
             supervisor_pid=os.getpid(),
             children=self._watch.pids,
         )
@@ -143,53 +152,80 @@ class Stack:
             self._state = self._state.model_copy(update={"children": self._watch.pids})
             write_dev_state(self._config.state_dir, self._state)
 
-    async def _start_temporal(self, ports: StackPorts) -> tuple[str, str | None]:
-        """Return the address and the URL of the Web UI."""
+    def _addresses(self) -> _Addresses:
+        config = self._config
+        ports = choose_ports(config)
+        outside = config.database_url and (config.database_owner_url or config.database_url)
+        owner_url = outside or PostgresServer.at(config.state_dir).owner_url
+        return _Addresses(
+            ports=ports,
+            temporal=config.temporal_address or f"{LOOPBACK}:{ports.temporal.frontend}",
+            temporal_ui=config.temporal_ui_url if config.temporal_address else f"http://{LOOPBACK}:{ports.temporal.ui}",
+            owner_url=owner_url,
+            application_url=config.database_url or config.application_url(owner_url),
+        )
+
+    async def _start_servers(self, where: _Addresses) -> Mapping[str, str]:
+        """Start the servers side by side, let worker and gateway use them, and return the API keys."""
+        async with _first_error() as group:
+            group.create_task(self._start_temporal(where))
+            keys = group.create_task(self._start_database(where))
+        await asyncio.to_thread(make_file, start_file(self._config))
+        return keys.result()
+
+    async def _start_temporal(self, where: _Addresses) -> None:
         config = self._config
         if config.temporal_address is not None:
-            await wait_for_temporal(config.temporal_address, limit_seconds=10.0)
-            return config.temporal_address, config.temporal_ui_url
+            self._server_found.set()
+            await wait_for_temporal(where.temporal, limit_seconds=10.0)
+            return
         program = await ensure_temporal_server(progress=config.progress, offline=config.offline)
-        child = await self._watch.start(temporal_spec(config, program, ports))
-        address = f"127.0.0.1:{ports.temporal.frontend}"
-        await wait_for_temporal(address, limit_seconds=config.ready_seconds_max, alive=lambda: child.alive)
+        self._server_found.set()
+        child = await self._watch.start(temporal_spec(config, program, where.ports))
+        await wait_for_temporal(where.temporal, limit_seconds=config.ready_seconds_max, alive=lambda: child.alive)
         self._watch.keep(child)
-        return address, f"http://127.0.0.1:{ports.temporal.ui}"
 
-    async def _start_database(self) -> _Database:
+    async def _start_database(self, where: _Addresses) -> Mapping[str, str]:
         config = self._config
-        if config.database_url is not None:
-            owner_url = config.database_owner_url or config.database_url
-            prepared = await config.prepare(owner_url)
-            return _Database(owner_url, PreparedDatabase(config.database_url, prepared.api_keys))
-        server = await asyncio.to_thread(PostgresServer.prepare, config.state_dir, config.progress)
-        self._postgres = server
-        child = await self._watch.start(postgres_spec(config, server))
-        await server.wait_ready(child.pid, limit_seconds=config.ready_seconds_max, alive=lambda: child.alive)
-        self._watch.keep(child)
-        return _Database(server.owner_url, await config.prepare(server.owner_url))
+        if config.database_url is None:
+            server = await asyncio.to_thread(PostgresServer.prepare, config.state_dir, config.progress)
+            self._postgres = server
+            child = await self._watch.start(postgres_spec(config, server))
+            await server.wait_ready(child.pid, limit_seconds=config.ready_seconds_max, alive=lambda: child.alive)
+            self._watch.keep(child)
+        return await config.prepare(where.owner_url)
 
     async def _start_worker(self, environment: dict[str, str]) -> None:
-        child = await self._watch.start(worker_spec(self._config, environment))
+        child = await self._start_part(worker_spec(self._config, environment))
         await wait_for_file(child, ready_file(self._config, "worker"), self._config.ready_seconds_max)
         self._watch.keep(child)
 
     async def _start_gateway(self, environment: dict[str, str], ports: StackPorts) -> None:
-        child = await self._watch.start(gateway_spec(self._config, environment))
+        child = await self._start_part(gateway_spec(self._config, environment))
         await wait_for_http(child, f"{ports.gateway_url}/readyz", self._config.ready_seconds_max)
         self._watch.keep(child)
 
-    def _environment(self, ports: StackPorts, temporal: tuple[str, str | None], database: _Database) -> dict[str, str]:
+    async def _start_part(self, spec: ChildSpec) -> Child:
+        """Start worker or gateway, which take seconds to load, and wait until the servers are there for it.
+
+        Not while the Temporal server is still being built, which takes minutes and all of a machine.
+        """
+        await self._server_found.wait()
+        child = await self._watch.start(spec)
+        await wait_for_file(child, start_file(self._config), math.inf)
+        return child
+
+    def _environment(self, where: _Addresses) -> dict[str, str]:
         """Return the settings of worker and gateway; the caller's own variables win."""
-        address, ui_url = temporal
         return {
             "PYTHONUNBUFFERED": "1",
-            "TEMPORAL_ADDRESS": address,
-            "DATABASE_URL": database.prepared.database_url,
-            "STANDFAST_DATABASE_OWNER_URL": database.owner_url,
+            "TEMPORAL_ADDRESS": where.temporal,
+            "DATABASE_URL": where.application_url,
+            "STANDFAST_DATABASE_OWNER_URL": where.owner_url,
             "STANDFAST_STATE_DIR": str(self._config.state_dir.resolve()),
-            "STANDFAST_GATEWAY_PORT": str(ports.gateway),
-            "STANDFAST_TEMPORAL_UI_URL": ui_url or "",
+            "STANDFAST_GATEWAY_PORT": str(where.ports.gateway),
+            "STANDFAST_TEMPORAL_UI_URL": where.temporal_ui or "",
+            "STANDFAST_START_FILE": str(start_file(self._config)),
             **self._config.environment,
         }
 

@@ -58,6 +58,15 @@ class PostgresServer:
     durable: bool = True
 
     @classmethod
+    def at(cls, state_dir: Path, *, durable: bool = True) -> "PostgresServer":
+        """Return the server of a state folder as it stands, initialised or not; its URLs hold from now on.
+
+        Raises:
+            PostgresUnavailableError: When the programs are missing or cannot run here.
+        """
+        return cls(folders_of(state_dir), choose_account(), programs_folder(), durable)
+
+    @classmethod
     def prepare(cls, state_dir: Path, progress: Progress, *, durable: bool = True) -> "PostgresServer":
         """Initialise the data folder once, stop a server left over from an earlier life, and clear its traces.
 
@@ -70,10 +79,10 @@ class PostgresServer:
             PostgresUnavailableError: When the programs are missing or fail.
             RuntimeFolderRefusedError: When the socket's folder belongs to somebody else.
         """
-        server = cls(folders_of(state_dir), choose_account(), programs_folder(), durable)
+        server = cls.at(state_dir, durable=durable)
         if not server.folders.data.exists():
             progress("initialising PostgreSQL, once")
-            server._initialise()
+            server.initialise()
         server.stop_leftover(progress)
         make_private_folder(server.folders.run, owner=server.account.uid)
         return server
@@ -134,7 +143,7 @@ class PostgresServer:
         if self.folders.run_is_temporary and self.folders.run.is_dir() and not any(self.folders.run.iterdir()):
             self.folders.run.rmdir()
 
-    def _initialise(self) -> None:
+    def initialise(self) -> None:
         """Make the cluster and the database under another name first: a half-made one never looks whole."""
         draft = self.folders.data.with_name("data.new")
         shutil.rmtree(draft, ignore_errors=True)

@@ -16,8 +16,7 @@ from tests.faults.harness.client import Client
 from tests.faults.harness.processes import Part
 from tests.faults.planted.registry import environment_of, module_of, plant_sql
 from tests.servers.temporal import dev_server_existing_path
-from wiring.dev.config import PreparedDatabase
-from wiring.dev_stack import prepare_database
+from wiring.dev_stack import PreparedDatabase, prepare_database
 from wiring.embedded.ports import free_ports
 from wiring.embedded.postgres import STOP_SIGNAL, PostgresServer
 from wiring.embedded.postgres_programs import PostgresUnavailableError

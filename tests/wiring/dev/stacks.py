@@ -3,13 +3,13 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.servers.programs import GATEWAY, WORKER, python_argv
-from wiring.dev.config import DevConfig, PreparedDatabase
+from wiring.dev.config import DevConfig
 from wiring.dev.records import DevState, ProcessRecords, read_dev_state, read_processes
 from wiring.dev.supervisor import run_until
 from wiring.embedded.ports import free_ports
@@ -20,9 +20,15 @@ LIMIT_SECONDS = 20.0
 _POLL_SECONDS = 0.01
 
 
-async def prepare(owner_url: str) -> PreparedDatabase:
-    """Prepare nothing: the application role is the owner."""
-    return PreparedDatabase(owner_url.replace("//postgres@", "//app@"), API_KEYS)
+def application_url(owner_url: str) -> str:
+    """Return the owner's URL with another role, which nobody makes."""
+    return owner_url.replace("//postgres@", "//app@")
+
+
+async def prepare(owner_url: str) -> Mapping[str, str]:
+    """Prepare nothing."""
+    del owner_url
+    return API_KEYS
 
 
 def dev_config(state_dir: Path) -> DevConfig:
@@ -30,6 +36,7 @@ def dev_config(state_dir: Path) -> DevConfig:
     frontend, ui, metrics, gateway = free_ports(4)
     return DevConfig(
         state_dir=state_dir,
+        application_url=application_url,
         prepare=prepare,
         worker_argv=python_argv(WORKER),
         gateway_argv=python_argv(GATEWAY),

@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.servers.programs import WORKER, python_argv
 from tests.servers.temporal import temporal_dev_server
 from tests.wiring.dev.stacks import API_KEYS, dev_config, recorded, running_stack, until
 from wiring.dev.child import ChildFailedError
-from wiring.dev.config import DevConfig, PreparedDatabase
+from wiring.dev.config import DevConfig
 from wiring.dev.records import AlreadyRunningError, dev_file
 from wiring.dev.watch import backoff_seconds
 from wiring.embedded.ports import LOOPBACK, port_is_free
@@ -203,7 +204,7 @@ class TestFailedStart:
                 pass
 
     async def test_passes_on_what_the_database_preparation_says_and_stops_the_servers(self, tmp_path: Path) -> None:
-        async def fails(owner_url: str) -> PreparedDatabase:
+        async def fails(owner_url: str) -> Mapping[str, str]:
             raise ValueError(f"cannot migrate {owner_url.partition(':')[0]}")
 
         config = replace(dev_config(tmp_path), prepare=fails)

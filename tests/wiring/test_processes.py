@@ -1,0 +1,39 @@
+"""How a process waits for its start: for its file, or until it is told to stop."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from api.main import run_gateway
+from wiring.processes import may_start
+from wiring.worker import run_worker
+
+
+class TestMayStart:
+    async def test_waits_for_nothing_unless_a_file_is_named(self) -> None:
+        assert await may_start(None, asyncio.Event())
+
+    async def test_waits_for_the_file(self, tmp_path: Path) -> None:
+        file = tmp_path / "servers"
+        waiting = asyncio.create_task(may_start(file, asyncio.Event()))
+        done, _ = await asyncio.wait({waiting}, timeout=0.1)
+        assert done == set()
+
+        file.touch()
+        assert await waiting
+
+    @pytest.mark.parametrize("run", [run_worker, run_gateway])
+    async def test_worker_and_gateway_that_are_told_to_stop_first_use_no_server(
+        self, run: Callable[[asyncio.Event], Awaitable[None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("DATABASE_URL", raising=False)  # without it, using the database is an error
+        monkeypatch.setenv("STANDFAST_START_FILE", str(tmp_path / "never"))
+        stop = asyncio.Event()
+        running = asyncio.ensure_future(run(stop))
+        done, _ = await asyncio.wait({running}, timeout=0.1)
+        assert done == set()
+
+        stop.set()
+        await running
