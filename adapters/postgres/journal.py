@@ -13,6 +13,8 @@ from adapters.postgres.pool import Database, Row
 from adapters.postgres.projections import projection_params
 from adapters.postgres.sealed_errors import effect_error_place, open_error, seal_error
 from adapters.postgres.sealing import SealedPayload
+from adapters.postgres.sharing import FLUSHES, INTENTS, OUTCOMES, flush_may_share, intent_may_share, outcome_may_share
+from adapters.postgres.together import Together
 from adapters.postgres.values import storable_or_none
 from adapters.postgres.vault import Vault
 from domain.effects import (
@@ -45,6 +47,7 @@ class PostgresJournal:
     def __init__(self, db: Database, cipher: PayloadCipher | Vault) -> None:
         self._db = db
         self._vault = Vault.over(db, cipher)
+        self._intents, self._outcomes, self._flushes = Together(db, INTENTS), Together(db, OUTCOMES), Together(db, FLUSHES)
 
     async def intent(self, intent: Intent) -> IntentVerdict:
         """Record that an attempt begins, with the facts that ride along; or say what is already known.
@@ -53,9 +56,8 @@ class PostgresJournal:
             NotFound: there is no such run.
             ReferenceMissing: it is done, and its output is erased.
         """
-        row = await self._db.call(
-            intent.carrier.tenant, "journal_intent", await self._intent_params(intent), seen=intent.carrier.temporal_run_id
-        )
+        carrier, params = intent.carrier, await self._intent_params(intent)
+        row = await self._intents.call(carrier.tenant, params, seen=carrier.temporal_run_id, share=intent_may_share(intent))
         return await self._intent_verdict(intent, row)
 
     async def outcome(self, outcome: Outcome) -> OutcomeVerdict:
@@ -66,7 +68,8 @@ class PostgresJournal:
             JournalError: no intent was recorded for it.
             FactDiverged, FactGap: the facts were refused; the outcome is recorded.
         """
-        row = await self._db.call(outcome.carrier.tenant, "journal_outcome", await self._outcome_params(outcome))
+        params = await self._outcome_params(outcome)
+        row = await self._outcomes.call(outcome.carrier.tenant, params, share=outcome_may_share(outcome))
         return await self._outcome_verdict(outcome, row)
 
     async def advance(self, outcome: Outcome, intent: Intent) -> tuple[OutcomeVerdict, IntentVerdict | None]:
@@ -217,13 +220,11 @@ class PostgresJournal:
             NotFound: there is no such run.
             FactDiverged, FactGap, StaleEpoch: nothing was written, but for `platform:fact:diverged`.
         """
-        params = await projection_params(self._vault, carrier.tenant, carrier.run, projection)
-        params = [*_opening(carrier), Int4(fact_seq), *params]
-        row = await self._db.call(carrier.tenant, "journal_flush", params, seen=carrier.temporal_run_id)
-        answer = str(row["answer"])
-        _refuse_unknown(carrier, None, answer)
+        params = [*_opening(carrier), Int4(fact_seq), *await projection_params(self._vault, carrier.tenant, carrier.run, projection)]
+        row = await self._flushes.call(carrier.tenant, params, seen=carrier.temporal_run_id, share=flush_may_share(projection))
+        _refuse_unknown(carrier, None, str(row["answer"]))
         at = carrier.facts[-1].at if carrier.facts else ""
-        await self._refuse_facts(carrier, at, answer, str(row["detail"]))
+        await self._refuse_facts(carrier, at, str(row["answer"]), str(row["detail"]))
         return int(row["fact_head"])
 
     async def _verdict(self, carrier: Carrier, key: EffectKey, row: Row) -> IntentVerdict:

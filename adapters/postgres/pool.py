@@ -173,12 +173,20 @@ class Database:
         Raises:
             Unavailable: the database does not answer, and whether it was done is unknown.
         """
+        rows = await self.select_all(query, params)
+        if not rows:
+            raise Unavailable("a statement that always answers gave no row")
+        return rows[0]
+
+    async def select_all(self, query: bytes, params: Sequence[object]) -> list[Row]:
+        """Run a statement that sets its own tenant, as its own transaction in one round trip.
+
+        Raises:
+            Unavailable: the database does not answer, and whether it was done is unknown.
+        """
         async with self._checked_out() as connection:
             cursor = await connection.execute(query, params)
-            row = await cursor.fetchone()
-        if row is None:
-            raise Unavailable("a statement that always answers gave no row")
-        return row
+            return list(await cursor.fetchall())
 
     @asynccontextmanager
     async def _checked_out(self) -> AsyncGenerator[AsyncConnection[DictRow]]:
