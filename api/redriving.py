@@ -74,8 +74,8 @@ class Redriving:
         after = await self._ended(row)
         source = await self._source(row)
         past = await self._deps.lineage.past(tenant, run)
-        prepared = self._prepared(source.definition, source.given, source.config)
-        program = source.forked or prepared.program
+        prepared = self._prepared(changed_definition(source.definition, source.changes), source.given, source.config)
+        program = source.forked or prepared.program.model_copy(update={"priced_at": row.created_at})
         rebuilt = rebuild_for_redrive(program, _run_context(row, row.principal, prepared), past, self._tick())
         start = RunInput(
             run=run,
@@ -137,7 +137,7 @@ class Redriving:
             tenant=new.tenant,
             principal=new.principal,
             correlation_id=new.correlation_id,
-            program=prepared.program,
+            program=prepared.program.model_copy(update={"priced_at": instant(self._deps.now())}),
             input_fields=prepared.input_fields,
             state=rebuilt.state.model_dump(mode="json"),
         )

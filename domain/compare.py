@@ -10,8 +10,10 @@ from typing import cast
 
 from pydantic import JsonValue
 
+from domain.effects import EffectState
 from domain.ledger import Kind, StoredEntry
 from domain.model import Value
+from domain.past import is_undo
 from domain.runs import RunStatus
 from domain.stores import EffectRow, RunRow
 
@@ -29,7 +31,7 @@ STATUS = {
 class StepSide(Value):
     """A step in one run: entered, succeeded, skipped, failed, or copied from the parent. Money in integer micro-USD.
 
-    `digest` is of its output, None where nothing was stored; `calls` are its effects, undone ones and their undos included.
+    `digest` is of the outcome of its last call, None where it made none; `calls` are its effects, undone ones and their undos included.
     """
 
     status: str
@@ -45,7 +47,7 @@ class StepSide(Value):
 
 
 class StepPair(Value):
-    """One step in both runs; None where a run did not come to it. `same` says that both ended alike, with equal outputs."""
+    """One step in both runs; None where a run did not come to it. `same` says that both ended alike, with calls of equal outcomes."""
 
     step: str
     a: StepSide | None
@@ -145,18 +147,19 @@ def _steps(given: Compared) -> dict[str, StepSide]:
         side = found.setdefault(entry.step, {"status": "entered"})
         side["visits"] = max(cast("int", side.get("visits", 1)), cast("int", body.get("visit") or 1))
         if entry.kind in STATUS:
-            data = cast("dict[str, JsonValue]", body["data"])
-            side["status"], side["digest"] = STATUS[Kind(entry.kind)], data.get("digest")
+            side["status"] = STATUS[Kind(entry.kind)]
         if entry.kind == Kind.TOOL_SIMULATED:
             side["simulated_calls"] = cast("int", side.get("simulated_calls", 0)) + 1
     return {step: StepSide.model_validate({**side, **_used(given.effects, step)}) for step, side in found.items()}
 
 
-def _used(effects: Iterable[EffectRow], step: str) -> dict[str, int]:
+def _used(effects: Iterable[EffectRow], step: str) -> dict[str, JsonValue]:
     own = [effect for effect in effects if effect.step == step]
+    done = [effect.output_digest for effect in own if effect.state == EffectState.DONE and not is_undo(effect.call)]
     return {
+        "digest": done[-1] if done else None,
         "calls": len(own),
-        "failed_calls": sum(effect.state == "failed" for effect in own),
+        "failed_calls": sum(effect.state == EffectState.FAILED for effect in own),
         "input_tokens": sum(effect.input_tokens for effect in own),
         "output_tokens": sum(effect.output_tokens for effect in own),
         "cost_usd_micros": sum(effect.cost_usd_micros for effect in own),

@@ -22,6 +22,16 @@ Place = tuple[str, int]
 """A step and its visit."""
 
 
+def call_command(step: str, visit: int) -> str:
+    """Return the id of the command that makes a `call:` step's call."""
+    return f"{step}#{visit}/{CALL}"
+
+
+def is_undo(call: str) -> bool:
+    """Whether a call is a compensation's."""
+    return call.partition(".")[0] == COMPENSATE
+
+
 class KnownEffect(Value):
     """An effect's row with its stored output; `request` is filled for compensations only. `ended_at` is RFC 3339 UTC."""
 
@@ -49,7 +59,12 @@ class KnownEffect(Value):
     @property
     def undoes(self) -> bool:
         """Whether it is a compensation."""
-        return self.call.partition(".")[0] == COMPENSATE
+        return is_undo(self.call)
+
+    @property
+    def undo_tried(self) -> int:
+        """Which try of its step's compensation it is, from 1."""
+        return int(self.call.partition(".")[2] or 1)
 
     @property
     def done(self) -> bool:
@@ -98,6 +113,11 @@ class Past(Value):
     surely_not: frozenset[Place] = frozenset()
     base: State | None = None
 
+    def may_have_happened(self) -> set[Place]:
+        """Return the calls without an outcome to keep of which nobody knows that they did not happen."""
+        calls = {effect.place for effect in self.effects if effect.call == CALL and not effect.done}
+        return calls - self.surely_not
+
     def failed(self) -> set[Place]:
         """Return the steps that the ledger says failed."""
         return {(step, visit) for kind, step, visit in self.facts if kind == Kind.STEP_FAILED and step is not None and visit is not None}
@@ -109,9 +129,11 @@ class Past(Value):
 
     def half_undone(self) -> list[KnownEffect]:
         """Return the last try of every compensation that began and of which nobody knows the end, latest first."""
-        settled = self.undone() | {(answer.step, answer.visit) for answer in self.answers if answer.resolution == "give_up"}
-        tries = {effect.place: effect for effect in sorted(self.effects, key=_began) if effect.undoes and effect.place not in settled}
-        return sorted(tries.values(), key=_began, reverse=True)
+        undone = self.undone()
+        given_up = {(answer.step, answer.visit) for answer in self.answers if answer.resolution == "give_up"}
+        tries = {effect.place: effect for effect in sorted(self.effects, key=_began) if effect.undoes and effect.place not in undone}
+        left = [each for each in tries.values() if each.state is EffectState.INTENT or each.place not in given_up]
+        return sorted(left, key=_began, reverse=True)
 
 
 def _began(effect: KnownEffect) -> str:

@@ -12,11 +12,13 @@ from pydantic import JsonValue
 from domain.effects import EffectState
 from domain.envelope import Receipt
 from domain.errors import NotRedrivable, ProjectionTooLarge, UnreachedStep
+from domain.estimates import text_bytes
 from domain.ledger import Kind
-from domain.past import CALL, KnownApproval, KnownEffect, Past, Place
-from domain.program import AgentStep, ApproveStep, Program
+from domain.past import CALL, KnownApproval, KnownEffect, Past, Place, call_command
+from domain.program import AgentStep, ApproveStep, Program, SagaStep
 from domain.projection import project
 from domain.recorder import Recorder
+from domain.runs import RunStatus
 from domain.state import (
     AskApproval,
     CallTool,
@@ -26,6 +28,7 @@ from domain.state import (
     Done,
     Failed,
     Failure,
+    Finish,
     Outcome,
     RenderedUndo,
     RunContext,
@@ -59,12 +62,9 @@ def rebuild_for_redrive(program: Program, run: RunContext, past: Past, tick: Tic
     if leftovers:
         _finish_undo(program, state, leftovers)
     elif state.finished:
-        failed = next((record.failure for record in state.steps.values() if record.failure is not None), None)
-        where = f"step {failed.step} fails with {failed.code}" if failed else "it ends"
-        raise NotRedrivable(
-            f"nothing of run {run.run} is left to do again: {where} from what is recorded alone; fork the run with a change instead"
-        )
+        _end_anew(run, state)
     _tell_anew(state, past)
+    state.tried = {call_command(*place): 1 for place in past.may_have_happened()}
     return Rebuilt(state, _next_step(state), _kept(program, state))
 
 
@@ -94,7 +94,7 @@ def rebuild_for_fork(program: Program, run: RunContext, past: Past, at: str, tic
 
 
 def cut(program: Program, state: State, at: str) -> None:
-    """Forget the step `at` and all steps after it; those around it are open again."""
+    """Forget the step `at` and all steps after it, with the facts about them; those around it are open again."""
     order = paths_of(program)
     gone = set(order[order.index(at) :])
     for path in gone:
@@ -105,7 +105,25 @@ def cut(program: Program, state: State, at: str) -> None:
             record.status, record.fields, record.failure = StepStatus.ENTERED, {}, None
     state.pending = {name: command for name, command in state.pending.items() if command.kind != "finish" and command.step not in gone}
     state.undo = {saga: [undo for undo in entries if undo.step not in gone] for saga, entries in state.undo.items() if saga not in gone}
+    state.unacked = [fact for fact in state.unacked if fact.step not in gone]
     state.finished = False
+
+
+def _end_anew(run: RunContext, state: State) -> None:
+    """Let a run that stopped just before its end come to it in the next epoch.
+
+    Raises:
+        NotRedrivable: the end would be a failure again.
+    """
+    finish = state.pending.pop("finish")
+    if not isinstance(finish, Finish) or finish.status is not RunStatus.SUCCEEDED:
+        failed = next((record.failure for record in state.steps.values() if record.failure is not None), None)
+        where = f"step {failed.step} fails with {failed.code}" if failed else "its output fails"
+        raise NotRedrivable(
+            f"nothing of run {run.run} is left to do again: {where} from what is recorded alone; fork the run with a change instead"
+        )
+    state.finished = False
+    state.unacked.pop()  # that it finished: the next epoch says so, and counts its own facts
 
 
 def _walked(program: Program, run: RunContext, past: Past, visits: dict[str, int], tick: Tick, *, only: set[str] | None = None) -> State:
@@ -141,7 +159,8 @@ def _outcome(command: CallTool | CompletePrompt, effect: KnownEffect | None, *, 
             fields = project(effect.output, command.project)
         except ProjectionTooLarge as error:
             return [(effect.ended_at, Failed(command=command.id, failure=_failure(command, error.code, error.detail)))]
-        receipt = Receipt(ref=effect.output_ref, digest=effect.output_digest, fields=fields, usage=effect.usage, replayed=True)
+        known = {"ref": effect.output_ref, "digest": effect.output_digest, "usage": effect.usage}
+        receipt = Receipt.model_validate({**known, "fields": fields, "replayed": True, "size": text_bytes(effect.output)})
         return [(effect.ended_at, Done(command=command.id, receipt=receipt))]
     if told and isinstance(command, CallTool) and effect.state is EffectState.FAILED and effect.error is not None:
         failure = _failure(command, effect.error["code"], effect.error["detail"])
@@ -210,9 +229,10 @@ def _never_done(past: Past) -> set[Place]:
 
 
 def _finish_undo(program: Program, state: State, leftovers: list[KnownEffect]) -> None:
-    """First end the compensations that were under way; then their steps, and what follows, run again."""
+    """First end the compensations that were under way; then their steps, and what waits before them, run again."""
     order = paths_of(program)
-    cut(program, state, min((effect.step for effect in leftovers), key=order.index))
+    waiting = [command.step for command in state.pending.values() if command.kind != "finish"]
+    cut(program, state, min((*waiting, *(effect.step for effect in leftovers)), key=order.index))
     undo = [
         RenderedUndo(
             step=effect.step,
@@ -221,11 +241,14 @@ def _finish_undo(program: Program, state: State, leftovers: list[KnownEffect]) -
             arguments=effect.request if isinstance(effect.request, dict) else {},
             known="happened",
             if_unknown="compensate",
+            tried=effect.undo_tried - 1,
         )
         for effect in leftovers
     ]
-    saga = next(path for path in reversed(order) if state.steps.get(path) and inside(leftovers[0].step, path))
-    command = Unwind(id=f"{saga}#{state.steps[saga].visit}/unwind", step=saga, undo=undo)
+    sagas = [step.path for step in walk(program.steps) if isinstance(step, SagaStep)]
+    saga = next(path for path in reversed(sagas) if inside(leftovers[0].step, path))
+    visit = state.steps[saga].visit if saga in state.steps else 1
+    command = Unwind(id=f"{saga}#{visit}/unwind", step=saga, undo=undo)
     state.pending[command.id] = command
 
 

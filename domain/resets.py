@@ -14,12 +14,16 @@ from domain.state import State
 
 
 class ResetPoint(Wire):
-    """Where a reset run goes on: its epoch, the last fact in the ledger, and the Temporal run that was replaced ('' when unknown)."""
+    """Where a reset run goes on: its epoch, the last fact in the ledger, and the Temporal run that was replaced ('' when unknown).
+
+    `tried` are the commands whose call the replaced execution may have made, without an outcome that says so.
+    """
 
     epoch: int
     fact_head: int
     fact_digest: str = ""
     replaced: str = ""
+    tried: list[str] = []
 
 
 class ResetStore(Protocol):
@@ -45,6 +49,7 @@ def rebase(state: State, point: ResetPoint) -> None:
     if state.epoch >= point.epoch:
         return
     state.epoch = point.epoch
+    state.tried |= dict.fromkeys(point.tried, 1)
     head, digest, moved = point.fact_head, point.fact_digest, list[Fact]()
     for fact in state.unacked:
         head += 1

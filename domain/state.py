@@ -81,7 +81,10 @@ class Undo(Wire):
 
 
 class RenderedUndo(Wire):
-    """A compensation ready to run; `problem` says why its arguments could not be computed. `visit` is that of the step it undoes."""
+    """A compensation ready to run; `problem` says why its arguments could not be computed. `visit` is that of the step it undoes.
+
+    `tried` counts its tries before this unwinding: a redrive ends the last of them under its own key.
+    """
 
     step: str
     visit: int = 1
@@ -90,6 +93,7 @@ class RenderedUndo(Wire):
     known: Literal["happened", "unknown"]
     if_unknown: Literal["compensate", "ask"]
     problem: str | None = None
+    tried: int = 0
 
 
 class ArgumentsFrom(Wire):
@@ -259,7 +263,7 @@ class BoundArguments(Wire):
 class State(Wire):
     """Everything the stepper remembers. `visits` says which visit a step is entered with, where that is not its first.
 
-    `tried` has the commands that a segment stopped at, with their tries there: they are made again as activities of their own.
+    `tried` has commands that were tried before their activity: by a segment that stopped at them, or by an execution before this one.
     """
 
     v: int = 1

@@ -88,7 +88,7 @@ class Page(Value, Generic[T]):
 
 
 class EffectRow(Value):
-    """One effect for a run's trace."""
+    """One effect for a run's trace; `output_digest` is of what it gave, None where nothing is stored or it is erased."""
 
     step: str
     visit: int
@@ -104,6 +104,7 @@ class EffectRow(Value):
     cost_usd_micros: int
     model: str | None
     error: dict[str, str] | None
+    output_digest: str | None = None
 
 
 class RunStore(Protocol):

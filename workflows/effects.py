@@ -99,7 +99,7 @@ class EffectRunner:
 
     async def _compensate(self, undo: RenderedUndo) -> Failure | None:
         place = f"{undo.step}#{undo.visit}"
-        self._tries[place] = tried = self._tries.get(place, 0) + 1
+        self._tries[place] = tried = self._tries.get(place, undo.tried) + 1
         call = "compensate" if tried == 1 else f"compensate.{tried}"
         try:
             await self._courier.compensate(undo, self._program.tools[undo.tool], visit=undo.visit, call=call)

@@ -188,6 +188,20 @@ class TestExecutions:
         assert late.answer is IntentAnswer.UNLINKED
         assert (await bench.verification()).ok
 
+    async def test_that_are_adopted_learn_which_calls_may_have_happened(self, tenant: str, db: Database) -> None:
+        bench, resets = await PostgresBench(db, tenant).accept(), PostgresResetStore(db)
+        failed = {"code": "tool-failed", "detail": "no", "retryable": "true"}
+        for place, ended in enumerate((None, EffectState.DONE, EffectState.FAILED, EffectState.FAILED, EffectState.IN_DOUBT), start=1):
+            asked = _by(intent(bench, step=f"s{place}", attempt=1 + (place == 4)), "t-1")
+            asked = asked.model_copy(update={"key": asked.key.model_copy(update={"call": "call"})})
+            await bench.journal.intent(asked)
+            if ended is not None:
+                told = outcome(bench, state=ended, attempt=asked.attempt, error=None if ended is EffectState.DONE else failed)
+                await bench.journal.outcome(told.model_copy(update={"key": asked.key}))
+        point = await resets.adopt(tenant, RUN, temporal_run_id="t-2", at=AT)
+        assert sorted(point.tried) == ["s1#1/call", "s4#1/call", "s5#1/call"]
+        assert await resets.point(tenant, RUN, temporal_run_id="t-2") == point.model_copy(update={"replaced": ""})
+
 
 def _by(asked: Intent, temporal_run_id: str) -> Intent:
     """Let an execution ask."""

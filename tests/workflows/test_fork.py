@@ -39,9 +39,9 @@ def payout() -> tuple[ScriptedTool, ...]:
     )
 
 
-async def parent(station: Station) -> str:
+async def parent(station: Station, given: JsonValue = None) -> str:
     """Play the parent to its end."""
-    run = await station.start(PAYOUT)
+    run = await station.start(PAYOUT, given=given)
     assert (await run.handle.result()).output == "p1"
     return run.run
 
@@ -112,6 +112,19 @@ class TestFork:
             other = await station.fork(fork.run, "settle.pay", allow_effects=True)
             await other.handle.result()
             assert tools[3].calls[-1].arguments == {"sum": 7, "fee": 5}
+
+    async def test_reads_what_its_changes_read_when_it_is_redriven_too(self, bench: Bench) -> None:
+        tools = payout()
+        station = Station(bench, tools)
+        async with bench.worker(*tools):
+            first = await parent(station, {"n": 1, "bonus": 9})
+            tools[3].script[:] = [ToolFailed("closed"), {"id": "p2"}]
+            changes: JsonValue = {"arguments": {"sum": "${ input.bonus }"}}
+            fork = await station.fork(first, "settle.pay", changes=changes, allow_effects=True)
+            assert (await station.ended(fork)).status is RunStatus.FAILED
+            again = await station.redrive(fork.run)
+            assert (await again.handle.result()).output == "p2"
+            assert [call.arguments["sum"] for call in tools[3].calls] == [100, 9, 9]
 
     async def test_asks_the_model_anew_with_another_prompt(self, bench: Bench) -> None:
         text = (
