@@ -11,7 +11,8 @@ import httpx2
 
 from wiring.dev.child import Child, ChildSpec
 from wiring.dev.config import DevConfig
-from wiring.embedded.ports import LOOPBACK, port_or_free
+from wiring.embedded.port_claims import PortClaims
+from wiring.embedded.ports import LOOPBACK
 from wiring.embedded.postgres import STOP_SIGNAL, PostgresServer
 from wiring.embedded.temporal_arguments import TemporalPorts, temporal_database_file, temporal_server_arguments
 
@@ -33,12 +34,11 @@ class StackPorts:
         return f"http://{LOOPBACK}:{self.gateway}"
 
 
-def choose_ports(config: DevConfig) -> StackPorts:
-    """Take the wanted ports where they are free and others where they are not."""
-    taken: set[int] = set()
-    gateway = port_or_free(config.gateway_port, taken)
+def choose_ports(config: DevConfig, claims: PortClaims) -> StackPorts:
+    """Take the wanted ports where they are free and others where they are not; `claims` keeps other stacks from them."""
+    gateway = claims.choose(config.gateway_port)
     wanted = config.temporal_ports
-    temporal = TemporalPorts(*(port_or_free(port, taken) for port in (wanted.frontend, wanted.ui, wanted.metrics)))
+    temporal = TemporalPorts(*(claims.choose(port) for port in (wanted.frontend, wanted.ui, wanted.metrics)))
     return StackPorts(gateway, temporal)
 
 

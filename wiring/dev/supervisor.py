@@ -27,6 +27,8 @@ from wiring.dev.parts import (
 )
 from wiring.dev.records import STATE_FOLDER_MODE, DevState, forget, supervisor_lock, write_dev_state
 from wiring.dev.watch import Watch
+from wiring.embedded.cache import cache_folder
+from wiring.embedded.port_claims import PortClaims
 from wiring.embedded.ports import LOOPBACK
 from wiring.embedded.postgres import PostgresServer
 from wiring.embedded.temporal_ready import wait_for_temporal
@@ -113,6 +115,7 @@ class Stack:
         self._config = config
         self._watch = Watch(config.state_dir, config.progress, on_change=self._write_state)
         self._postgres: PostgresServer | None = None
+        self._claims = PortClaims(cache_folder() / "ports")
         self._server_found = asyncio.Event()
         self._state: DevState | None = None
 
@@ -143,6 +146,7 @@ class Stack:
         await self._watch.stop()
         if self._postgres is not None:
             self._postgres.clean_up()
+        self._claims.release()
         remove_traces(self._config)
         forget(self._config.state_dir)
 
@@ -154,7 +158,7 @@ class Stack:
 
     def _addresses(self) -> _Addresses:
         config = self._config
-        ports = choose_ports(config)
+        ports = choose_ports(config, self._claims)
         outside = config.database_url and (config.database_owner_url or config.database_url)
         owner_url = outside or PostgresServer.at(config.state_dir).owner_url
         return _Addresses(
