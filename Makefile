@@ -58,9 +58,11 @@ lock: $(READY) ## resolve requirements.lock and requirements-dev.lock anew (UPGR
 
 bench: $(READY) ## measure steps, segments, journal and ledger beside what they stand on
 	@$(BIN)/python -m benchmarks.step_overhead
+	@$(BIN)/python -m benchmarks.peers
 	@$(BIN)/python -m benchmarks.journal_cost
 	@$(BIN)/python -m benchmarks.append_rate
 	@$(BIN)/python -m benchmarks.budget_cost
+	@$(BIN)/python -m benchmarks.long_run
 	@$(BIN)/python -m benchmarks.verify_speed
 
 data: $(READY) ## unpack the flight tables of February to December 2013

@@ -125,8 +125,8 @@ class Platform:
         fields = project(given, program.input_projection)
         return RunInput(run=run, tenant=TENANT, principal=PRINCIPAL, correlation_id=run, program=program, input_fields=fields)
 
-    async def run(self, start: RunInput) -> RunResult:
-        """Start the run as the gateway does, but eagerly, and wait for its result."""
+    async def run(self, start: RunInput, *, eager: bool = True) -> RunResult:
+        """Start the run as the gateway does, but eagerly unless told otherwise, and wait for its result."""
         words = {"TenantId": TENANT, "Definition": start.program.name, "RunStatus": "running"}
         return await self.link.client.execute_workflow(
             RUN_WORKFLOW,
@@ -134,7 +134,7 @@ class Platform:
             id=start.run,
             task_queue=TASK_QUEUE,
             result_type=RunResult,
-            request_eager_start=True,
+            request_eager_start=eager,
             search_attributes=TypedSearchAttributes(
                 [SearchAttributePair(SearchAttributeKey.for_keyword(name), word) for name, word in words.items()]
             ),

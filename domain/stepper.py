@@ -58,7 +58,7 @@ class Stepper:
         self.run = run
         self.state = state
         self._leaves = {step.path: step for step in walk(program.steps)}
-        self._done: dict[str, int] = {}  # how many steps of a container's list ('': the program's) are done, from its beginning
+        self._done: dict[str, int] = {}  # how many steps of a container's list ('': the program's) are done, which is for good
 
     def start(self, tick: Tick) -> list[Command]:
         """Begin the run, or go on from a carried state: returns what to do first, pending commands included."""
@@ -132,7 +132,6 @@ class Stepper:
         state = self.state
         state.visits[step] = visit + 1
         state.steps.pop(step, None)
-        self._done.clear()
         state.agents.pop(step, None)
         state.pending = {name: command for name, command in state.pending.items() if isinstance(command, Finish) or command.step != step}
         state.undo = {saga: [undo for undo in entries if undo.step != step] for saga, entries in state.undo.items()}

@@ -297,6 +297,22 @@ class TestWalk:
         assert set(segment.program.tools) == {"log.read"}
         assert segment.state.unacked == []
 
+    def test_carries_of_the_steps_before_only_what_it_reads(self) -> None:
+        reads = (
+            read("x", arguments={"n": "${ steps.a.output.n }"}),
+            read("y", when="steps.d.inner.output.n > 0", output_as="${ steps.b.status }"),
+            switch("s", ("steps.c.output.n > 0", [put("s.v", "${ steps.x.output }")])),
+        )
+        before = (read("a"), read("b"), read("c"), do("d", read("d.inner"), read("d.other")), read("unread"), read("end"))
+        given = quick(*before, call("pay"), *reads, output="${ steps.end.output }")
+        play = Play(given)
+        for path in ("a", "b", "c", "d.inner", "d.other", "unread", "end", "pay"):
+            play.done(path, {"n": 1})
+        segment = planned(given, play)
+        assert segment is not None
+        assert segment.whole
+        assert set(segment.state.steps) == {"a", "b", "c", "d", "d.inner", "end", "x"}
+
     def segment(self, given: Program) -> Segment:
         """Return the segment a run of a program begins with."""
         segment = planned(given)

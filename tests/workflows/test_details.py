@@ -6,8 +6,11 @@ from temporalio.client import WorkflowExecutionDescription
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from domain.errors import ToolUnavailable
+from domain.state import State, StepRecord, StepStatus
 from tests.domain.programs import approve, call, program, saga
 from tests.workflows.bench import Bench, LiveRun, ScriptedTool, until
+from workflows.details import STEPS_SHOWN, run_details
+from workflows.messages import RunInput
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -71,6 +74,17 @@ class TestDetails:
             assert pending.activity_type.name == "standfast.call_tool"
             assert "pay (call tool)" in await details(run)
             await run.handle.terminate()
+
+
+class TestLongRun:
+    async def test_lists_the_latest_steps_and_counts_those_before(self) -> None:
+        given = program(*(call(f"c{n}") for n in range(STEPS_SHOWN + 5)))
+        start = RunInput(run="run_1", tenant="acme", principal="prn_1", correlation_id="run_1", program=given)
+        record = StepRecord(status=StepStatus.SUCCEEDED)
+        lines = run_details(start, State(steps={step.path: record for step in given.steps}), None).splitlines()
+        assert lines[4:6] == ["- … 5 steps before these", "- ✔ `c5` visit 1"]
+        assert lines[-1] == f"- ✔ `c{STEPS_SHOWN + 4}` visit 1"
+        assert len(lines) == 5 + STEPS_SHOWN
 
 
 class TestState:

@@ -36,6 +36,10 @@ class TestBudgetKeyword:
         assert [cap.step for cap in caps.of("outer_too")] == [""]
         assert caps.of("outer.inner")[2].ms == 2000
 
+    def test_counts_several_effects_against_every_budget_around_one_of_them(self) -> None:
+        caps = ProgramCaps(program_of(NESTED, tail="budget: {usd: 1}\n"))
+        assert [cap.step for cap in caps.of("outer", "outer.inner", "outer.beside", "outer_too")] == ["", "outer", "outer.inner"]
+
     @pytest.mark.parametrize(
         ("budget", "told"),
         [
