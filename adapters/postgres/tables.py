@@ -1,4 +1,4 @@
-"""Every table as a SQLModel (DESIGN §15): Alembic compares them with the database, and reads are compiled from them.
+"""Every table as a SQLModel (DESIGN §15): a test compares them with what migrations make, and `selects.py` reads from them.
 
 Defaults live in SQL. Rows never leave this room: stores turn them into the values of `domain.stores`.
 """
@@ -141,7 +141,8 @@ class Runs(Table, table=True):
     erased_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
     erasure: str | None = _column(Text(), nullable=True)
     residue: bool = _column(Boolean())
-    residue_until: datetime | None = _column(DateTime(timezone=True), nullable=True)
+    residue_objects: int | None = _column(BigInteger(), nullable=True)
+    residue_histories: int | None = _column(BigInteger(), nullable=True)
 
 
 class IdempotencyKeys(Table, table=True):
@@ -189,11 +190,16 @@ class Effects(Table, table=True):
     model: str | None = _column(Text(), nullable=True)
 
 
+REQUESTS = "kind IN ('gateway:run:cancel_requested', 'gateway:run:redriven')"
+"""The few entries that say what people asked of a run: its page shows them, however long its ledger is."""
+
+
 class LedgerEntries(Table, table=True):
     """A ledger entry; `fact_digest` only tells a repeated fact from a diverged one and is no evidence."""
 
     __table_args__ = (
         Index("ledger_entries_facts", "tenant_id", "run", "epoch", "fact_seq", unique=True, postgresql_where=text("fact_seq IS NOT NULL")),
+        Index("ledger_entries_requests", "tenant_id", "run", "seq", postgresql_where=text(REQUESTS)),
     )
 
     tenant_id: str = _column(Text(), primary_key=True)
