@@ -25,8 +25,12 @@ _POLL_S = 0.05
 class Histories(Protocol):
     """Temporal histories of runs."""
 
-    async def delete(self, tenant: str, run: str) -> int:
-        """Delete every history of a run and return how many there were. Raises: Unavailable, also while one is open."""
+    async def count(self, tenant: str, run: str) -> int:
+        """Return how many histories a run has. Raises: Unavailable, also while one is open."""
+        ...
+
+    async def delete(self, tenant: str, run: str) -> None:
+        """Delete every history of a run. Raises: Unavailable, also while one is open, and when they are not gone in time."""
         ...
 
 
@@ -37,7 +41,17 @@ class TemporalHistories:
         self._client = client
         self._rpc_timeout = rpc_timeout
 
-    async def delete(self, tenant: str, run: str) -> int:
+    async def count(self, tenant: str, run: str) -> int:
+        """Return how many histories a run has, of all its epochs.
+
+        Raises:
+            Unavailable: one is still open, or the server does not answer.
+        """
+        del tenant
+        async with _translated(run):
+            return len(await self._executions(run))
+
+    async def delete(self, tenant: str, run: str) -> None:
         """Delete every history of a run, of all its epochs, and wait until they are gone.
 
         Raises:
@@ -53,7 +67,6 @@ class TemporalHistories:
                     await self._gone(run, execution)
         except TimeoutError as late:
             raise Unavailable(f"the histories of run {run} are not gone yet") from late
-        return len(executions)
 
     async def _executions(self, run: str) -> list[str]:
         """Return the Temporal run ids of a run, the latest first; it is asked for itself, since lists may lag.

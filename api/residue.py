@@ -19,9 +19,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 
-CLAIM_S = 60.0
-"""How long one clearing keeps others away; the route that erases and the sweepers of all gateways look at the same residues."""
-
 ORPHAN_AGE_S = 3600.0
 """An object without a row is left alone this long: its row may be on its way, and no transaction lives an hour."""
 
@@ -66,26 +63,21 @@ class ResidueRemover:
         for residue in await self._deps.removals.residues(tenant, limit=BATCH):
             if erasure in (None, residue.erasure):
                 try:
-                    if await self._deps.removals.claim(tenant, residue, lease_s=CLAIM_S):
-                        await self._clear_claimed(tenant, residue)
+                    await self._clear_one(tenant, residue)
                 except StandfastError as error:
                     log.warning("what is left of run %s waits: %s", residue.run, error.detail)
 
-    async def _clear_claimed(self, tenant: str, residue: Residue) -> None:
-        try:
-            await self._clear_one(tenant, residue)
-        except StandfastError:
-            await self._deps.removals.release(tenant, residue)
-            raise
-
     async def _clear_one(self, tenant: str, residue: Residue) -> None:
-        histories = await self._deps.histories.delete(tenant, residue.run)
-        objects = 0
+        """Count, then delete: the route that erases and the sweepers of all gateways may do it at once, and again after a crash."""
+        paths: list[str] = []
         if self._deps.objects is not None:
             paths = [found.path async for found in self._deps.objects.under(f"{tenant}/{residue.run}")]
+        histories = await self._deps.histories.count(tenant, residue.run)
+        await self._deps.removals.counted(tenant, residue, objects=len(paths), histories=histories)
+        if self._deps.objects is not None:
             await self._deps.objects.delete(paths)
-            objects = len(paths)
-        await self._deps.removals.cleared(tenant, residue, objects=objects, histories=histories, at=instant(self._now()))
+        await self._deps.histories.delete(tenant, residue.run)
+        await self._deps.removals.cleared(tenant, residue, at=instant(self._now()))
 
     async def sweep_orphans(self, *, age_s: float = ORPHAN_AGE_S) -> int:
         """Delete old objects that no row names, and return how many: a crash came between object and row, or the row was not kept."""

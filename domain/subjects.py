@@ -185,16 +185,12 @@ class RemovalStore(Protocol):
         """Return removed runs whose objects and histories are still there."""
         ...
 
-    async def claim(self, tenant: str, residue: Residue, *, lease_s: float) -> bool:
-        """Keep others from clearing the same residue for a while: who comes second would count nothing. False when another does."""
+    async def counted(self, tenant: str, residue: Residue, *, objects: int, histories: int) -> None:
+        """Remember how much there is to go, before anything goes; the first count stands, whoever tries again."""
         ...
 
-    async def release(self, tenant: str, residue: Residue) -> None:
-        """Give a claim back: it could not be cleared now."""
-        ...
-
-    async def cleared(self, tenant: str, residue: Residue, *, objects: int, histories: int, at: str) -> None:
-        """Remember, in the run's ledger too, that nothing is left of a run."""
+    async def cleared(self, tenant: str, residue: Residue, *, at: str) -> None:
+        """Remember, in the run's ledger too, that nothing is left of a run, and how much there was."""
         ...
 
     async def known_refs(self, tenant: str, refs: list[str]) -> set[str]:

@@ -22,18 +22,28 @@ from tests.fakes_database import MemoryDatabase, paged
 
 
 class FakeHistories:
-    """Temporal histories; `there` counts those of each run, and `away` is a server that does not answer."""
+    """Temporal histories; `there` counts those of each run, `away` is a server that does not answer, `late` one that deletes unseen."""
 
     def __init__(self) -> None:
         self.there: dict[str, int] = {}
         self.away = False
+        self.late = False
 
-    async def delete(self, tenant: str, run: str) -> int:
+    async def delete(self, tenant: str, run: str) -> None:
         """Raises: Unavailable while the server is away."""
         del tenant
         if self.away:
             raise Unavailable("Temporal is away")
-        return self.there.pop(run, 0)
+        self.there.pop(run, None)
+        if self.late:
+            raise Unavailable("they are not gone yet")
+
+    async def count(self, tenant: str, run: str) -> int:
+        """Raises: Unavailable while the server is away."""
+        del tenant
+        if self.away:
+            raise Unavailable("Temporal is away")
+        return self.there.get(run, 0)
 
 
 class FakeRetentionStore:
@@ -98,7 +108,7 @@ class FakeRemovalStore:
         self._retention = retention
         self.done: dict[tuple[str, str], Removal] = {}
         self._left: dict[tuple[str, str], Residue] = {}
-        self._claimed: set[tuple[str, str]] = set()
+        self._counts: dict[tuple[str, str], dict[str, int]] = {}
 
     async def plan(self, tenant: str, subject: str) -> RemovalPlan:
         """Return what would go."""
@@ -258,30 +268,21 @@ class FakeRemovalStore:
         """Return what is left."""
         return [residue for (owner, _), residue in sorted(self._left.items()) if owner == tenant][:limit]
 
-    async def claim(self, tenant: str, residue: Residue, *, lease_s: float) -> bool:
-        """Claim until released; leases of this store do not run out."""
-        del lease_s
-        place = (tenant, residue.run)
-        if place not in self._left or place in self._claimed:
-            return False
-        self._claimed.add(place)
-        return True
+    async def counted(self, tenant: str, residue: Residue, *, objects: int, histories: int) -> None:
+        """Remember the first count."""
+        self._counts.setdefault((tenant, residue.run), {"objects": objects, "histories": histories})
 
-    async def release(self, tenant: str, residue: Residue) -> None:
-        """Give a claim back."""
-        self._claimed.discard((tenant, residue.run))
-
-    async def cleared(self, tenant: str, residue: Residue, *, objects: int, histories: int, at: str) -> None:
+    async def cleared(self, tenant: str, residue: Residue, *, at: str) -> None:
         """Remember that nothing is left of a run."""
         del at
         if self._left.pop((tenant, residue.run), None) is None:
             return
-        data: dict[str, JsonValue] = {"erasure": residue.erasure, "objects": objects, "histories": histories}
-        self._append(self._database.run(tenant, residue.run), Kind.REMOVAL_COMPLETED, "platform", data)
+        counts = self._counts.get((tenant, residue.run), {"objects": 0, "histories": 0})
+        self._append(self._database.run(tenant, residue.run), Kind.REMOVAL_COMPLETED, "platform", {"erasure": residue.erasure, **counts})
         removal = self.done[tenant, residue.erasure]
         more = any(owner == tenant and other.erasure == residue.erasure for (owner, _), other in self._left.items())
-        counts = {"objects": removal.objects + objects, "histories": removal.histories + histories}
-        self.done[tenant, residue.erasure] = removal.model_copy(update={**counts, "completed_at": None if more else self._database.now()})
+        sums = {"objects": removal.objects + counts["objects"], "histories": removal.histories + counts["histories"]}
+        self.done[tenant, residue.erasure] = removal.model_copy(update={**sums, "completed_at": None if more else self._database.now()})
 
     async def known_refs(self, tenant: str, refs: list[str]) -> set[str]:
         """Return references that a payload has."""

@@ -87,14 +87,13 @@ VALUES (%(tenant)s, %(erasure)s, %(mode)s, %(subject)s, %(principal)s, %(n_runs)
 """
 
 RESIDUES = b"SELECT run, erasure, epoch FROM runs WHERE tenant_id = %(tenant)s AND residue ORDER BY run LIMIT %(limit)s"
-CLAIM_RESIDUE = b"""
-UPDATE runs SET residue_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
-WHERE tenant_id = %(tenant)s AND run = %(run)s AND residue AND (residue_until IS NULL OR residue_until < clock_timestamp())
+COUNT_RESIDUE = b"""
+UPDATE runs SET residue_objects = %(objects)s, residue_histories = %(histories)s
+WHERE tenant_id = %(tenant)s AND run = %(run)s AND residue AND residue_objects IS NULL
 """
-RELEASE_RESIDUE = b"UPDATE runs SET residue_until = NULL WHERE tenant_id = %(tenant)s AND run = %(run)s"
 CLEAR_RESIDUE = b"""
-UPDATE runs SET residue = false, residue_until = NULL
-WHERE tenant_id = %(tenant)s AND run = %(run)s AND residue RETURNING epoch, correlation_id
+UPDATE runs SET residue = false WHERE tenant_id = %(tenant)s AND run = %(run)s AND residue
+RETURNING epoch, correlation_id, coalesce(residue_objects, 0) AS objects, coalesce(residue_histories, 0) AS histories
 """
 ADD_CLEARED = b"""
 UPDATE erasures SET objects = objects + %(objects)s, histories = histories + %(histories)s,

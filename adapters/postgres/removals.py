@@ -166,26 +166,23 @@ class PostgresRemovalStore:
             rows = await tx.rows(sql.RESIDUES, {"tenant": tenant, "limit": limit})
         return [Residue(run=row["run"], erasure=row["erasure"], epoch=row["epoch"]) for row in rows]
 
-    async def claim(self, tenant: str, residue: Residue, *, lease_s: float) -> bool:
-        """Keep others from clearing the same residue; False when another does."""
+    async def counted(self, tenant: str, residue: Residue, *, objects: int, histories: int) -> None:
+        """Remember how much there is to go; the first count stands."""
+        place = {"tenant": tenant, "run": residue.run}
         async with self._db.tenant(tenant) as tx:
-            return await tx.affected(sql.CLAIM_RESIDUE, {"tenant": tenant, "run": residue.run, "lease_s": lease_s}) == 1
+            await tx.execute(sql.COUNT_RESIDUE, {**place, "objects": Int8(objects), "histories": Int8(histories)})
 
-    async def release(self, tenant: str, residue: Residue) -> None:
-        """Let the next who looks try again: it could not be cleared now."""
-        async with self._db.tenant(tenant) as tx:
-            await tx.execute(sql.RELEASE_RESIDUE, {"tenant": tenant, "run": residue.run})
-
-    async def cleared(self, tenant: str, residue: Residue, *, objects: int, histories: int, at: str) -> None:
+    async def cleared(self, tenant: str, residue: Residue, *, at: str) -> None:
         """Remember that nothing is left of a run, with `platform:removal:completed`; the second time changes nothing."""
         place = {"tenant": tenant, "run": residue.run, "erasure": residue.erasure}
-        data: dict[str, JsonValue] = {"erasure": residue.erasure, "objects": objects, "histories": histories}
         async with self._db.tenant(tenant) as tx:
             row = await tx.row(sql.CLEAR_RESIDUE, place)
             if row is None:
                 return
+            counts = {"objects": int(row["objects"]), "histories": int(row["histories"])}
+            data: dict[str, JsonValue] = {"erasure": residue.erasure, **counts}
             await append_body(tx, tenant, residue.run, _body(Kind.REMOVAL_COMPLETED, at, "platform", row, data))
-            await tx.execute(sql.ADD_CLEARED, {**place, "objects": Int8(objects), "histories": Int8(histories)})
+            await tx.execute(sql.ADD_CLEARED, {**place, **{name: Int8(count) for name, count in counts.items()}})
 
     async def known_refs(self, tenant: str, refs: list[str]) -> set[str]:
         """Return those references that a payload row has."""

@@ -48,7 +48,7 @@ SELECT runs.tenant_id, runs.run, runs.definition, runs.version, runs.definition_
     runs.fact_head, runs.projection_epoch, runs.projection_fact_seq, runs.head_seq, runs.head_hash, runs.input_ref, runs.config_ref,
     runs.result_ref, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at, runs.updated_at,
     runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key, runs.erased_at,
-    runs.erasure, runs.residue, runs.residue_until
+    runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
 FROM runs
 WHERE runs.tenant_id = %(tenant)s::VARCHAR AND runs.run = %(run)s::VARCHAR
 """
@@ -59,7 +59,7 @@ SELECT runs.tenant_id, runs.run, runs.definition, runs.version, runs.definition_
     runs.fact_head, runs.projection_epoch, runs.projection_fact_seq, runs.head_seq, runs.head_hash, runs.input_ref, runs.config_ref,
     runs.result_ref, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at, runs.updated_at,
     runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key, runs.erased_at,
-    runs.erasure, runs.residue, runs.residue_until
+    runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
 FROM runs
 WHERE runs.tenant_id = %(tenant)s::VARCHAR AND (%(any_status)s OR runs.status = any(%(statuses)s)) AND (%(definition)s::VARCHAR IS NULL
     OR runs.definition = %(definition)s::VARCHAR) AND (runs.created_at, runs.run) < (%(created_at)s, %(run)s) ORDER BY runs.created_at
@@ -73,7 +73,7 @@ SELECT runs.tenant_id, runs.run, runs.definition, runs.version, runs.definition_
     runs.fact_head, runs.projection_epoch, runs.projection_fact_seq, runs.head_seq, runs.head_hash, runs.input_ref, runs.config_ref,
     runs.result_ref, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at, runs.updated_at,
     runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key, runs.erased_at,
-    runs.erasure, runs.residue, runs.residue_until
+    runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
 FROM runs
 WHERE runs.tenant_id = %(tenant)s::VARCHAR AND runs.status = 'accepted' AND runs.epoch IS NULL AND runs.created_at < clock_timestamp() -
     %(seconds)s * interval '1 second' AND runs.parent_run IS NULL ORDER BY runs.created_at
@@ -86,7 +86,7 @@ SELECT runs.tenant_id, runs.run, runs.definition, runs.version, runs.definition_
     runs.fact_head, runs.projection_epoch, runs.projection_fact_seq, runs.head_seq, runs.head_hash, runs.input_ref, runs.config_ref,
     runs.result_ref, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at, runs.updated_at,
     runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key, runs.erased_at,
-    runs.erasure, runs.residue, runs.residue_until
+    runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
 FROM runs
 WHERE runs.tenant_id = %(tenant)s::VARCHAR AND runs.closed_at IS NULL AND runs.epoch IS NOT NULL AND runs.updated_at < clock_timestamp()
     - %(seconds)s * interval '1 second' AND NOT (EXISTS (SELECT *

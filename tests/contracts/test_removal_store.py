@@ -125,25 +125,22 @@ class TestErase:
         await house.removals.erase(house.order())
         for residue in await house.removals.residues(house.tenant, limit=9):
             assert (await house.removals.get(house.tenant, "era_1"))[0].completed_at is None
+            await house.removals.counted(house.tenant, residue, objects=1, histories=2)
             for _ in range(2):
-                await house.removals.cleared(house.tenant, residue, objects=1, histories=2, at=AT)
+                await house.removals.cleared(house.tenant, residue, at=AT)
         done, certificate = await house.removals.get(house.tenant, "era_1")
         assert (done.completed_at is not None, done.objects, done.histories, len(certificate)) == (True, 2, 4, 4)
         assert await house.removals.residues(house.tenant, limit=9) == []
 
-    async def test_lets_one_clear_a_residue_at_a_time(self, house: Bench) -> None:
+    async def test_counts_what_there_was_before_anything_went_whoever_tries_again(self, house: Bench) -> None:
         await house.ended(1)
         await house.removals.erase(house.order())
         (residue,) = await house.removals.residues(house.tenant, limit=9)
-
-        async def claims() -> list[bool]:
-            return [await house.removals.claim(house.tenant, residue, lease_s=60.0) for _ in range(2)]
-
-        assert await claims() == [True, False]
-        await house.removals.release(house.tenant, residue)
-        assert await claims() == [True, False]
-        await house.removals.cleared(house.tenant, residue, objects=0, histories=0, at=AT)
-        assert await claims() == [False, False]
+        await house.removals.counted(house.tenant, residue, objects=3, histories=2)
+        await house.removals.counted(house.tenant, residue, objects=0, histories=1)
+        await house.removals.cleared(house.tenant, residue, at=AT)
+        done, _ = await house.removals.get(house.tenant, "era_1")
+        assert (done.objects, done.histories) == (3, 2)
 
 
 class TestPurge:

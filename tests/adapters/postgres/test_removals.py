@@ -202,8 +202,9 @@ class TestResidue:
         assert [residue.run for residue in residues] == runs
         for residue in residues:
             assert (await bench.removals.get(bench.tenant, removal.erasure))[0].completed_at is None
+            await bench.removals.counted(bench.tenant, residue, objects=3, histories=1)
             for _ in range(2):
-                await bench.removals.cleared(bench.tenant, residue, objects=3, histories=1, at=AT)
+                await bench.removals.cleared(bench.tenant, residue, at=AT)
         assert await bench.removals.residues(bench.tenant, limit=9) == []
         done, certificate = await bench.removals.get(bench.tenant, removal.erasure)
         assert (done.completed_at is not None, done.objects, done.histories, len(certificate)) == (True, 6, 2, 4)

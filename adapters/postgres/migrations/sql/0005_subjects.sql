@@ -2,9 +2,9 @@
 
 -- Each run has one data subject, itself unless one was named; `subject` is a pseudonym and never the name. `subject_key` is the key that
 -- seals what the run stores; null for runs accepted before this revision, whose bytes the tenant's key seals. `erased_at` says that
--- content and key are gone; `residue` that objects and Temporal histories still have to go, `residue_until` that somebody removes them now.
+-- content and key are gone; `residue` that objects and Temporal histories still have to go, and how many there were when that began.
 ALTER TABLE runs ADD COLUMN subject text, ADD COLUMN subject_key text, ADD COLUMN erased_at timestamptz, ADD COLUMN erasure text,
-    ADD COLUMN residue boolean NOT NULL DEFAULT false, ADD COLUMN residue_until timestamptz;
+    ADD COLUMN residue boolean NOT NULL DEFAULT false, ADD COLUMN residue_objects bigint, ADD COLUMN residue_histories bigint;
 CREATE INDEX runs_by_subject ON runs (tenant_id, subject, run);
 CREATE INDEX runs_purgeable ON runs (tenant_id, closed_at, run) WHERE closed_at IS NOT NULL AND erased_at IS NULL;
 CREATE INDEX runs_with_residue ON runs (tenant_id, run) WHERE residue;
