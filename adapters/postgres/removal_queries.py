@@ -91,6 +91,9 @@ COUNT_RESIDUE = b"""
 UPDATE runs SET residue_objects = %(objects)s, residue_histories = %(histories)s
 WHERE tenant_id = %(tenant)s AND run = %(run)s AND residue AND residue_objects IS NULL
 """
+LOCK_ERASURE = b"SELECT erasure FROM erasures WHERE tenant_id = %(tenant)s AND erasure = %(erasure)s FOR UPDATE"
+"""A statement of its own: of two that clear the last two runs at once, the second must see the first's run as cleared."""
+
 CLEAR_RESIDUE = b"""
 UPDATE runs SET residue = false WHERE tenant_id = %(tenant)s AND run = %(run)s AND residue
 RETURNING epoch, correlation_id, coalesce(residue_objects, 0) AS objects, coalesce(residue_histories, 0) AS histories

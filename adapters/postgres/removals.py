@@ -176,6 +176,7 @@ class PostgresRemovalStore:
         """Remember that nothing is left of a run, with `platform:removal:completed`; the second time changes nothing."""
         place = {"tenant": tenant, "run": residue.run, "erasure": residue.erasure}
         async with self._db.tenant(tenant) as tx:
+            await tx.rows(sql.LOCK_ERASURE, place)
             row = await tx.row(sql.CLEAR_RESIDUE, place)
             if row is None:
                 return

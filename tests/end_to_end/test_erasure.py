@@ -18,6 +18,8 @@ from tests.servers.stack import Json, LiveStack, live_stack
 PASSENGER = "Philippa Quackenbush"
 EMAIL = "philippa@example.com"
 NEIGHBOUR = "Zebedee Thistlewood"
+PATIENCE_S = 60
+"""Other tests share the machine, and Temporal deletes histories in the background."""
 
 CLAIM = """\
 standfast: 1
@@ -67,12 +69,13 @@ def claim(stack: LiveStack, passenger: str, email: str, *, fails: bool) -> str:
             asked[:] = [each for each in approver.get("/v1/approvals").json()["items"] if each["run"] == run]
             return bool(asked)
 
-        wait_until(opened)
+        wait_until(opened, seconds_max=PATIENCE_S)
         assert asked[0]["title"] == f"Pay {passenger}?"
         decision = {"verdict": "approve", "digest": asked[0]["digest"], "comment": f"{passenger} is right"}
         path = f"/v1/approvals/{asked[0]['approval']}/decision"
         assert approver.post(path, json=decision, headers={"Idempotency-Key": f"decide-{run}"}).status_code in (200, 202)
-        ended = operator.get(f"/v1/runs/{run}/result", params={"wait": 30}).json()
+        wait_until(lambda: operator.get(f"/v1/runs/{run}/result", params={"wait": 30}).status_code == 200, seconds_max=PATIENCE_S)
+        ended = operator.get(f"/v1/runs/{run}/result").json()
     assert ended["status"] == ("failed" if fails else "succeeded"), ended
     assert fails or passenger in str(ended)
     return run
@@ -83,9 +86,9 @@ def cancelled(stack: LiveStack, passenger: str, email: str) -> str:
     body: Json = {"definition": "passenger-claim", "input": {"claim": {"passenger": passenger, "email": email, "fails": False}}}
     with stack.api("operator") as api:
         run: str = api.post("/v1/runs", json=body).json()["run"]
-        wait_until(lambda: api.get(f"/v1/runs/{run}").json()["status"] == "waiting")
+        wait_until(lambda: api.get(f"/v1/runs/{run}").json()["status"] == "waiting", seconds_max=PATIENCE_S)
         assert api.post(f"/v1/runs/{run}/cancel", json={"reason": f"{passenger} called"}).status_code == 202
-        wait_until(lambda: api.get(f"/v1/runs/{run}").json()["closed_at"] is not None)
+        wait_until(lambda: api.get(f"/v1/runs/{run}").json()["closed_at"] is not None, seconds_max=PATIENCE_S)
     return run
 
 
@@ -138,8 +141,9 @@ class TestErasingAPassenger:
 
         with stack.api("auditor") as api:
             (erasure,) = api.get("/v1/erasures").json()["items"]
-            wait_until(lambda: api.get(f"/v1/erasures/{erasure['erasure']}").json()["completed_at"] is not None)
-            erasure = api.get(f"/v1/erasures/{erasure['erasure']}").json()
+            place = f"/v1/erasures/{erasure['erasure']}"
+            wait_until(lambda: api.get(place).json()["completed_at"] is not None, seconds_max=PATIENCE_S)
+            erasure = api.get(place).json()
             assert (erasure["runs"], erasure["histories"], erasure["subject_keys"]) == (3, 3, 1)
             assert erasure["objects"] >= 2
             for run in runs:

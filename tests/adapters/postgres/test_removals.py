@@ -211,6 +211,24 @@ class TestResidue:
         assert (await bench.kinds(runs[0]))[-2:] == ["gateway:subject:erased", "platform:removal:completed"]
         assert (await bench.verification(runs[0])).ok
 
+    async def test_of_the_last_two_runs_cleared_at_once_completes_the_certificate(
+        self, bench: RemovalBench, server: MigratedServer
+    ) -> None:
+        for number in (1, 2):
+            await bench.ended(number, subject=ADA)
+        removal = await bench.removals.erase(bench.order())
+        residues = await bench.removals.residues(bench.tenant, limit=9)
+        with psycopg.connect(server.owner_url) as holder, psycopg.connect(server.owner_url, autocommit=True) as watcher:
+            holder.execute("SELECT FROM erasures WHERE tenant_id = %s FOR UPDATE", [bench.tenant])
+            clearing = asyncio.gather(*(bench.removals.cleared(bench.tenant, residue, at=AT) for residue in residues))
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            while watcher.execute(waiting).fetchall() != [(2,)]:
+                await asyncio.sleep(0.01)
+            holder.rollback()
+            await clearing
+        done, _ = await bench.removals.get(bench.tenant, removal.erasure)
+        assert done.completed_at is not None
+
 
 class TestLargePayloads:
     async def test_leave_a_claim_check_in_their_row(self, bench: RemovalBench, server: MigratedServer) -> None:
