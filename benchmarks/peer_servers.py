@@ -19,6 +19,7 @@ from benchmarks.servers import Servers
 from wiring.embedded.ports import LOOPBACK, free_ports
 
 START_SECONDS_MAX = 60.0
+STOP_SECONDS_MAX = 10.0
 ROOT = Path(__file__).parents[1]
 DBOS_DATABASE = "bench_dbos"
 
@@ -140,8 +141,19 @@ async def _process(
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
+        await _ended(process)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """End a process: at the end of its standard input if it has one, else by a signal; one that does not is killed."""
+    if process.stdin is not None:
+        process.stdin.close()
+    elif process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), STOP_SECONDS_MAX)
+    except TimeoutError:
+        process.kill()
         await process.wait()
 
 
