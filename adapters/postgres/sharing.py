@@ -23,7 +23,7 @@ OUTCOMES = Shared(
     beside="EXISTS (SELECT FROM reservations v WHERE v.tenant_id = setting.tenant AND v.run = item.p0 AND v.step = item.p2"
     " AND v.visit = item.p3 AND v.call = item.p4)",
 )
-FLUSHES = Shared("journal_flush", "text integer integer", rest=", NULL, false" + 12 * ", NULL")
+FLUSHES = Shared("journal_flush", "text integer integer", plain="append_facts")
 
 
 def intent_may_share(intent: Intent) -> bool:

@@ -1,15 +1,15 @@
 """Calls of one journal function that come at the same time go as one statement, one transaction, one commit (docs/ledger.md).
 
-A call that finds the way free goes at once and alone. Calls that come while WAYS statements of their tenant are under way wait for the
-next one and share it. Each still returns after its commit, with its own answer; when a shared statement fails, each of its calls is made
-alone. Only calls that lock nothing beyond their run may share: runs are locked in ascending order, so two statements never wait for each
-other in a circle, and no other row is waited for.
+A call that finds the way free goes at once and alone. Calls that come while a statement of their tenant is under way wait for the next one
+and share it. Each still returns after its commit, with its own answer; when a shared statement fails, each of its calls is made alone.
+Only calls that lock nothing beyond their run may share: runs are locked in ascending order, so two statements never wait for each other
+in a circle. A run that somebody else holds keeps the others waiting for PATIENCE_S at most.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import LiteralString, NamedTuple, cast
@@ -20,8 +20,8 @@ from adapters.postgres.pool import Database, Row
 
 log = logging.getLogger(__name__)
 
-WAYS = 2
-"""Statements of one tenant and function under way at once: while PostgreSQL works on one, this process prepares the other."""
+PATIENCE_S = 0.25
+"""How long calls wait for a statement before them, or for a row that its run's other writers hold, before they go their own way."""
 
 CALLS_MAX = 32
 """Calls in one statement at most: it holds the rows of all their runs until it commits."""
@@ -38,13 +38,13 @@ class Shared(NamedTuple):
     Attributes:
         function: Its name.
         types: The types of run and epoch, and of its own parameters after the facts, with spaces between.
-        rest: The parameters after those, in SQL: a call that may share has no others.
+        plain: A function that makes the plain ones of many calls at once, from the arrays as they are; the others are made alone.
         beside: SQL over `setting.tenant` and `item` that tells, before the function runs, whether a call must be made alone after all.
     """
 
     function: LiteralString
     types: LiteralString
-    rest: LiteralString = ""
+    plain: LiteralString = ""
     beside: LiteralString = "false"
 
 
@@ -59,23 +59,35 @@ class _Waiting:
 
 
 @dataclass
-class _Ways:
-    """The traffic of one tenant: who waits, and how many calls are under way on how many ways."""
+class _Way:
+    """The way of one tenant's calls: whether a statement is under way, and who waits for the next."""
 
     waiting: deque[_Waiting] = field(default_factory=deque[_Waiting])
-    busy: int = 0
-    under_way: int = 0
+    taken: bool = False
 
-    def take(self) -> list[_Waiting]:
-        """Take this way's share of those who still wait, so that the ways stay equally full."""
-        self.forget_cancelled()
-        share = min(CALLS_MAX, -(-(len(self.waiting) + self.under_way) // WAYS), len(self.waiting))
-        return [self.waiting.popleft() for _ in range(share)]
+    def share(self) -> list[_Waiting]:
+        """Return those whose turn it is; callers that were cancelled are left out, and nothing was sent for them."""
+        calls: list[_Waiting] = []
+        while self.waiting and len(calls) < CALLS_MAX:
+            one = self.waiting.popleft()
+            if not one.answer.done():
+                calls.append(one)
+        return calls
 
-    def forget_cancelled(self) -> None:
-        """Drop those whose callers were cancelled: nothing was sent for them."""
-        if any(one.answer.done() for one in self.waiting):
-            self.waiting = deque(one for one in self.waiting if not one.answer.done())
+
+class _Turn:
+    """A lone call's turn on the way. It ends once: with the call, or when PATIENCE_S are over."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        self._end: Callable[[], None] | None = end
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self.end)
+
+    def end(self) -> None:
+        """Let the next ones go."""
+        end, self._end = self._end, None
+        if end is not None:
+            self._timer.cancel()
+            end()
 
 
 class Together:
@@ -84,7 +96,7 @@ class Together:
     def __init__(self, db: Database, shared: Shared) -> None:
         self._db = db
         self._shared = shared
-        self._ways: dict[str, _Ways] = {}
+        self._ways: dict[str, _Way] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def call(self, tenant: str, params: Sequence[object], *, share: bool, seen: str = "") -> Row:
@@ -95,68 +107,77 @@ class Together:
         """
         if not share:
             return await self._alone(tenant, params, seen)
-        ways = self._ways.setdefault(tenant, _Ways())
-        if ways.busy == WAYS:
-            waiting = _Waiting(tenant, params, seen, asyncio.get_running_loop().create_future())
-            ways.waiting.append(waiting)
-            return await waiting.answer
-        ways.busy += 1
-        ways.under_way += 1
+        way = self._ways.setdefault(tenant, _Way())
+        if way.taken:
+            one = _Waiting(tenant, params, seen, asyncio.get_running_loop().create_future())
+            way.waiting.append(one)
+            return await one.answer
+        way.taken = True
+        turn = _Turn(lambda: self._pass_on(tenant, way))
         try:
             return await self._alone(tenant, params, seen)
         finally:
-            ways.under_way -= 1
-            self._leave(tenant, ways)
+            turn.end()
 
-    def _leave(self, tenant: str, ways: _Ways) -> None:
+    def _pass_on(self, tenant: str, way: _Way) -> None:
         """Give the way to those who wait, or free it."""
-        ways.forget_cancelled()
-        if ways.waiting:
-            task = asyncio.get_running_loop().create_task(self._drive(tenant, ways))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            return
-        ways.busy -= 1
-        if ways.busy == 0:
+        if way.waiting:
+            self._spawn(self._drive(tenant, way))
+        else:
+            way.taken = False
             self._ways.pop(tenant, None)
 
-    async def _drive(self, tenant: str, ways: _Ways) -> None:
-        """Take shares until nobody waits."""
-        try:
-            while taken := ways.take():
-                ways.under_way += len(taken)
-                try:
-                    await self._send(tenant, taken)
-                finally:
-                    ways.under_way -= len(taken)
-                await asyncio.sleep(0)  # whoever was answered may ask again: let them come along
-        finally:
-            self._leave(tenant, ways)
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _send(self, tenant: str, taken: list[_Waiting]) -> None:
-        if len(taken) == 1:
-            await self._answer_alone(taken[0])
-            return
-        taken.sort(key=lambda one: str(one.params[0]))
+    async def _drive(self, tenant: str, way: _Way) -> None:
+        """Send one shared statement after the other until nobody waits.
+
+        Raises:
+            CancelledError: the process ends, and those who wait are told so too.
+        """
         try:
-            rows = await self._db.select_all(shared_query(self._shared), shared_params(self._shared, tenant, taken))
+            while calls := way.share():
+                await self._send(tenant, calls)
+                await asyncio.sleep(0)  # whoever was answered may ask again: let them come along
         except asyncio.CancelledError:
-            for one in taken:
+            for one in way.share():
+                one.answer.cancel()
+            raise
+        finally:
+            self._pass_on(tenant, way)
+
+    async def _send(self, tenant: str, calls: list[_Waiting]) -> None:
+        if len(calls) == 1:
+            await self._send_alone(calls)
+            return
+        calls.sort(key=lambda one: str(one.params[0]))  # by code point: the order of bytes, which SQL calls "C"
+        try:
+            rows = await self._db.select_all(shared_query(self._shared), shared_params(self._shared, tenant, calls))
+        except asyncio.CancelledError:
+            for one in calls:
                 one.answer.cancel()
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer of those alone who meet it again
-            log.warning("%d calls of %s go alone, for their statement failed: %s", len(taken), self._shared.function, error)
+            log.warning("%d calls of %s go alone, for their statement failed: %s", len(calls), self._shared.function, error)
             rows = []
-        left = dict(enumerate(taken, start=1))
+        left = dict(enumerate(calls, start=1))
         for row in rows:
-            if not row["beside"]:
+            if not row.get("beside"):
                 one = left.pop(row["place"])
                 if not one.answer.done():
                     one.answer.set_result(row)
-        if left:
-            await asyncio.gather(*map(self._answer_alone, left.values()))
+        await self._send_alone(left.values())
 
-    async def _answer_alone(self, one: _Waiting) -> None:
+    async def _send_alone(self, calls: Collection[_Waiting]) -> None:
+        """Make each call in a statement of its own; one that takes long keeps nobody else waiting."""
+        if calls:
+            await asyncio.wait([self._spawn(self._answer(one)) for one in calls], timeout=PATIENCE_S)
+
+    async def _answer(self, one: _Waiting) -> None:
         """Make one call alone, and hand over what it answers or raises.
 
         Raises:
@@ -178,17 +199,29 @@ class Together:
         return await self._db.call(tenant, self._shared.function, params, seen=seen)
 
 
+# The patience is set first, so that it holds for every lock.
+_SETTING = (
+    f"set_config('standfast.tenant', left(set_config('lock_timeout', '{int(1000 * PATIENCE_S)}', true), 0) || %s, true) AS setting(tenant)"
+)
+
+
 @cache
 def shared_query(shared: Shared) -> bytes:
     """Return the statement over parallel arrays: tenant, seven arrays of facts, and then a value for each call in each array."""
     types = shared.types.split()
-    own = [f"item.p{place}" for place in range(len(types))]
-    facts = [f"(%b::{kind}[])[item.first:item.last]" for kind in FACT_TYPES]
     arrays = ", ".join(f"%b::{kind}[]" for kind in (*types, "integer", "integer", "text"))
+    if shared.plain:
+        facts = ", ".join(f"%b::{kind}[]" for kind in FACT_TYPES)
+        return (
+            f"SELECT 'ok' AS answer, NULL AS detail, made.* FROM {_SETTING},"  # noqa: S608 - names of ours; every value is a parameter
+            f" LATERAL {shared.plain}(setting.tenant, {arrays}, {facts}) AS made"
+        ).encode()
+    own = [f"item.p{place}" for place in range(len(types))]
+    slices = [f"(%b::{kind}[])[item.first:item.last]" for kind in FACT_TYPES]
     names = ", ".join((*(f"p{place}" for place in range(len(types))), "first", "last", "seen", "place"))
-    arguments = ", ".join((*own[:FIRST_FACTS], *facts, *own[FIRST_FACTS:])) + shared.rest
-    return (  # names of ours; every value is a parameter
-        "SELECT item.place, beside.is AS beside, answer.* FROM set_config('standfast.tenant', %s, true) AS setting(tenant),"  # noqa: S608 - as above
+    arguments = ", ".join((*own[:FIRST_FACTS], *slices, *own[FIRST_FACTS:]))
+    return (
+        f"SELECT item.place, beside.is AS beside, answer.* FROM {_SETTING},"  # noqa: S608 - as above
         f" unnest({arrays}) WITH ORDINALITY AS item({names}), LATERAL (SELECT {shared.beside} AS is OFFSET 0) AS beside,"
         f" LATERAL {shared.function}(left(set_config('standfast.temporal_run', item.seen, true), 0)"
         f" || CASE WHEN NOT beside.is THEN setting.tenant END, {arguments}) AS answer"

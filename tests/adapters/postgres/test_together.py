@@ -122,6 +122,33 @@ class TestTogether:
         for run in RUNS:
             assert await journals.entries(run) == ["gateway:run:accepted", "workflow:step:entered"]
 
+    async def test_leaves_the_ledger_that_lone_calls_leave(self, journals: Journals) -> None:
+        await asyncio.gather(*(journals.fact(run, 1) for run in RUNS))
+        journals.db.carried = ()
+        together = await asyncio.gather(*(journals.fact(run, 2) for run in RUNS[1:]))
+        assert (together, max(journals.db.carried)) == ([2] * 11, 10)
+        await journals.fact(RUNS[0], 2)
+        alone, shared = [(await journals.reader.entries(journals.tenant, run))[2] for run in (RUNS[0], RUNS[5])]
+        differs = {"run", "recorded_at_us", "prev", "hash"}
+        assert shared.model_dump(exclude=differs) == alone.model_dump(exclude=differs)
+        assert (await journals.fact(RUNS[5], 2), await journals.fact(RUNS[5], 3)) == (2, 3)
+        for run in RUNS:
+            assert (await journals.entries(run))[:3] == ["gateway:run:accepted", *["workflow:step:entered"] * 2]
+
+    async def test_waits_little_for_a_run_that_somebody_holds(self, journals: Journals) -> None:
+        await asyncio.gather(*(journals.fact(run, 1) for run in RUNS))
+        async with journals.db.tenant(journals.tenant) as tx:
+            await tx.execute("SELECT 1 FROM runs WHERE run = %s FOR UPDATE", [RUNS[6]])
+            alone = asyncio.create_task(journals.journal.intent(journals.intent(RUNS[6])))
+            facts = [asyncio.create_task(journals.fact(run, 2)) for run in RUNS]
+            held = facts.pop(6)
+            await asyncio.gather(*facts)
+            await asyncio.gather(*(journals.journal.intent(journals.intent(run)) for run in RUNS if run != RUNS[6]))
+            assert not held.done()
+            assert not alone.done()
+        assert await held == 2
+        assert (await alone).answer is IntentAnswer.GO
+
     async def test_gives_each_call_its_own_answer(self, journals: Journals) -> None:
         verdicts = await asyncio.gather(*(journals.journal.intent(journals.intent(run)) for run in RUNS))
         assert {verdict.answer for verdict in verdicts} == {IntentAnswer.GO}
@@ -139,13 +166,16 @@ class TestTogether:
         assert len(await journals.entries(RUNS[0])) == 21
 
     async def test_refuses_one_call_without_harm_to_the_others(self, journals: Journals) -> None:
-        await journals.fact(RUNS[3], 1)
-        calls = [journals.fact(run, 1) for run in RUNS[:3]]
-        calls += [journals.fact(RUNS[3], 1, step="other"), journals.fact(RUNS[4], 2), journals.fact("run_unknown", 1)]
-        calls += [journals.fact(run, 1) for run in RUNS[5:]]
-        told = await asyncio.gather(*calls, return_exceptions=True)
-        assert [type(one) for one in told[3:6]] == [FactDiverged, FactGap, NotFound]
-        assert told[:3] + told[6:] == [1] * 10
+        await asyncio.gather(*(journals.fact(run, 1) for run in RUNS))
+        wrong = [journals.fact(RUNS[9], 3), journals.fact("run_unknown", 1)]
+        told = await asyncio.gather(*(journals.fact(run, 2) for run in RUNS[:9]), *wrong, return_exceptions=True)
+        assert told[:9] == [2] * 9
+        assert [type(one) for one in told[9:]] == [FactGap, NotFound]
+        told = await asyncio.gather(
+            *(journals.fact(run, 3) for run in RUNS[:9]), journals.fact(RUNS[9], 1, step="x"), return_exceptions=True
+        )
+        assert told[:9] == [3] * 9
+        assert type(told[9]) is FactDiverged
 
     async def test_repeats_the_calls_of_a_statement_that_failed_alone(self, journals: Journals, caplog: pytest.LogCaptureFixture) -> None:
         intents = [journals.intent(run, subject="nul \0" if run == RUNS[7] else "bank.pay@1.0.0") for run in RUNS]

@@ -8,9 +8,9 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Make what is new."""
-    run_scripts("0006_lineage")
+    run_scripts("0006_lineage", "0006_facts")
 
 
 def downgrade() -> None:
     """Remove it."""
-    run_scripts("0006_down")
+    run_scripts("0006_facts_down", "0006_down")

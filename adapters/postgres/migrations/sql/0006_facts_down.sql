@@ -1,0 +1,2 @@
+-- Takes back what 0006_facts made.
+DROP FUNCTION append_facts;
