@@ -93,18 +93,24 @@ def check_types(source: str, types: dict[str, str]) -> tuple[str, list[Flaw]]:
         source: An expression that `parse` accepts.
         types: Dotted names to `bool int string null map`, or `list:` and one of these.
     """
+    result, flaws = _checked_types(source, tuple(sorted(types.items())))
+    return result, list(flaws)
+
+
+@functools.lru_cache(maxsize=16384)  # a definition is checked anew at each start of a run
+def _checked_types(source: str, types: tuple[tuple[str, str], ...]) -> tuple[str, tuple[Flaw, ...]]:
     env = cel.NewEnv(
         variables={
             **dict.fromkeys(ROOTS, cel.Type.DYN),
-            **{name: _type(kind) for name, kind in types.items()},
+            **{name: _type(kind) for name, kind in types},
         }
     )
     try:
         expression = env.compile(without_has(source))
     except RuntimeError as error:
-        return "DYN", _flaws(str(error))
+        return "DYN", tuple(_flaws(str(error)))
     tree = read_tree(expression.serialize())
-    return expression.return_type().name().upper(), _house_rules(source, tree)
+    return expression.return_type().name().upper(), tuple(_house_rules(source, tree))
 
 
 def run(source: str, context: dict[str, JsonValue]) -> JsonValue:
