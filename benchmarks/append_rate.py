@@ -2,8 +2,10 @@
 
     python -m benchmarks.append_rate [--writers 16] [--seconds 4]
 
-Each append is one transaction: the run's row lock, the chain's hash, the entry, the run's new head. The yardstick inserts a row of as many
-bytes into a table without locks or hashes, one transaction each, over the same pool and with as many writers. Goal: at least 0.8.
+Each append is a call of the run ledger that returns after its commit: the run's row lock, the chain's hash, the entry, the run's new head.
+Appends that wait at the same time share a transaction, as in every worker (docs/ledger.md). The worker's sealer seals what is appended
+meanwhile. The yardstick inserts a row of as many bytes into a table without locks, hashes or a sealer, one transaction each, from as many
+writers in the same process, over a pool with a connection for each; PostgreSQL groups those commits itself. Goal: at least 0.8.
 """
 
 import argparse
