@@ -11,7 +11,7 @@ from domain.step_changes import StepChanges
 
 
 class RedriveBody(Value):
-    """Why a run is redriven; the reason stands in its ledger."""
+    """Why a run is redriven; the run shows it, and its ledger keeps it sealed."""
 
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
 

@@ -9,9 +9,11 @@ from api.context import RequestContext
 from api.continuing import start_continuation, start_message
 from api.deps import GatewayDeps, instant
 from api.derived_ids import run_id_for, start_print
+from api.fitting import check_fit
 from api.lineage_views import ForkBody, RedriveBody
 from api.starting import Prepared, prepare
 from domain.canonical import digest_hex
+from domain.compile import merged_config
 from domain.errors import Forbidden, InvalidInput, NotRedrivable, Unavailable
 from domain.expressions import ENGINE
 from domain.lineage import REDRIVABLE, ForkOrder, RedriveOrder
@@ -21,7 +23,7 @@ from domain.projection import unproject
 from domain.rebuild import Rebuilt, rebuild_for_fork, rebuild_for_redrive
 from domain.registry import DefinitionDraft
 from domain.state import RunContext, Tick
-from domain.step_changes import StepChange, changed_definition, laid_over
+from domain.step_changes import StepChange, changed_definition
 from domain.step_paths import paths_of
 from domain.stepper import walk
 from domain.stores import NewRun, RunRow
@@ -112,6 +114,7 @@ class Redriving:
             NotFound: no such run.
             UnreachedStep: no such step, or the run has not come to it.
             Forbidden: effects are allowed by somebody who may not.
+            Mistaken: the changed config breaks its schema.
             InvalidInput: a change does not fit its step, or effects are allowed that an approval before the fork binds.
             InvalidDefinition: the changed definition does not pass its checks.
             ReferenceMissing: an outcome it needs is erased.
@@ -124,7 +127,8 @@ class Redriving:
         changes = [*source.changes, StepChange(at=body.at, changes=body.changes)]
         changed = changed_definition(source.definition, changes)
         before = self._prepared(changed, source.given, source.config)
-        config = laid_over(source.config, body.changes.config)
+        config = merged_config(source.config, body.changes.config or {})
+        check_fit("/changes/config", changed, changed.config_schema, merged_config(changed.config_defaults, config))
         prepared = self._prepared(changed, source.given, config)
         if body.allow_effects:
             _refuse_bound(prepared.program, body.at)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
-from domain.lineage import ForkEffects
+from domain.lineage import ForkEffects, RunRequest
 from domain.model import Value
 from domain.runs import ApprovalProjection, RunStatus, TaskProjection
 from domain.stores import ApprovalRow, DecisionState, EffectRow, RunRow, TaskRow
@@ -70,6 +70,7 @@ class LineageView(Value):
 class RunView(Value):
     """A run. `waits_for` says in words what it waits for; `error` is {code, detail, …} of a run that failed.
 
+    `requests` are cancels and redrives with who asked and why; lists of runs leave them out.
     `subject` is its data subject's pseudonym, and `erased_at` says when its content was erased or purged, by the removal `erasure`.
     """
 
@@ -90,6 +91,7 @@ class RunView(Value):
     ledger: HeadView
     epoch: int | None = None
     forked_from: LineageView | None = None
+    requests: tuple[RunRequest, ...] = ()
     subject: str | None = None
     erased_at: str | None = None
     erasure: str | None = None
@@ -108,7 +110,7 @@ class RunOutcome(Value):
 
 
 class CancelBody(Value):
-    """Why a run is cancelled; its ledger keeps the reason, sealed."""
+    """Why a run is cancelled; the run shows it, and its ledger keeps it sealed."""
 
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
 
@@ -229,13 +231,13 @@ class TraceView(Value):
     approvals: tuple[ApprovalView, ...]
 
 
-def run_view(row: RunRow) -> RunView:
+def run_view(row: RunRow, requests: tuple[RunRequest, ...] = ()) -> RunView:
     """Show a run; the fingerprint of its start stays inside."""
     usage = UsageView(input_tokens=row.input_tokens, output_tokens=row.output_tokens, cost_usd_micros=row.cost_usd_micros, model=row.model)
     shown = row.model_dump(include=set(RunView.model_fields))
     lineage = {"parent": row.parent_run, "step": row.fork_step, "effects": row.fork_effects} if row.parent_run else None
     return RunView.model_validate(
-        {**shown, "usage": usage, "ledger": HeadView(seq=row.head_seq, hash=row.head_hash), "forked_from": lineage}
+        {**shown, "usage": usage, "ledger": HeadView(seq=row.head_seq, hash=row.head_hash), "forked_from": lineage, "requests": requests}
     )
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue
 
-from cli.views import Fields, compact, dollars
+from cli.views import Fields, compact, dollars, moment
 from standfast_client import Comparison, Run, RunSide, StepPair, StepSide
 
 SHOWN_CHARS_MAX = 60
@@ -15,12 +15,18 @@ def kept_text(kept: int) -> str:
 
 
 def lineage_fields(run: Run) -> Fields:
-    """Return where a run comes from, and how often it was begun."""
+    """Return where a run comes from, how often it was begun, and what people asked of it."""
     fork = run.forked_from
+    asked: Fields = [(f"{each.what} asked", f"{moment(each.at)} by {each.by}{_because(each.reason)}") for each in run.requests]
     return [
         ("epoch", str(run.epoch) if run.epoch is not None else None),
         ("forked from", f"{fork.parent} at {fork.step}, effects {fork.effects}" if fork else None),
+        *asked,
     ]
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason}" if reason else ""
 
 
 def comparison_lines(found: Comparison) -> list[str]:

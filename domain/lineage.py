@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from pydantic import JsonValue
 
+from domain.ledger import Kind
 from domain.model import Value
 from domain.past import Past
 from domain.runs import RunStatus
@@ -71,8 +72,21 @@ class Lineage(Value):
     effects: ForkEffects
 
 
+class RunRequest(Value):
+    """What a person asked of a run that had begun. `reason` is None where none was given, or where it is erased."""
+
+    what: Literal["cancel", "redrive"]
+    by: str
+    at: str
+    reason: str | None = None
+
+
+REQUESTS: dict[str, Literal["cancel", "redrive"]] = {Kind.RUN_CANCEL_REQUESTED: "cancel", Kind.RUN_REDRIVEN: "redrive"}
+"""The ledger kinds of requests. Their reasons are people's words: they stand in sealed payloads, as {reason}."""
+
+
 class LineageStore(Protocol):
-    """Pasts, redrives and forks."""
+    """Pasts, redrives and forks, and what was asked of runs."""
 
     async def past(self, tenant: str, run: str) -> Past:
         """Return all that is known of a run. Raises: NotFound, ReferenceMissing."""
@@ -80,6 +94,10 @@ class LineageStore(Protocol):
 
     async def lineage(self, tenant: str, run: str) -> Lineage | None:
         """Return what a fork comes from. Raises: NotFound."""
+        ...
+
+    async def requests(self, tenant: str, run: str) -> tuple[RunRequest, ...]:
+        """Return what people asked of a run, oldest first; nothing for a run that is not there."""
         ...
 
     async def forked_start(self, tenant: str, run: str) -> dict[str, JsonValue] | None:

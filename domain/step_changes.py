@@ -53,15 +53,6 @@ def changed_definition(definition: DefinitionDraft, changes: list[StepChange]) -
     return definition.model_copy(update={"document": document})
 
 
-def laid_over(config: Node, change: Node | None) -> Node:
-    """Return the config with the change laid over it, mapping by mapping."""
-    merged = dict(config)
-    for key, value in (change or {}).items():
-        old = merged.get(key)
-        merged[key] = laid_over(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
-
-
 def _apply(document: Node, change: StepChange) -> None:
     places = parse_definition(document).places
     if change.at not in places:

@@ -301,7 +301,7 @@ class TaskStore(Protocol):
         ...
 
     async def undelivered(self, tenant: str, *, limit: int) -> list[tuple[TaskRow, JsonValue]]:
-        """Return completed or closed_late tasks whose run has not been told, with the output."""
+        """Return completed or closed_late tasks whose run has not been told, with the output; an erased one counts as told."""
         ...
 
     async def mark_delivered(self, tenant: str, task: str) -> None:

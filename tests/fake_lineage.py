@@ -1,10 +1,13 @@
 """A fake LineageStore in memory: the past of a run is what a test puts into `pasts`, or nothing but its row."""
 
+import json
+from datetime import UTC, datetime
+
 from pydantic import JsonValue
 
 from domain.errors import NotRedrivable
-from domain.ledger import Kind
-from domain.lineage import REDRIVABLE, Continuation, ForkOrder, Lineage, RedriveOrder
+from domain.ledger import Kind, StoredEntry
+from domain.lineage import REDRIVABLE, REQUESTS, Continuation, ForkOrder, Lineage, RedriveOrder, RunRequest
 from domain.past import Past
 from domain.runs import RunStatus
 from domain.state import State
@@ -41,6 +44,18 @@ class FakeLineageStore:
             return None
         return Lineage.model_validate({"parent": row.parent_run, "step": row.fork_step, "effects": row.fork_effects})
 
+    async def requests(self, tenant: str, run: str) -> tuple[RunRequest, ...]:
+        """Return what people asked of a run."""
+        entries = [entry for entry in self._database.entries.get((tenant, run), []) if entry.kind in REQUESTS]
+        return tuple(self._request(tenant, entry) for entry in entries)
+
+    def _request(self, tenant: str, entry: StoredEntry) -> RunRequest:
+        said = self._database.payloads.get((tenant, str(json.loads(entry.body)["data"].get("payload"))))
+        at = datetime.fromtimestamp(entry.recorded_at_us / 1_000_000, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return RunRequest(
+            what=REQUESTS[entry.kind], by=entry.principal, at=at, reason=str(said["reason"]) if isinstance(said, dict) else None
+        )
+
     async def forked_start(self, tenant: str, run: str) -> dict[str, JsonValue] | None:
         """Return the input of a fork's workflow."""
         self._database.run(tenant, run)
@@ -56,8 +71,10 @@ class FakeLineageStore:
         self._database.change_run(order.tenant, order.run, **opened)
         same = order.model_dump(include={"tenant", "run", "after", "start"})
         self._keep(Continuation(**same, epoch=order.epoch + 1, kind="redrive", created_at=self._database.now()))
-        data: dict[str, JsonValue] = {"from_epoch": order.epoch, "step": order.step, "kept": order.kept, "reason": order.reason}
-        await self._append(order.tenant, order.run, Kind.RUN_REDRIVEN, order.principal, data)
+        data: dict[str, JsonValue] = {"from_epoch": order.epoch, "step": order.step, "kept": order.kept}
+        why: JsonValue = {"reason": order.reason} if order.reason else None
+        who = {"kind": Kind.RUN_REDRIVEN, "principal": order.principal, "at": self._database.now()}
+        await self._runs.append_entry(order.tenant, order.run, **who, data=data, content=why)
         return self._database.run(order.tenant, order.run)
 
     async def fork(self, order: ForkOrder) -> RunRow:

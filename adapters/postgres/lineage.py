@@ -1,5 +1,6 @@
 """Redrives and forks on PostgreSQL: each opens its run and stores its start in one transaction (JOURNAL §2.7, §8)."""
 
+import contextlib
 import json
 from typing import cast
 
@@ -13,6 +14,7 @@ from adapters.postgres.lineage_queries import (
     MARK_FORK,
     MARK_STARTED,
     OPEN_AGAIN,
+    REQUESTS_OF_RUN,
     TRY_FAILED_AGAIN,
     UNSTARTED,
 )
@@ -21,16 +23,16 @@ from adapters.postgres.pool import Database, Row, Transaction
 from adapters.postgres.projections import approval_place, comment_place
 from adapters.postgres.runs import PostgresRunStore, append_body
 from adapters.postgres.sealed_errors import effect_error_place, open_error
-from adapters.postgres.sealing import open_text
+from adapters.postgres.sealing import SealedPayload, open_text
 from adapters.postgres.select_texts import APPROVALS_OF_RUN, EFFECTS_OF_RUN, FACTS_OF_RUN, RUN_BY_ID, TASKS_OF_RUN
 from adapters.postgres.values import rfc3339, rfc3339_or_none
 from adapters.postgres.vault import Vault
 from domain.approval import OpenApproval
 from domain.effects import EffectKey, EffectState
 from domain.envelope import Usage
-from domain.errors import NotFound, NotRedrivable
+from domain.errors import NotFound, NotRedrivable, ReferenceMissing
 from domain.ledger import EntryBody, Kind
-from domain.lineage import REDRIVABLE, Continuation, ForkOrder, Lineage, RedriveOrder
+from domain.lineage import REDRIVABLE, REQUESTS, Continuation, ForkOrder, Lineage, RedriveOrder, RunRequest
 from domain.past import COMPENSATE, KnownAnswer, KnownApproval, KnownEffect, Past
 from domain.state import State
 from domain.stores import PayloadCipher, RunRow
@@ -113,6 +115,20 @@ class PostgresLineageStore:
             return None
         return Lineage(parent=row["parent_run"], step=row["fork_step"], effects=row["fork_effects"])
 
+    async def requests(self, tenant: str, run: str) -> tuple[RunRequest, ...]:
+        """Return what people asked of a run, oldest first; a reason that is erased is not there."""
+        async with self._db.tenant(tenant) as tx:
+            rows = await tx.rows(REQUESTS_OF_RUN, {"tenant": tenant, "run": run})
+        return tuple([await self._request(tenant, run, row) for row in rows])
+
+    async def _request(self, tenant: str, run: str, row: Row) -> RunRequest:
+        reason: str | None = None
+        if row["sealed"] is not None:
+            with contextlib.suppress(ReferenceMissing):
+                said = cast("dict[str, JsonValue]", await self._vault.open(tenant, run, row["ref"], row["sealed"]))
+                reason = str(said["reason"])
+        return RunRequest(what=REQUESTS[row["kind"]], by=row["principal"], at=rfc3339(row["recorded_at"]), reason=reason)
+
     async def forked_start(self, tenant: str, run: str) -> dict[str, JsonValue] | None:
         """Return the input that a fork's workflow began with, None for a run that is no fork.
 
@@ -140,8 +156,12 @@ class PostgresLineageStore:
                 **place, epoch=opened["epoch"], kind="redrive", after=order.after, created_at=order.at, start=order.start
             )
             await self._continue(tx, going_on)
-            data: dict[str, JsonValue] = {"from_epoch": order.epoch, "step": order.step, "kept": order.kept, "reason": order.reason}
-            await append_body(tx, order.tenant, order.run, _body(Kind.RUN_REDRIVEN, order.at, order.principal, opened, data))
+            data: dict[str, JsonValue] = {"from_epoch": order.epoch, "step": order.step, "kept": order.kept}
+            body = _body(Kind.RUN_REDRIVEN, order.at, order.principal, opened, data)
+            if order.reason:
+                why = await self._store(tx, order.tenant, order.run, {"reason": order.reason})
+                body = body.model_copy(update={"payload_digest": why.salted_digest, "data": {**data, "payload": why.ref}})
+            await append_body(tx, order.tenant, order.run, body)
         return await self._runs.get(order.tenant, order.run)
 
     async def fork(self, order: ForkOrder) -> RunRow:
@@ -174,14 +194,15 @@ class PostgresLineageStore:
         return await self._runs.get(new.tenant, new.run)
 
     async def _continue(self, tx: Transaction, next_start: Continuation) -> None:
-        cipher = await self._vault.ciphers.within(tx, next_start.tenant, next_start.run)
-        sealed = await self._vault.seal_with(cipher, next_start.tenant, next_start.run, next_start.start)
-        await tx.execute(
-            "INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (%s, %s, %s, %s)",
-            [next_start.tenant, sealed.ref, next_start.run, sealed.sealed],
-        )
+        sealed = await self._store(tx, next_start.tenant, next_start.run, next_start.start)
         params = next_start.model_dump(include={"tenant", "run", "kind", "after"})
         await tx.execute(ADD_CONTINUATION, {**params, "epoch": Int4(next_start.epoch), "ref": sealed.ref})
+
+    async def _store(self, tx: Transaction, tenant: str, run: str, value: JsonValue) -> SealedPayload:
+        sealed = await self._vault.seal_with(await self._vault.ciphers.within(tx, tenant, run), tenant, run, value)
+        insert = "INSERT INTO payloads (tenant_id, ref, run, sealed) VALUES (%s, %s, %s, %s)"
+        await tx.execute(insert, [tenant, sealed.ref, run, sealed.sealed])
+        return sealed
 
     async def unstarted(self, tenant: str, *, seconds: float, limit: int) -> list[tuple[str, int]]:
         """Return (run, epoch) of continuations that are not started and are older than that, oldest first."""

@@ -14,7 +14,15 @@ TRY_FAILED_AGAIN = b"""
 UPDATE effects SET error = (error::jsonb || '{"retryable": "true"}')::json
 WHERE tenant_id = %(tenant)s AND run = %(run)s AND state = 'failed' AND error->>'retryable' = 'false'
 """
-"""A recorded failure is final until a redrive: its effect is then tried again under the same key outside (ADR 0020)."""
+"""A recorded failure is final until a redrive: its effect is then tried again under the same key outside (ADR 0016)."""
+
+REQUESTS_OF_RUN = b"""
+SELECT e.kind, e.principal, e.recorded_at, convert_from(e.body, 'UTF8')::jsonb #>> '{data,payload}' AS ref, p.sealed
+FROM ledger_entries e LEFT JOIN payloads p
+    ON p.tenant_id = e.tenant_id AND p.ref = convert_from(e.body, 'UTF8')::jsonb #>> '{data,payload}'
+WHERE e.tenant_id = %(tenant)s AND e.run = %(run)s AND e.kind IN ('gateway:run:cancel_requested', 'gateway:run:redriven')
+ORDER BY e.seq
+"""
 
 ADD_CONTINUATION = b"""
 INSERT INTO continuations (tenant_id, run, epoch, kind, after_temporal_run_id, start_ref, lease_until)

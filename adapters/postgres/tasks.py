@@ -10,7 +10,7 @@ from adapters.postgres.sealing import open_text
 from adapters.postgres.select_texts import PAYLOAD_OF_RUN, TASK, TASK_PAGE, UNDELIVERED_TASKS
 from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339, rfc3339_or_none, storable
 from adapters.postgres.vault import Vault
-from domain.errors import NotFound, TaskClosed
+from domain.errors import NotFound, ReferenceMissing, TaskClosed
 from domain.runs import TaskProjection
 from domain.stores import Page, PayloadCipher, TaskRow
 
@@ -84,14 +84,19 @@ class PostgresTaskStore:
     async def undelivered(self, tenant: str, *, limit: int) -> list[tuple[TaskRow, JsonValue]]:
         """Return completed or closed_late tasks whose run has not been told, with the output.
 
-        Raises:
-            ReferenceMissing: an output is erased.
+        One whose output is erased can be told to nobody: it is left out, and marked, so that it is not looked at again.
         """
         async with self._db.tenant(tenant) as tx:
             rows = await tx.rows(UNDELIVERED_TASKS, {"tenant": tenant, "limit": limit})
             refs = [row["output_ref"] for row in rows if row["output_ref"]]
             sealed = {row["ref"]: row["sealed"] for row in await tx.rows(PAYLOAD_OF_RUN, {"tenant": tenant, "refs": refs})}
-        return [(await self._task(row), await self._output(row, sealed)) for row in rows]
+        found: list[tuple[TaskRow, JsonValue]] = []
+        for row in rows:
+            try:
+                found.append((await self._task(row), await self._output(row, sealed)))
+            except ReferenceMissing:
+                await self.mark_delivered(tenant, row["task"])
+        return found
 
     async def mark_delivered(self, tenant: str, task: str) -> None:
         """Remember that the run was told."""

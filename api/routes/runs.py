@@ -5,13 +5,12 @@ from enum import Enum
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from pydantic import JsonValue
 
 from api.context import Context, RequestContext
 from api.deciding import Deciding
 from api.deps import GatewayDeps, instant
 from api.derived_ids import run_id_for, start_print
-from api.problems import Mistake, Mistaken
+from api.fitting import check_fit
 from api.queries import RunIdInPath, RunList, Wait
 from api.starting import Prepared, prepare, start_accepted
 from api.views import (
@@ -29,12 +28,10 @@ from api.views import (
 )
 from api.waiting import closed_or_late
 from domain.compile import merged_config
-from domain.errors import IdempotencyKeyReused, InvalidInput, NotFound, RunClosed, Unavailable
+from domain.errors import IdempotencyKeyReused, NotFound, RunClosed, Unavailable
 from domain.expressions import ENGINE
 from domain.ledger import Kind
-from domain.registry import RegisteredDefinition
 from domain.runs import RunStatus
-from domain.schemas import validate
 from domain.stores import ApprovalRow, NewRun, Page, RunFilter, RunRow
 from workflows.messages import APPROVE
 
@@ -141,8 +138,8 @@ class RunRoutes:
         name, _, version_range = body.definition.partition("@")
         tenant = context.principal.tenant
         definition = await self._deps.definitions.get(tenant, name, version_range or None)
-        _check_fit("input", definition, definition.input_schema, body.input)
-        _check_fit("config", definition, definition.config_schema, merged_config(definition.config_defaults, body.config))
+        check_fit("/input", definition, definition.input_schema, body.input)
+        check_fit("/config", definition, definition.config_schema, merged_config(definition.config_defaults, body.config))
         prepared = prepare(self._deps, definition, run_input=body.input, config=body.config)
         new = NewRun(
             tenant=tenant,
@@ -182,7 +179,7 @@ class RunRoutes:
     async def get_run(self, run_id: RunIdInPath, request: Request, context: Context) -> Response:
         """Show one run. The ETag changes with it: If-None-Match answers 304 while nothing is new."""
         row = await self._deps.runs.get(context.principal.tenant, run_id)
-        body = run_view(row).model_dump_json().encode()
+        body = run_view(row, await self._deps.lineage.requests(row.tenant, run_id)).model_dump_json().encode()
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
         if etag in known or "*" in known:
@@ -258,7 +255,8 @@ class RunRoutes:
         row = await self._deps.runs.get(tenant, run_id)
         effects = await self._deps.runs.effects_of(tenant, run_id)
         approvals = () if row.status.closed else tuple(approval_view(a) for a in await self._open_approvals(tenant, run_id))
-        return TraceView(run=run_view(row), effects=tuple(effects), approvals=approvals)
+        shown = run_view(row, await self._deps.lineage.requests(tenant, run_id))
+        return TraceView(run=shown, effects=tuple(effects), approvals=approvals)
 
     async def _open_approvals(self, tenant: str, run: str) -> list[ApprovalRow]:
         found: list[ApprovalRow] = []
@@ -269,19 +267,3 @@ class RunRoutes:
             cursor = page.next_cursor
             if cursor is None:
                 return found
-
-
-def _check_fit(member: str, definition: RegisteredDefinition, schema: dict[str, JsonValue], value: JsonValue) -> None:
-    """Refuse a member of a start's body that does not fit what the definition declares.
-
-    Raises:
-        Mistaken: it does not; every mistake has its place in the body.
-    """
-    mistakes = validate(schema, value)
-    if mistakes:
-        found = [
-            Mistake(where=f"/{member}" + where.removeprefix("(top level)"), detail=detail)
-            for where, _, detail in (mistake.partition(": ") for mistake in mistakes)
-        ]
-        named = f"the {member} does not fit the schema of {definition.name} {definition.version}"
-        raise Mistaken(InvalidInput(f"{named}: {'; '.join(mistakes)}"), found)

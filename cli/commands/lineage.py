@@ -23,7 +23,7 @@ def redrive(
     ctx: typer.Context,
     run: RunArgument,
     *,
-    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; the run shows it, and its ledger keeps it sealed.")] = "",
     json_output: JsonOption = False,
 ) -> None:
     """Let a run that ended badly go on from the step that failed; what it did stays done."""

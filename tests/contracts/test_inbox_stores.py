@@ -152,6 +152,17 @@ class TestTasks:
         await inbox.tasks.mark_delivered(inbox.tenant, "tsk_1")
         assert await inbox.tasks.undelivered(inbox.tenant, limit=5) == []
 
+    async def test_whose_output_is_erased_keep_no_other_waiting(self, inbox: PostgresBench, db: Database) -> None:
+        for name in ("tsk_1", "tsk_2"):
+            await opened(inbox, task(name))
+            told = {"resolution": "happened", "principal": "prn_b", "at": AT, "output": {"of": name}}
+            await inbox.tasks.complete(inbox.tenant, name, **told)  # pyright: ignore[reportArgumentType] - its own keywords
+        async with db.tenant(inbox.tenant) as tx:
+            await tx.execute("UPDATE tasks SET output_ref = 'gone' WHERE tenant_id = %s AND task = 'tsk_1'", [inbox.tenant])
+        for _ in range(2):
+            assert [output for _, output in await inbox.tasks.undelivered(inbox.tenant, limit=5)] == [{"of": "tsk_2"}]
+        assert (await inbox.tasks.get(inbox.tenant, "tsk_1")).delivered
+
     async def test_closed_late_bring_the_late_output(self, inbox: PostgresBench) -> None:
         for token in ("first", "second"):
             await inbox.journal.intent(intent(inbox, token=token, retry_class=RetryClass.AT_MOST_ONCE, lease_ms=0))

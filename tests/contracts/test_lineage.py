@@ -39,10 +39,10 @@ class Stores:
         who = Carrier(tenant=self.tenant, run=RUN, epoch=epoch, principal="prn_a", correlation_id="corr")
         await self.run_ledger.flush(who, Projection(status=status), fact_seq=0)
 
-    def order(self, *, epoch: int = 1) -> RedriveOrder:
+    def order(self, *, epoch: int = 1, reason: str = "") -> RedriveOrder:
         """Build an order to redrive it."""
         same = {"tenant": self.tenant, "run": RUN, "principal": "prn_b", "at": AT}
-        return RedriveOrder(**same, epoch=epoch, fact_head=0, step="settle.pay", kept=2, after="t-1", start=dict(START))
+        return RedriveOrder(**same, epoch=epoch, fact_head=0, step="settle.pay", kept=2, after="t-1", start=dict(START), reason=reason)
 
     def fork(self) -> ForkOrder:
         """Build an order to fork it."""
@@ -96,6 +96,34 @@ class TestRedrive:
         await stores.lineage.redrive(stores.order())
         assert not await stores.runs.close_externally(stores.tenant, RUN, status=RunStatus.FAILED, reason="old", at=AT, epoch=1)
         assert (await stores.runs.get(stores.tenant, RUN)).status is RunStatus.RUNNING
+
+
+class TestRequests:
+    async def test_are_told_in_order_with_who_asked_and_why(self, stores: Stores) -> None:
+        await stores.end()
+        await stores.lineage.redrive(stores.order(reason="the bank is back"))
+        whys: tuple[JsonValue, ...] = ({"reason": "twice"}, None)
+        for why in whys:
+            await stores.runs.append_entry(
+                stores.tenant, RUN, kind=Kind.RUN_CANCEL_REQUESTED, principal="prn_c", at=AT, data={}, content=why
+            )
+        found = await stores.lineage.requests(stores.tenant, RUN)
+        assert [(each.what, each.by, each.reason) for each in found] == [
+            ("redrive", "prn_b", "the bank is back"),
+            ("cancel", "prn_c", "twice"),
+            ("cancel", "prn_c", None),
+        ]
+
+    async def test_keep_their_reasons_out_of_the_ledger(self, stores: Stores) -> None:
+        await stores.end()
+        await stores.lineage.redrive(stores.order(reason="Mrs Green called"))
+        last = (await stores.ledger.entries(stores.tenant, RUN))[-1]
+        assert (b"Green" in last.body, last.payload_digest is None) == (False, False)
+
+    async def test_of_another_tenant_are_none(self, stores: Stores) -> None:
+        await stores.end()
+        await stores.lineage.redrive(stores.order(reason="x"))
+        assert await stores.lineage.requests("other-tenant", RUN) == ()
 
 
 class TestContinuation:

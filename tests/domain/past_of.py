@@ -52,6 +52,10 @@ def tick(epoch: int = 0) -> Tick:
     return Tick(now="2026-04-01T12:00:00.000000+00:00", entropy=f"{epoch:032x}")
 
 
+TURNS_MAX = 10_000
+"""More turns than an execution of a test has: each turn of a run has entropy of its own."""
+
+
 def an_object(_command: CallTool | CompletePrompt) -> JsonValue:
     """Give the same to everybody."""
     return {"ok": True}
@@ -144,7 +148,8 @@ class Execution:
         self.requested: list[Key] = []
         self.asked: list[Key] = []
         self._answer = answer
-        self.play = Play(program, state=State.model_validate_json(state.model_dump_json()) if state is not None else None)
+        carried = None if state is None else State.model_validate_json(state.model_dump_json())
+        self.play = Play(program, state=carried, turn=TURNS_MAX * books.epoch)
 
     def run(self, words: Iterable[str] = (), *, stop_before: str | None = None) -> "Execution":
         """Play by the words, then well, to the end; a stop word ends it earlier, and so does the step to stop before."""

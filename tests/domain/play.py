@@ -31,13 +31,15 @@ RUN = RunContext(tenant="acme", run="run_1", principal="prn_starter", input={"n"
 
 
 class Play:
-    """One run, played by hand. `last` holds the commands of the last turn."""
+    """One run, played by hand. `last` holds the commands of the last turn; `turn` counts on from those of an execution before."""
 
-    def __init__(self, program: Program, *, given: JsonValue = None, state: State | None = None, stepper: type[Stepper] = Stepper) -> None:
+    def __init__(
+        self, program: Program, *, given: JsonValue = None, state: State | None = None, stepper: type[Stepper] = Stepper, turn: int = 0
+    ) -> None:
         context = RUN.model_copy(update={"input": {"n": 1} if given is None else given})
         self.stepper = stepper(program, context, state or State())
         self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-        self._turn = 0
+        self._turn = turn
         self.last: list[Command] = self.stepper.start(self.tick())
 
     def tick(self) -> Tick:

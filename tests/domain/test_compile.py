@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from domain.compile import compile_program
+from domain.compile import compile_program, merged_config
 from domain.errors import InvalidDefinition
 from domain.expressions import ENGINE
 from domain.program import AgentStep, ApproveStep, CallStep, Program, SwitchStep
@@ -150,3 +150,11 @@ class TestApprovals:
         assert isinstance(pay, CallStep)
         assert pay.compensate is not None
         assert pay.compensate.if_unknown == "compensate"
+
+
+class TestMergedConfig:
+    def test_goes_mapping_by_mapping(self) -> None:
+        assert merged_config({"a": {"x": 1, "y": 2}, "b": 1}, {"a": {"y": 3}, "c": 4}) == {"a": {"x": 1, "y": 3}, "b": 1, "c": 4}
+
+    def test_replaces_what_is_no_mapping(self) -> None:
+        assert merged_config({"a": {"x": 1}, "b": [1, 2]}, {"a": 1, "b": {"z": 1}}) == {"a": 1, "b": {"z": 1}}

@@ -5,7 +5,7 @@ from pydantic import JsonValue
 
 from domain.errors import InvalidInput, UnreachedStep
 from domain.registry import DefinitionDraft
-from domain.step_changes import StepChange, StepChanges, changed_definition, laid_over
+from domain.step_changes import StepChange, StepChanges, changed_definition
 from tests.adapters.definitions.bundles import bundle, draft_of
 
 DO = """
@@ -75,15 +75,3 @@ class TestStepChanges:
     def test_name_only_what_is_changed(self) -> None:
         assert StepChanges(model="fake/other", config={}).named() == ("model", "config")
         assert StepChanges().named() == ()
-
-
-class TestLaidOver:
-    def test_goes_mapping_by_mapping(self) -> None:
-        assert laid_over({"a": {"x": 1, "y": 2}, "b": 1}, {"a": {"y": 3}, "c": 4}) == {"a": {"x": 1, "y": 3}, "b": 1, "c": 4}
-
-    def test_replaces_what_is_no_mapping(self) -> None:
-        assert laid_over({"a": {"x": 1}, "b": [1, 2]}, {"a": 1, "b": {"z": 1}}) == {"a": 1, "b": {"z": 1}}
-
-    def test_changes_nothing_without_a_change(self) -> None:
-        config: dict[str, JsonValue] = {"a": {"x": 1}}
-        assert laid_over(config, None) == config

@@ -1,6 +1,6 @@
 -- Takes revision 0006 back: forks stay as runs of their own, and nobody knows any more where they come from.
 DROP TABLE continuations;
-DROP INDEX runs_by_parent;
+DROP INDEX runs_by_parent, ledger_entries_requests;
 ALTER TABLE runs DROP COLUMN parent_run, DROP COLUMN fork_step, DROP COLUMN fork_effects;
 
 CREATE OR REPLACE FUNCTION journal_open(

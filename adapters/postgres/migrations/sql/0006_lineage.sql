@@ -2,6 +2,8 @@
 
 ALTER TABLE runs ADD COLUMN parent_run text, ADD COLUMN fork_step text, ADD COLUMN fork_effects text;
 CREATE INDEX runs_by_parent ON runs (tenant_id, parent_run) WHERE parent_run IS NOT NULL;
+CREATE INDEX ledger_entries_requests ON ledger_entries (tenant_id, run, seq)
+    WHERE kind IN ('gateway:run:cancel_requested', 'gateway:run:redriven');
 
 CREATE TABLE continuations (
     tenant_id text NOT NULL,

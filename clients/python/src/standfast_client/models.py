@@ -61,8 +61,20 @@ class RunAccepted(Received):
     version: str
 
 
+class RunRequest(Received):
+    """What a person asked of a run: `what` is cancel or redrive. `reason` is None where none was given, or where it is erased."""
+
+    what: str
+    by: str
+    at: str
+    reason: str | None = None
+
+
 class Run(Received):
-    """A run. `status` says how far it is, `waits_for` in words for what it waits, `error` why it failed."""
+    """A run. `status` says how far it is, `waits_for` in words for what it waits, `error` why it failed.
+
+    `requests` are cancels and redrives; a list of runs leaves them out.
+    """
 
     run: str
     definition: str
@@ -80,6 +92,7 @@ class Run(Received):
     error: Fault | None = None
     epoch: int | None = None
     forked_from: Lineage | None = None
+    requests: list[RunRequest] = []
     subject: str | None = None
     erased_at: str | None = None
 
