@@ -22,13 +22,18 @@ from domain.effects import (
     RetryClass,
 )
 from domain.envelope import Usage
-from domain.errors import FactDiverged, FactGap, JournalError, NotFound, ReferenceMissing, StaleEpoch
+from domain.errors import FactDiverged, FactGap, JournalError, NotFound, ReferenceMissing, RunUnlinked, StaleEpoch
 from domain.ledger import EntryBody, Kind, StoredEntry, Verification, verify_entries
 from domain.runs import Projection
 from domain.stores import RunRow, TaskRow
 from tests.fake_run import AT, FakeRun
 
-_REFUSALS = {IntentAnswer.STALE_EPOCH: StaleEpoch, IntentAnswer.FACT_DIVERGED: FactDiverged, IntentAnswer.FACT_GAP: FactGap}
+_REFUSALS = {
+    IntentAnswer.STALE_EPOCH: StaleEpoch,
+    IntentAnswer.UNLINKED: RunUnlinked,
+    IntentAnswer.FACT_DIVERGED: FactDiverged,
+    IntentAnswer.FACT_GAP: FactGap,
+}
 
 
 class FakeEffect:
@@ -147,7 +152,7 @@ class FakeJournal:
             raise JournalError(f"no intent was recorded for {outcome.key.step}")
         opening = self._open(run, outcome.carrier)
         answer = self._settle(run, effect, outcome)
-        if opening.refusal not in (None, IntentAnswer.STALE_EPOCH):
+        if opening.refusal not in (None, IntentAnswer.STALE_EPOCH, IntentAnswer.UNLINKED):
             raise _REFUSALS[opening.refusal](opening.detail)
         recorded = effect.recorded()
         return OutcomeVerdict(answer=answer, fact_head=run.fact_head, output_ref=recorded.output_ref, output_digest=recorded.output_digest)
@@ -197,6 +202,8 @@ class FakeJournal:
         """Apply a person's answer to an effect in doubt or divergent."""
         run = self._run(carrier)
         opening = self._open(run, carrier)
+        if opening.refusal is IntentAnswer.UNLINKED:
+            raise RunUnlinked(opening.detail)
         if opening.refusal is not None:
             return IntentVerdict(answer=opening.refusal, fact_head=run.fact_head, detail=opening.detail)
         effect = self.effects[key]

@@ -18,6 +18,7 @@ from activities.interceptor import JournalInterceptor
 from activities.journal_calls import JournalTools
 from activities.options import MARGIN
 from activities.requests import CALL_TOOL
+from activities.resets import ResetWatch
 from domain.effects import EffectClass, EffectJournal, EffectKey, RetryClass
 from domain.envelope import Envelope, Receipt
 from domain.facts import Fact
@@ -95,11 +96,16 @@ class Attempts:
     """Makes attempts of one effect through the interceptor; each is a new activity attempt, as Temporal's retries are."""
 
     def __init__(
-        self, effect: Effect, *, journal: EffectJournal | None = None, interceptor: type[JournalInterceptor] = JournalInterceptor
+        self,
+        effect: Effect,
+        *,
+        journal: EffectJournal | None = None,
+        interceptor: type[JournalInterceptor] = JournalInterceptor,
+        resets: ResetWatch | None = None,
     ) -> None:
         self.fake = FakeJournal.with_run(TENANT, RUN)
         tokens = itertools.count(1)
-        tools = JournalTools(journal=journal or self.fake, clock=lambda: AT, token=lambda: f"token-{next(tokens)}")
+        tools = JournalTools(journal=journal or self.fake, clock=lambda: AT, token=lambda: f"token-{next(tokens)}", resets=resets)
         self._chain = interceptor(tools).intercept_activity(_Next(effect))
         self.number = 0
         self.heartbeats = 0

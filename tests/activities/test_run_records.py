@@ -11,7 +11,7 @@ from activities.run_records import RunRecordActivities
 from domain.approval import Decision, attest
 from domain.effects import EffectState, Outcome, RetryClass
 from domain.envelope import Envelope, Receipt
-from domain.errors import FactDiverged, FactGap, ProjectionTooLarge
+from domain.errors import FactDiverged, FactGap, ProjectionTooLarge, RunUnlinked
 from domain.principals import Role
 from domain.runs import Projection, RunStatus
 from tests.activities.bench import KEY, RUN, TENANT, Attempts, envelope, fact, paying
@@ -147,6 +147,12 @@ class TestResolve:
         )
         await journal.outcome(late)
         assert (await resolve(journal, happened=False)).fields == {"": {"id": "truth"}}
+
+    async def test_is_not_taken_from_an_execution_that_the_run_does_not_follow(self) -> None:
+        journal = await doubtful()
+        with pytest.raises(RunUnlinked):
+            await resolve(journal, happened=True, execution="temporal-2")
+        assert journal.effects[KEY].state is EffectState.IN_DOUBT
 
     async def test_refuses_an_outcome_too_large_for_what_expressions_read(self) -> None:
         with pytest.raises(ProjectionTooLarge):

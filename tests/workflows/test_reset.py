@@ -1,11 +1,14 @@
 """A raw Temporal reset on the real server: detected, told to the run, and nothing is done twice (JOURNAL §2.2, §2.3)."""
 
+import asyncio
+
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
-from domain.effects import EffectClass
+from domain.effects import EffectClass, Intent, IntentAnswer, IntentVerdict
+from domain.errors import ToolFailed
 from domain.runs import RunStatus
 from tests.domain.programs import approve, call, pinned, program
 from tests.workflows.bench import OTHER_REVIEWER, REVIEWER, Bench, LiveRun, ScriptedTool, until
@@ -43,6 +46,30 @@ async def reset(bench: Bench, run: LiveRun, *, after_activities: int) -> LiveRun
     return LiveRun(bench, run.run, client.get_workflow_handle(run.run, result_type=RunResult))
 
 
+class HeldJournal:
+    """The real journal that holds the first intent of one step until the test opens it, and keeps its verdict."""
+
+    def __init__(self, bench: Bench, step: str) -> None:
+        self._real = bench.storage.journal
+        self._step = step
+        self.reached, self.opened, self.answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.verdict: IntentVerdict | None = None
+        self.outcome = self._real.outcome
+        self.advance = self._real.advance
+        self.renew = self._real.renew
+        self.resolve = self._real.resolve
+
+    async def intent(self, intent: Intent) -> IntentVerdict:
+        """Record it, the first one of the step late."""
+        if intent.key.step != self._step or self.reached.is_set():
+            return await self._real.intent(intent)
+        self.reached.set()
+        await self.opened.wait()
+        self.verdict = await self._real.intent(intent)
+        self.answered.set()
+        return self.verdict
+
+
 GATED = [call("before", arguments={"n": 1}), approve("gate")]
 
 
@@ -73,6 +100,24 @@ class TestReset:
             row = await run.row()
             assert (row.status, row.epoch) == (RunStatus.SUCCEEDED, 2)
             await run.kinds()
+
+    async def test_keeps_what_is_left_of_the_replaced_execution_from_paying(self, bench: Bench) -> None:
+        given = program(call("a", arguments={"n": 1}), call("pay", arguments={"n": 2}), output="${ steps.pay.output.n }")
+        pay, held = ScriptedTool("bank.pay", {"n": 1}, {"n": 2}, ToolFailed("called twice")), HeldJournal(bench, "pay")
+        async with bench.worker(pay, journal=held):
+            run = await bench.start(given)
+            await held.reached.wait()
+            again = await reset(bench, run, after_activities=1)
+            assert (await again.handle.result()).output == 2
+            held.opened.set()
+            await held.answered.wait()
+            assert held.verdict is not None
+            assert held.verdict.answer is IntentAnswer.UNLINKED
+            assert [c.arguments for c in pay.calls] == [{"n": 1}, {"n": 2}]
+            row = await run.row()
+            assert (row.status, row.epoch) == (RunStatus.SUCCEEDED, 2)
+            kinds = await run.kinds()
+            assert (kinds.count("platform:run:reset"), kinds.count("agent:tool:called")) == (1, 2)
 
     async def test_asks_a_person_before_it_pays_otherwise(self, bench: Bench) -> None:
         given = program(approve("gate"), call("pay", arguments={"by": "${ steps.gate.output.decided_by }"}), approve("last"))
