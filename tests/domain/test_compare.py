@@ -95,7 +95,7 @@ class TestStep:
         assert (found.b.status, found.same) == ("failed", False)
 
     def test_has_the_outcome_of_its_last_call_and_not_of_its_undo(self) -> None:
-        undone = (effect("pay", "1"), effect("pay", "undo", call="compensate"), effect("pay", "2", visit=2))
+        undone = (effect("pay", "1"), effect("pay", "2", visit=2), effect("pay", "undo", call="compensate.2", visit=2))
         found = pair(compare(run("run_a", "pay", effects=(effect("pay", "2"),)), run("run_b", "pay", effects=undone)), "pay")
         assert found.b is not None
         assert (found.b.digest, found.b.calls, found.same) == ("2", 3, True)
