@@ -18,7 +18,9 @@ NO_LEASE_WAIT = PlantedBug("intent_choice", "p_row.lease_until > p_now", "false"
 OUTCOME_WITHOUT_TOKEN = PlantedBug("outcome_choice", "p_row.lease_token = p_token", "true")
 SWALLOWED_FACT_CONFLICT = PlantedBug("journal_open", "v_known IS DISTINCT FROM f_digests[i]", "false")
 SWALLOWED_FACT_GAP = PlantedBug("journal_open", "f_seqs[i] = v_new + 1", "true")
-OLDER_PROJECTION_WINS = PlantedBug("journal_flush", "(p_epoch, p_fact_seq) >= (v_open.projection_epoch, v_open.projection_fact_seq)", "true")
+OLDER_PROJECTION_WINS = PlantedBug(
+    "journal_flush", "(p_epoch, p_fact_seq) >= (v_open.projection_epoch, v_open.projection_fact_seq)", "true"
+)
 STALE_EPOCH_ACCEPTED = PlantedBug("journal_open", "p_epoch < v_epoch", "false")
 AT_MOST_ONCE_REPEATED = PlantedBug("intent_choice", "p_row.retry_class = 'idempotent' AND p_retry = 'idempotent'", "true")
 BUDGET_READ_THEN_WRITE = PlantedBug(
