@@ -15,10 +15,11 @@ from domain.effects import EffectKey
 from domain.envelope import Envelope, Receipt, Usage
 from domain.errors import InvalidInput, StaleDigest, ToolAnswerInvalid, ToolFailed, UnknownModel
 from domain.objects import PAYLOAD_BYTES_MAX
+from domain.people_stores import ApprovalStore
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, Message, ModelToolCall, PriceBook, StopReason
 from domain.samples import sample
 from domain.schemas import validate
-from domain.stores import ApprovalStore, MessageStore, PayloadStore
+from domain.stores import MessageStore, PayloadStore
 from domain.tools import DeclaredTools, ToolBox, ToolCall, ToolSpec
 
 INLINE_ARGUMENTS_MAX = 2048

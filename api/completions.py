@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from domain.completion import TaskCompletion, attest_completion
 from domain.errors import RunClosed
-from domain.stores import TaskRow
+from domain.people_stores import TaskRow
 
 
 class TaskDelivery(Protocol):

@@ -9,7 +9,7 @@ from api.derived_ids import decision_id_for
 from api.views import DecisionBody, DecisionView
 from domain.approval import attest
 from domain.errors import ApprovalClosed, Forbidden, IdempotencyKeyReused, NotFound, RunClosed, StaleDigest, Unavailable
-from domain.stores import ApprovalRow, DecisionRow
+from domain.people_stores import ApprovalRow, DecisionRow
 
 DETAIL = {
     "accepted": "the run has taken the decision",

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from domain.approval import Decision
 from domain.errors import ApprovalClosed, RunClosed, StandfastError, Unavailable, error_classes
-from domain.stores import ApprovalRow, DecisionRow, DecisionState
+from domain.people_stores import ApprovalRow, DecisionRow, DecisionState
 from workflows.messages import DecisionResult, RunState
 
 

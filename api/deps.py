@@ -9,9 +9,10 @@ from api.money_deps import MoneyDeps
 from api.subject_deps import SubjectDeps
 from api.temporal import RunStarter
 from domain.lineage import LineageStore
+from domain.people_stores import ApprovalStore, TaskStore
 from domain.registry import BundleReader, ProgramCompiler
 from domain.sealing import SealStore, TreeReader
-from domain.stores import ApprovalStore, DefinitionStore, IdempotencyStore, KeyStore, LedgerReader, RunStore, TaskStore
+from domain.stores import DefinitionStore, IdempotencyStore, KeyStore, LedgerReader, RunStore
 from domain.tools import ToolSpec
 
 

@@ -23,8 +23,9 @@ from api.decisions import deliver_decision
 from api.deps import GatewayDeps, instant
 from api.starting import start_accepted
 from domain.errors import InvalidDefinition, NotFound, ProjectionTooLarge, ReferenceMissing, Unavailable
+from domain.people_stores import DecisionRow
 from domain.runs import RunStatus
-from domain.stores import DecisionRow, RunRow
+from domain.stores import RunRow
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,9 @@ from pydantic import Field, JsonValue, StringConstraints
 
 from domain.lineage import ForkEffects, RunRequest
 from domain.model import Value
+from domain.people_stores import ApprovalRow, DecisionState, TaskRow
 from domain.runs import ApprovalProjection, RunStatus, TaskProjection
-from domain.stores import ApprovalRow, DecisionState, EffectRow, RunRow, TaskRow
+from domain.stores import EffectRow, RunRow
 
 WAIT_S_MAX = 30.0
 """Longest long poll, in seconds: shorter than the idle timeouts of common proxies (60 s)."""

@@ -4,7 +4,7 @@ Every method works inside one tenant: the adapter sets it for the transaction, a
 RFC 3339 UTC strings. Cursors are opaque strings.
 """
 
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import JsonValue
 
@@ -13,7 +13,7 @@ from domain.model import Value
 from domain.principals import Principal, Role
 from domain.provider import Message
 from domain.registry import DefinitionDraft, RegisteredDefinition
-from domain.runs import ApprovalProjection, RunStatus, TaskProjection
+from domain.runs import RunStatus
 
 T = TypeVar("T")
 
@@ -207,105 +207,6 @@ class MessageStore(Protocol):
 
     async def load(self, tenant: str, run: str, conversation: str, head: ConversationHead) -> list[Message]:
         """Return the first `head.count` messages. Raises: ReferenceMissing when some are gone or the digest differs."""
-        ...
-
-
-class ApprovalRow(Value):
-    """An approval in the inbox. `state` is open, approved, rejected, timed_out or withdrawn; `decision_id` names what decided it."""
-
-    run: str
-    definition: str
-    projection: ApprovalProjection
-    state: str
-    decision_id: str | None = None
-    decided_by: str | None = None
-    decided_at: str | None = None
-    comment: str | None = None
-
-
-DecisionState = Literal["stored", "accepted", "refused"]
-
-
-class DecisionRow(Value):
-    """A stored decision; `decision_id` is the Temporal update id. `state` is terminal when accepted or refused."""
-
-    tenant: str
-    run: str
-    decision_id: str
-    approval: str
-    verdict: Literal["approve", "reject"]
-    digest: str
-    comment: str = ""
-    principal: str
-    attestation: str
-    state: DecisionState = "stored"
-    refusal: dict[str, str] | None = None
-    stored_at: str = ""
-
-
-class ApprovalStore(Protocol):
-    """The inbox and the stored decisions."""
-
-    async def page(
-        self, tenant: str, *, state: str | None, reviewer_roles: tuple[str, ...] | None, limit: int, cursor: str | None
-    ) -> Page[ApprovalRow]:
-        """Return one page, earliest deadline first; `reviewer_roles` narrows to what such a reviewer may decide."""
-        ...
-
-    async def get(self, tenant: str, approval: str) -> ApprovalRow:
-        """Raises: NotFound."""
-        ...
-
-    async def store_decision(self, decision: DecisionRow) -> DecisionRow:
-        """Insert a decision; the same id again returns the stored row. Raises: NotFound."""
-        ...
-
-    async def settle_decision(self, tenant: str, decision_id: str, *, state: DecisionState, refusal: dict[str, str] | None) -> None:
-        """Make a decision terminal; a terminal one stays as it is."""
-        ...
-
-    async def decision(self, tenant: str, decision_id: str) -> DecisionRow:
-        """Raises: NotFound."""
-        ...
-
-    async def unsettled_decisions(self, tenant: str, *, older_than_s: float, limit: int) -> list[DecisionRow]:
-        """Return stored decisions that are not terminal, oldest first."""
-        ...
-
-
-class TaskRow(Value):
-    """A human task. `state` is open, completed or closed_late (the late outcome told the truth)."""
-
-    run: str
-    projection: TaskProjection
-    state: str
-    resolution: str | None = None
-    completed_by: str | None = None
-    completed_at: str | None = None
-    delivered: bool = True
-
-
-class TaskStore(Protocol):
-    """Human tasks."""
-
-    async def page(self, tenant: str, *, state: str | None, limit: int, cursor: str | None) -> Page[TaskRow]:
-        """Return one page, oldest first."""
-        ...
-
-    async def get(self, tenant: str, task: str) -> TaskRow:
-        """Raises: NotFound."""
-        ...
-
-    async def complete(self, tenant: str, task: str, *, resolution: str, output: JsonValue, principal: str, at: str) -> TaskRow:
-        """Store a person's answer, not yet delivered to the run. Raises: NotFound, TaskClosed."""
-        ...
-
-    async def undelivered(self, tenant: str, *, limit: int) -> list[tuple[TaskRow, JsonValue]]:
-        """Return completed or closed_late tasks whose run has not been told, with the output; an erased one counts as told."""
-        ...
-
-    async def mark_delivered(self, tenant: str, task: str) -> None:
-        """Remember that the run was told."""
         ...
 
 

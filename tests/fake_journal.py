@@ -24,8 +24,9 @@ from domain.effects import (
 from domain.envelope import Usage
 from domain.errors import FactDiverged, FactGap, JournalError, NotFound, ReferenceMissing, RunUnlinked, StaleEpoch
 from domain.ledger import EntryBody, Kind, StoredEntry, Verification, verify_entries
+from domain.people_stores import TaskRow
 from domain.runs import Projection
-from domain.stores import RunRow, TaskRow
+from domain.stores import RunRow
 from tests.fake_run import AT, FakeRun
 
 _REFUSALS = {

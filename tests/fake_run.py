@@ -7,8 +7,9 @@ from pydantic import JsonValue
 from domain.effects import Carrier, EffectKey, EffectState, IntentAnswer
 from domain.envelope import Usage
 from domain.ledger import ZERO_HASH, EntryBody, Kind, StoredEntry, entry_hash
+from domain.people_stores import TaskRow
 from domain.runs import Projection, RunStatus, TaskProjection
-from domain.stores import RunRow, TaskRow
+from domain.stores import RunRow
 
 AT = "2026-03-01T12:00:00.000000Z"
 

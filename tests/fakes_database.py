@@ -13,7 +13,8 @@ from domain.canonical import digest_hex
 from domain.errors import BadRequest, NotFound
 from domain.facts import Fact
 from domain.ledger import ZERO_HASH, EntryBody, StoredEntry, entry_hash
-from domain.stores import ApprovalRow, DecisionRow, NewRun, Page, RunRow, TaskRow
+from domain.people_stores import ApprovalRow, DecisionRow, TaskRow
+from domain.stores import NewRun, Page, RunRow
 
 T = TypeVar("T")
 Key = tuple[str, str]

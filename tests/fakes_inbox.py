@@ -3,7 +3,8 @@
 from pydantic import JsonValue
 
 from domain.errors import NotFound, TaskClosed
-from domain.stores import ApprovalRow, DecisionRow, DecisionState, Page, TaskRow
+from domain.people_stores import ApprovalRow, DecisionRow, DecisionState, TaskRow
+from domain.stores import Page
 from tests.fakes_database import MemoryDatabase, paged
 
 LAST = "9999"

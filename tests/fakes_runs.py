@@ -7,8 +7,9 @@ from domain.effects import Carrier
 from domain.errors import Erased, FactDiverged, FactGap, NotFound, ReferenceMissing, StaleEpoch
 from domain.facts import Fact
 from domain.ledger import EntryBody, Kind, StoredEntry
+from domain.people_stores import ApprovalRow, TaskRow
 from domain.runs import Projection, RunStatus
-from domain.stores import ApprovalRow, EffectRow, NewRun, Page, RunFilter, RunRow, TaskRow
+from domain.stores import EffectRow, NewRun, Page, RunFilter, RunRow
 from tests.fakes_database import MemoryDatabase, paged
 
 

@@ -57,7 +57,7 @@ if uv=$(command -v uv 2>/dev/null) && "$uv" --version >/dev/null 2>&1; then :; e
   [ -x "$uv" ] || step "installing uv into $venv" "$venv/bin/python" -m pip install --quiet "$uv_requirement"
 fi
 step "installing the locked packages (hashes are checked)" \
-  "$uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r requirements-dev.lock
+  "$uv" pip install --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes -r requirements-dev.lock
 step "installing Standfast, its client and its verifier in place" \
   "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e . -e clients/python -e clients/verify
 say "$venv is ready"

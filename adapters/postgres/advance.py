@@ -15,6 +15,8 @@ FACT_ARRAYS = 7
 def advance_query(ended: int, begun: int) -> bytes:
     """Return the statement for so many parameters of `journal_outcome` (its facts left out) and of `journal_intent`, after the tenant.
 
+    Its parameters are numbered, `$1` and so on (`Database.select_numbered`).
+
     The outcome brings no facts: they ride with the intent. Columns of the outcome come with the prefix `ended_`, those of the intent as
     they are. The intent's tenant is null unless the outcome was recorded: no run is found then, and nothing is begun.
     """
@@ -22,13 +24,17 @@ def advance_query(ended: int, begun: int) -> bytes:
     return (
         b"SELECT "
         + columns
-        + b", begun.* FROM set_config('standfast.tenant', %s, true) AS setting(tenant), LATERAL journal_outcome(setting.tenant, %s, %s"
+        + b", begun.* FROM set_config('standfast.tenant', $1, true) AS setting(tenant), LATERAL journal_outcome(setting.tenant, $2, $3"
         + b", '{}'" * FACT_ARRAYS
-        + b", %s" * (ended - 2)
+        + _numbered(4, ended - 2)
         + b") AS ended, LATERAL journal_intent(CASE WHEN ended.answer = 'recorded' AND ended.facts_verdict = 'ok' THEN setting.tenant END"
-        + b", %s" * begun
+        + _numbered(2 + ended, begun)
         + b") AS begun"
     )
+
+
+def _numbered(first: int, count: int) -> bytes:
+    return b"".join(b", $%d" % (first + place) for place in range(count))
 
 
 def ended_row(row: Row) -> Row:

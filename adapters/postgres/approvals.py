@@ -9,8 +9,9 @@ from adapters.postgres.select_texts import APPROVAL, APPROVAL_PAGE, DECISION, UN
 from adapters.postgres.values import decode_cursor, encode_cursor, json_error, rfc3339, rfc3339_or_none
 from adapters.postgres.vault import Vault
 from domain.errors import NotFound
+from domain.people_stores import ApprovalRow, DecisionRow, DecisionState
 from domain.runs import ApprovalProjection
-from domain.stores import ApprovalRow, DecisionRow, DecisionState, Page, PayloadCipher
+from domain.stores import Page, PayloadCipher
 
 _STORE_DECISION = b"""
 INSERT INTO decisions (tenant_id, decision_id, run, approval, verdict, digest, comment_sealed, principal, attestation, state, refusal)

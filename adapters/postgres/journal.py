@@ -84,7 +84,7 @@ class PostgresJournal:
             return verdict, await self.intent(intent) if verdict.answer is OutcomeAnswer.RECORDED else None
         ended, begun = await self._outcome_params(outcome), await self._intent_params(intent)
         del ended[2 : 2 + FACT_ARRAYS]
-        row = await self._db.select(advance_query(len(ended), len(begun)), [outcome.carrier.tenant, *ended, *begun])
+        row = await self._db.select_numbered(advance_query(len(ended), len(begun)), [outcome.carrier.tenant, *ended, *begun])
         verdict = await self._outcome_verdict(outcome, ended_row(row))
         if row["ended_answer"] != "recorded" or row["ended_facts_verdict"] != "ok":
             return verdict, None

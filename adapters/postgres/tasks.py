@@ -11,8 +11,9 @@ from adapters.postgres.select_texts import PAYLOAD_OF_RUN, TASK, TASK_PAGE, UNDE
 from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339, rfc3339_or_none, storable
 from adapters.postgres.vault import Vault
 from domain.errors import NotFound, ReferenceMissing, TaskClosed
+from domain.people_stores import TaskRow
 from domain.runs import TaskProjection
-from domain.stores import Page, PayloadCipher, TaskRow
+from domain.stores import Page, PayloadCipher
 
 _COMPLETE = b"""
 UPDATE tasks SET state = 'completed', resolution = %(resolution)s, completed_by = %(principal)s, completed_at = %(at)s,

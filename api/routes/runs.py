@@ -31,8 +31,9 @@ from domain.compile import merged_config
 from domain.errors import IdempotencyKeyReused, NotFound, RunClosed, Unavailable
 from domain.expressions import ENGINE
 from domain.ledger import Kind
+from domain.people_stores import ApprovalRow
 from domain.runs import RunStatus
-from domain.stores import ApprovalRow, NewRun, Page, RunFilter, RunRow
+from domain.stores import NewRun, Page, RunFilter, RunRow
 from workflows.messages import APPROVE
 
 

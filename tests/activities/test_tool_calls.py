@@ -10,9 +10,9 @@ from domain.approval import BoundCall, approval_digest
 from domain.effects import EffectClass
 from domain.envelope import Envelope
 from domain.errors import NotFound, StaleDigest, ToolAnswerInvalid, ToolFailed
+from domain.people_stores import ApprovalRow
 from domain.provider import Message, ModelToolCall
 from domain.runs import ApprovalProjection
-from domain.stores import ApprovalRow
 from domain.tools import Tool, ToolCall, ToolSpec
 from tests.activities.bench import RUN, TENANT, envelope
 from tests.fakes_stores import FakeStores

@@ -5,8 +5,8 @@ import pytest
 from api.decisions import deliver_decision
 from api.derived_ids import decision_id_for
 from domain.errors import ApprovalClosed, Unavailable
+from domain.people_stores import DecisionRow
 from domain.runs import ApprovalClosure, Projection, RunStatus
-from domain.stores import DecisionRow
 from tests.api.gateway import RUN_IDS, Gateway, fresh_id, wait_for
 
 

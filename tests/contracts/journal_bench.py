@@ -8,8 +8,9 @@ from domain.effects import Carrier, EffectClass, EffectJournal, EffectKey, Effec
 from domain.envelope import Usage
 from domain.facts import Fact
 from domain.ledger import StoredEntry, Verification
+from domain.people_stores import TaskRow
 from domain.runs import RunLedger
-from domain.stores import RunRow, TaskRow
+from domain.stores import RunRow
 
 AT = "2026-03-01T12:00:00.000000Z"
 RUN = "run_00000000000000000000000001"

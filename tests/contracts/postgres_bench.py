@@ -9,7 +9,8 @@ from adapters.postgres.pool import Database
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.tasks import PostgresTaskStore
 from domain.ledger import StoredEntry, Verification, verify_entries
-from domain.stores import NewRun, RunRow, TaskRow
+from domain.people_stores import TaskRow
+from domain.stores import NewRun, RunRow
 from tests.adapters.postgres.sealing_by_xor import XorCipher
 from tests.contracts.journal_bench import RUN
 

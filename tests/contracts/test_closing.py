@@ -8,8 +8,9 @@ import pytest
 from adapters.postgres.pool import Database
 from domain.effects import Carrier
 from domain.errors import TaskClosed
+from domain.people_stores import ApprovalStore, TaskStore
 from domain.runs import ApprovalClosure, Projection, RunLedger, RunStatus
-from domain.stores import ApprovalStore, RunStore, TaskStore
+from domain.stores import RunStore
 from tests.adapters.postgres.databases import VERSIONS, Servers
 from tests.contracts.journal_bench import AT, RUN
 from tests.contracts.postgres_bench import PostgresBench, new_run

@@ -7,8 +7,8 @@ import pytest
 from adapters.postgres.pool import Database
 from domain.effects import RetryClass
 from domain.errors import BadRequest, NotFound, TaskClosed
+from domain.people_stores import DecisionRow
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStatus, TaskProjection
-from domain.stores import DecisionRow
 from tests.contracts.journal_bench import AT, RUN, carrier, intent, outcome
 from tests.contracts.postgres_bench import PostgresBench
 

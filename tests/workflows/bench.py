@@ -23,10 +23,11 @@ from domain.completion import TaskCompletion, attest_completion
 from domain.effects import EffectClass, EffectJournal, RetryClass
 from domain.ids import format_id
 from domain.ledger import Verification, verify_entries
+from domain.people_stores import TaskRow
 from domain.principals import Role
 from domain.program import Program
 from domain.runs import RunStatus
-from domain.stores import NewRun, RunRow, TaskRow
+from domain.stores import NewRun, RunRow
 from domain.tools import ToolCall, ToolSpec
 from tests.fake_provider import FakeProvider
 from tests.fakes_prices import FakePrices

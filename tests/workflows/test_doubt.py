@@ -4,10 +4,10 @@ import pytest
 
 from domain.effects import EffectClass, RetryClass
 from domain.errors import ToolTimedOut
+from domain.people_stores import TaskRow
 from domain.program import Program
 from domain.provider import ModelToolCall
 from domain.runs import RunStatus
-from domain.stores import TaskRow
 from tests.domain.programs import agent, call, pinned, program, saga
 from tests.fake_provider import FakeProvider, answered, calling
 from tests.workflows.bench import Bench, Line, LiveRun, ScriptedTool, until

@@ -23,9 +23,10 @@ from adapters.postgres.vault import PayloadLimits, Vault
 from domain.effects import Carrier, EffectClass, EffectKey, EffectState, Intent, Outcome, RetryClass
 from domain.envelope import Usage
 from domain.ledger import Verification, verify_entries
+from domain.people_stores import DecisionRow
 from domain.provider import Message
 from domain.runs import Projection, RunStatus
-from domain.stores import ConversationHead, DecisionRow, StoredAnswer
+from domain.stores import ConversationHead, StoredAnswer
 from domain.subjects import LegalHold, RemovalOrder, subject_pseudonym
 from tests.contracts.journal_bench import AT
 from tests.contracts.postgres_bench import new_run

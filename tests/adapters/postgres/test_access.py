@@ -14,10 +14,11 @@ from adapters.postgres.messages import PostgresMessageStore
 from adapters.postgres.pool import Database
 from adapters.postgres.tables import Table
 from domain.budget import Cap
+from domain.people_stores import DecisionRow
 from domain.principals import Role
 from domain.provider import Message
 from domain.runs import Projection
-from domain.stores import ConversationHead, DecisionRow
+from domain.stores import ConversationHead
 from tests.adapters.postgres.databases import MigratedServer
 from tests.contracts.journal_bench import RUN, carrier, fact, intent, outcome
 from tests.contracts.money_bench import MoneyBench
