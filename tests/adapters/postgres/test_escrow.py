@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from adapters.postgres.pool import Database
-from domain.budget import Cap, Unit
+from domain.budget import Cap, Scope, Unit
 from domain.effects import EffectState, IntentAnswer, RetryClass
 from domain.errors import NotFound
 from domain.runs import RunStatus
@@ -282,6 +282,17 @@ class TestLimits:
         await money.end("a", 10)
         await money.limit("tenant", "", 5)
         assert not await money.allowed("b", 1)
+        await money.check()
+
+    @pytest.mark.parametrize(("scope", "name"), [("tenant", ""), ("definition", DEFINITION)])
+    @pytest.mark.parametrize("ended", [True, False], ids=["ended", "lost"])
+    async def test_below_what_is_held_take_back_what_comes_free(self, money: MoneyBench, scope: Scope, name: str, *, ended: bool) -> None:
+        await money.begin("a", 10, lease_ms=0)
+        await money.limit(scope, name, 5)
+        if ended:
+            await money.end("a", 2)
+        assert not await money.allowed(*(("b", 4) if ended else ("a", 6)))
+        assert await money.allowed("c", 3 if ended else 5)
         await money.check()
 
     async def test_of_other_tenants_do_not_exist(self, money: MoneyBench, db: Database) -> None:

@@ -41,10 +41,10 @@ def tool_files(bank_url: str, mail_url: str, *, bank_s: int = 5) -> dict[str, st
 
 
 def payout_files(bank_url: str, mail_url: str) -> dict[str, str]:
-    """Return the saga reserve → pay → notify; a step is tried twice before it has failed."""
+    """Return the saga reserve → pay → notify; a step is tried three times, for two tries may lose their workers."""
     steps = PAYOUT
     for step in ("reserve", "pay", "notify"):
-        steps = steps.replace(f"        - {step}:\n", f"        - {step}:\n            retry: {{max_attempts: 2, delay: 200ms}}\n")
+        steps = steps.replace(f"        - {step}:\n", f"        - {step}:\n            retry: {{max_attempts: 3, delay: 200ms}}\n")
     return {"payout.yaml": steps, **tool_files(bank_url, mail_url, bank_s=2)}
 
 

@@ -84,6 +84,11 @@ BEGIN
         IF v_over > 0 THEN
             PERFORM budget_grant(p_tenant, p_run, v_definition, p_unit, v_over, true, false);
         END IF;
+    ELSIF p_used < p_held AND EXISTS (SELECT FROM allowances a JOIN budgets b ON b.tenant_id = p_tenant AND b.unit = p_unit
+            AND ((b.scope = 'tenant' AND b.name = '') OR (b.scope = 'definition' AND b.name = a.definition))
+        WHERE a.tenant_id = p_tenant AND a.run = p_run AND a.step = '' AND a.unit = p_unit AND b.held + b.spent > b.hard) THEN
+        -- A limit was lowered below what was held: what comes free goes back at once.
+        PERFORM budget_report(p_tenant, p_run, p_unit, true);
     END IF;
 END $$;
 
