@@ -16,6 +16,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities.attempts import AttemptPlan, plan_attempt, stopped, within_step
 from activities.failures import FailureDetails, application_error
+from activities.heartbeats import ended
 from activities.journal_calls import AttemptName, JournalTools, done_of, failed_of, intent_of
 from activities.options import LEASE_MARGIN
 from activities.requests import EFFECTS
@@ -158,8 +159,7 @@ class _Attempt:
             broke = StepFailed(f"{self._plan.subject} broke with {type(error).__name__}; whether it happened is unknown")
             raise await self._failed(broke, unknown=True) from error
         finally:
-            beat.cancel()
-            await asyncio.wait({beat})  # an error of the heartbeat never replaces what the attempt gave
+            await ended(beat)  # an error of the heartbeat never replaces what the attempt gave
             if not beat.cancelled() and beat.exception() is not None:
                 log.warning("the heartbeat of %s broke: %s", self._plan.subject, beat.exception())
         self._tools.fault_point("after-effect", self._plan.key.step, self._plan.key.call)

@@ -6,11 +6,11 @@ with its retries. Cancellation stops between calls, and what is done is told.
 """
 
 import asyncio
-import contextlib
 
 from temporalio import activity
 
 from activities.effects import ToolActivities
+from activities.heartbeats import ended
 from activities.journal_calls import JournalTools
 from activities.requests import RUN_SEGMENT
 from activities.run_records import carrier_of
@@ -45,9 +45,7 @@ class SegmentActivities:
             if finish is not None and finish.status is RunStatus.SUCCEEDED:  # any other end is the workflow's to write
                 await self._close(walk, finish)
         finally:
-            beat.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beat
+            await ended(beat)
         return walk.receipt()
 
     async def _close(self, walk: Walk, finish: Finish) -> None:
