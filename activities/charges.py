@@ -9,7 +9,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from activities.requests import PromptRequest, ToolRequest
-from domain.budget import Charge, Unit
+from domain.budget import Charge
 from domain.envelope import Envelope
 from domain.estimates import MESSAGE_TOKENS, opening_tokens_max, text_bytes
 from domain.provider import PriceBook
@@ -37,7 +37,7 @@ def prompt_charge(envelope: Envelope, request: PromptRequest, prices: PriceBook)
 
 def bounded_in_tokens(envelope: Envelope) -> bool:
     """Whether a budget of the definition bounds what the call may use although nobody knows its price."""
-    return any(getattr(cap, Unit.TOKENS.value) is not None for cap in envelope.caps)
+    return any(cap.tokens is not None for cap in envelope.caps)
 
 
 def input_tokens_max(request: PromptRequest) -> int:

@@ -17,14 +17,12 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from activities.attempts import AttemptPlan, plan_attempt, stopped, within_step
 from activities.failures import FailureDetails, application_error
 from activities.heartbeats import ended
-from activities.journal_calls import AttemptName, JournalTools, done_of, failed_of, intent_of
-from activities.options import LEASE_MARGIN
+from activities.journal_calls import AttemptName, JournalTools, done_of, failed_of, forestalled, intent_of, lease_ms
 from activities.requests import EFFECTS
 from domain.effects import EffectState, IntentAnswer, Outcome, OutcomeAnswer, OutcomeVerdict, RecordedOutcome
 from domain.envelope import Envelope, Receipt, Usage
 from domain.errors import (
     EffectInDoubt,
-    EffectLeased,
     RunCancelled,
     RunUnlinked,
     StandfastError,
@@ -92,16 +90,12 @@ class _Attempt:
         self._envelope = envelope
         self._plan = plan
         self._number = info.attempt + plan.tried
-        self._beat_s = info.heartbeat_timeout.total_seconds() / 2 if info.heartbeat_timeout else None
-        lease_ms = self._lease(info.heartbeat_timeout.total_seconds() if info.heartbeat_timeout else None)
-        self._name = AttemptName(self._number, tools.token(), lease_ms)
+        heartbeat_s = info.heartbeat_timeout.total_seconds() if info.heartbeat_timeout else None
+        self._beat_s = heartbeat_s / 2 if heartbeat_s else None
+        self._name = AttemptName(self._number, tools.token(), lease_ms(envelope.deadline_s, heartbeat_s))
         self._fact_head = 0
         self._limit_s = envelope.deadline_s
         self._lease_lost = False
-
-    def _lease(self, heartbeat_s: float | None) -> int:
-        whole = self._envelope.deadline_s + LEASE_MARGIN.total_seconds()
-        return int(1000 * (whole if heartbeat_s is None else min(whole, heartbeat_s)))
 
     async def run(self, do: Callable[[], "asyncio.Future[object] | object"]) -> Receipt:
         """Intent, attempt, outcome. Raises: ApplicationError, with the code of the error tree as its type."""
@@ -118,7 +112,7 @@ class _Attempt:
         if verdict.answer is not IntentAnswer.GO:
             raise self._error(stopped(verdict)) from None
         self._tools.fault_point("after-intent", self._plan.key.step, self._plan.key.call)
-        self._limit_s = self._envelope.deadline_s if verdict.ms_held is None else min(self._envelope.deadline_s, verdict.ms_held / 1000)
+        self._limit_s = verdict.limited(self._envelope.deadline_s)
         return await self._go(do)
 
     def _recorded(self, recorded: RecordedOutcome) -> Receipt:
@@ -193,7 +187,7 @@ class _Attempt:
         self._tools.fault_point("after-outcome", self._plan.key.step, self._plan.key.call)
         self._fact_head = verdict.fact_head or self._fact_head
         if verdict.answer is OutcomeAnswer.SETTLED_LATE:
-            raise self._error(EffectLeased("another attempt's outcome stands; the next attempt reads it", retry_after_s=0.05))
+            raise self._error(forestalled())
         if fault is not None:
             raise self._error(fault) from fault
         return Receipt(
@@ -208,18 +202,17 @@ class _Attempt:
     async def _failed(self, error: StandfastError, *, unknown: bool) -> ApplicationError:
         doubt = unknown and self._plan.at_most_once
         final = self._number >= self._plan.max_attempts or not error.retryable
-        recorded = {"code": error.code, "detail": error.detail, "retryable": "false" if final else "true"}
-        await self._record(failed_of(self._plan, self._envelope, self._name, self._tools.clock(), recorded, doubt=doubt))
+        await self._record(failed_of(self._plan, self._envelope, self._name, self._tools.clock(), error, final=final, doubt=doubt))
         if doubt:
             error = EffectInDoubt(f"{self._plan.subject}: {error.detail}")
         return self._error(error, final=final)
 
     async def _cancelled(self) -> None:
         detail = "the lease was lost" if self._lease_lost else RunCancelled.title
-        error = {"code": RunCancelled.code, "detail": f"{detail}; whether it happened is unknown", "retryable": "true"}
+        error = RunCancelled(f"{detail}; whether it happened is unknown")
         with contextlib.suppress(ApplicationError):
             doubt = self._plan.at_most_once
-            await self._record(failed_of(self._plan, self._envelope, self._name, self._tools.clock(), error, doubt=doubt))
+            await self._record(failed_of(self._plan, self._envelope, self._name, self._tools.clock(), error, final=False, doubt=doubt))
 
     async def _record(self, outcome: Outcome) -> OutcomeVerdict:
         """Record the outcome; a cancellation that comes meanwhile does not cut it: what is known of the effect is not lost."""

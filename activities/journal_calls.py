@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.attempts import AttemptPlan
+from activities.options import LEASE_MARGIN
 from activities.resets import ResetWatch
 from activities.run_records import carrier_of
 from domain.effects import EffectJournal, EffectState, Intent, Outcome
 from domain.envelope import Envelope, Receipt, Usage
+from domain.errors import EffectLeased, StandfastError
 from domain.ledger import Kind
 from domain.provider import PriceBook
 
@@ -44,6 +46,17 @@ class AttemptName:
     number: int
     token: str
     lease_ms: int
+
+
+def lease_ms(deadline_s: float, heartbeat_s: float | None) -> int:
+    """Return how long an attempt's lease lasts: its deadline with a margin, or until a heartbeat is missing."""
+    whole = deadline_s + LEASE_MARGIN.total_seconds()
+    return int(1000 * (whole if heartbeat_s is None else min(whole, heartbeat_s)))
+
+
+def forestalled() -> EffectLeased:
+    """Return what an attempt ends with whose outcome came after another attempt's."""
+    return EffectLeased("another attempt's outcome stands; the next attempt reads it", retry_after_s=0.05)
 
 
 def intent_of(plan: AttemptPlan, envelope: Envelope, name: AttemptName, at: str) -> Intent:
@@ -83,8 +96,20 @@ def done_of(plan: AttemptPlan, envelope: Envelope, name: AttemptName, at: str, r
     )
 
 
-def failed_of(plan: AttemptPlan, envelope: Envelope, name: AttemptName, at: str, error: dict[str, str], *, doubt: bool) -> Outcome:
-    """Return the outcome of an attempt that failed; `doubt` says that a person must tell whether it happened."""
+def failed_of(
+    plan: AttemptPlan, envelope: Envelope, name: AttemptName, at: str, error: StandfastError, *, final: bool, doubt: bool
+) -> Outcome:
+    """Return the outcome of an attempt that failed.
+
+    Args:
+        plan: The attempt's plan.
+        envelope: What it was asked with; its facts do not come along.
+        name: The attempt.
+        at: When it ended, RFC 3339 UTC.
+        error: Why.
+        final: Whether nothing of this effect is tried again.
+        doubt: Whether a person must tell if it happened.
+    """
     return Outcome(
         carrier=carrier_of(envelope.without_facts()),
         key=plan.key,
@@ -93,7 +118,7 @@ def failed_of(plan: AttemptPlan, envelope: Envelope, name: AttemptName, at: str,
         kind=Kind.EFFECT_IN_DOUBT if doubt else plan.kinds.failed,
         at=at,
         attempt=name.number,
-        error=error,
+        error={"code": error.code, "detail": error.detail, "retryable": "false" if final else "true"},
         usage=Usage(),
-        data={"subject": plan.subject, "code": error["code"]},
+        data={"subject": plan.subject, "code": error.code},
     )

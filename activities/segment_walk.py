@@ -12,13 +12,13 @@ from temporalio import activity
 
 from activities.attempts import AttemptPlan, plan_tool_call, stopped
 from activities.effects import ToolActivities
-from activities.journal_calls import AttemptName, JournalTools, done_of, failed_of, intent_of
-from activities.options import LEASE_MARGIN, MARGIN, SEGMENT_ATTEMPTS
+from activities.journal_calls import AttemptName, JournalTools, done_of, failed_of, forestalled, intent_of, lease_ms
+from activities.options import MARGIN, SEGMENT_ATTEMPTS
 from activities.requests import ToolRequest
 from domain.canonical import plain_digest
 from domain.effects import IntentAnswer, IntentVerdict, Outcome, OutcomeAnswer, OutcomeVerdict
 from domain.envelope import Envelope, Receipt
-from domain.errors import EffectLeased, RunCancelled, StandfastError, StepFailed, ToolTimedOut
+from domain.errors import RunCancelled, StandfastError, StepFailed, ToolTimedOut
 from domain.program import RetryRule
 from domain.projection import project
 from domain.segments import Segment, SegmentOutcome, SegmentResult, SegmentStepper
@@ -118,7 +118,7 @@ class Walk:
                 return self._stop(Stop(call.command.id))
             if verdict.answer is not IntentAnswer.GO:
                 raise stopped(verdict)
-            made = await self._make(call, verdict.ms_held) if self._may_call() else self._untried(call)
+            made = await self._make(call, verdict.limited(call.command.timeout_s)) if self._may_call() else self._untried(call)
             if isinstance(made, Stop):
                 await self._settle(made.outcome)
                 return self._stop(made)
@@ -169,10 +169,7 @@ class Walk:
                 "caps": [cap for cap in self._given.caps if cap.covers(command.step)],
             }
         )
-        lease_s = command.timeout_s + LEASE_MARGIN.total_seconds()
-        if self._lease_max_s is not None:
-            lease_s = min(lease_s, self._lease_max_s)
-        name = AttemptName(self._attempt, self._journal.token(), int(1000 * lease_s))
+        name = AttemptName(self._attempt, self._journal.token(), lease_ms(command.timeout_s, self._lease_max_s))
         return Ongoing(command, envelope, plan_tool_call(envelope, request), name)
 
     def _carrying(self, call: Ongoing) -> Envelope:
@@ -187,11 +184,10 @@ class Walk:
         self._point("after-intent", call)
         return verdict
 
-    async def _make(self, call: Ongoing, ms_held: int | None) -> Made | Stop:
+    async def _make(self, call: Ongoing, limit_s: float) -> Made | Stop:
         """Make the call under its own deadline, or the time a budget leaves it; a failure is told as the outcome to record."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        limit_s = call.command.timeout_s if ms_held is None else min(call.command.timeout_s, ms_held / 1000)
         unknown = "whether it happened is unknown"
         try:
             made = await self._whole(self._timed(call, limit_s))
@@ -250,8 +246,7 @@ class Walk:
         return self._taken_back(call, "the segment ended before this call was made")
 
     def _failure(self, call: Ongoing, error: StandfastError, *, final: bool) -> Outcome:
-        recorded = {"code": error.code, "detail": error.detail, "retryable": "false" if final else "true"}
-        return failed_of(call.plan, call.envelope, call.name, self._journal.clock(), recorded, doubt=False)
+        return failed_of(call.plan, call.envelope, call.name, self._journal.clock(), error, final=final, doubt=False)
 
     def _projected(self, call: Ongoing, receipt: Receipt) -> Receipt | None:
         """The receipt as the workflow gets it; None when its fields are too large, which the call alone then tells."""
@@ -289,11 +284,11 @@ class Walk:
         """Refuse to go on from an outcome that another attempt's forestalled.
 
         Raises:
-            EffectLeased: it was.
+            forestalled: an EffectLeased, if it was.
         """
         self.fact_head = max(self.fact_head, ended.fact_head)
         if ended.answer is OutcomeAnswer.SETTLED_LATE:
-            raise EffectLeased("another attempt's outcome stands; the next attempt reads it", retry_after_s=0.05)
+            raise forestalled()
 
     def _goes_on(self, following: Ongoing) -> bool:
         left_s = self._ends_at - asyncio.get_running_loop().time()

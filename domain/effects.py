@@ -140,6 +140,10 @@ class IntentVerdict(Value):
     recorded: RecordedOutcome | None = None
     detail: str = ""
 
+    def limited(self, deadline_s: float) -> float:
+        """Return how many seconds the attempt may take: its own deadline, or less where a budget in time leaves less."""
+        return deadline_s if self.ms_held is None else min(deadline_s, self.ms_held / 1000)
+
 
 class Outcome(Value):
     """The end of an attempt, compare-and-set on its token. `output` is stored as a payload, encrypted.

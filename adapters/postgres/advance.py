@@ -2,13 +2,11 @@
 
 from functools import cache
 
+from adapters.postgres.entries import FACT_TYPES
 from adapters.postgres.pool import Row
 
 OUTCOME_COLUMNS = ("answer", "facts_verdict", "detail", "fact_head", "output_ref", "output_digest")
 """What `journal_outcome` answers."""
-
-FACT_ARRAYS = 7
-"""The arrays in which facts come, after the run and its epoch."""
 
 
 @cache
@@ -25,7 +23,7 @@ def advance_query(ended: int, begun: int) -> bytes:
         b"SELECT "
         + columns
         + b", begun.* FROM set_config('standfast.tenant', $1, true) AS setting(tenant), LATERAL journal_outcome(setting.tenant, $2, $3"
-        + b", '{}'" * FACT_ARRAYS
+        + b", '{}'" * len(FACT_TYPES)
         + _numbered(4, ended - 2)
         + b") AS ended, LATERAL journal_intent(CASE WHEN ended.answer = 'recorded' AND ended.facts_verdict = 'ok' THEN setting.tenant END"
         + _numbered(2 + ended, begun)

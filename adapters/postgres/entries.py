@@ -7,6 +7,9 @@ from domain.effects import Carrier, EffectKey, Intent, Outcome
 from domain.envelope import Usage
 from domain.ledger import EntryBody
 
+FACT_TYPES = ("integer", "integer", "text", "text", "text", "text", "bytea")
+"""The SQL types of `fact_arrays`; every journal function takes them after the run and its epoch."""
+
 
 def fact_arrays(carrier: Carrier) -> list[object]:
     """Return (seqs, epochs, kinds, principals, steps, digests, bodies) as parallel arrays, in the carrier's order."""

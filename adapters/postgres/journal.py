@@ -7,8 +7,8 @@ from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int4, Int8
 from pydantic import JsonValue
 
-from adapters.postgres.advance import FACT_ARRAYS, advance_query, ended_row
-from adapters.postgres.entries import effect_body, fact_arrays, intent_body, outcome_body
+from adapters.postgres.advance import advance_query, ended_row
+from adapters.postgres.entries import FACT_TYPES, effect_body, fact_arrays, intent_body, outcome_body
 from adapters.postgres.pool import Database, Row
 from adapters.postgres.projections import projection_params
 from adapters.postgres.sealed_errors import effect_error_place, open_error, seal_error
@@ -83,7 +83,7 @@ class PostgresJournal:
             verdict = await self.outcome(outcome)
             return verdict, await self.intent(intent) if verdict.answer is OutcomeAnswer.RECORDED else None
         ended, begun = await self._outcome_params(outcome), await self._intent_params(intent)
-        del ended[2 : 2 + FACT_ARRAYS]
+        del ended[2 : 2 + len(FACT_TYPES)]
         row = await self._db.select_numbered(advance_query(len(ended), len(begun)), [outcome.carrier.tenant, *ended, *begun])
         verdict = await self._outcome_verdict(outcome, ended_row(row))
         if row["ended_answer"] != "recorded" or row["ended_facts_verdict"] != "ok":

@@ -173,10 +173,7 @@ class Database:
         Raises:
             Unavailable: the database does not answer, and whether it was done is unknown.
         """
-        rows = await self.select_all(query, params)
-        if not rows:
-            raise Unavailable("a statement that always answers gave no row")
-        return rows[0]
+        return _only(await self.select_all(query, params))
 
     async def select_numbered(self, query: bytes, params: Sequence[object]) -> Row:
         """Run a statement like `select`'s whose parameters are numbered, `$1` and so on.
@@ -187,10 +184,8 @@ class Database:
             Unavailable: the database does not answer, and whether it was done is unknown.
         """
         async with self._checked_out() as connection:
-            row = await (await AsyncRawCursor(connection, row_factory=dict_row).execute(query, params)).fetchone()
-        if row is None:
-            raise Unavailable("a statement that always answers gave no row")
-        return row
+            cursor = await AsyncRawCursor(connection, row_factory=dict_row).execute(query, params)
+            return _only(await cursor.fetchall())
 
     async def select_all(self, query: bytes, params: Sequence[object]) -> list[Row]:
         """Run a statement that sets its own tenant, as its own transaction in one round trip.
@@ -220,6 +215,17 @@ class Database:
             return connection_advice(cause, self._setting)
         await probe.close()
         return f"no database connection was free in time ({error}): PostgreSQL answers, and this process needs more connections"
+
+
+def _only(rows: Sequence[Row]) -> Row:
+    """Return the first row of a statement that always answers.
+
+    Raises:
+        Unavailable: it did not.
+    """
+    if not rows:
+        raise Unavailable("a statement that always answers gave no row")
+    return rows[0]
 
 
 async def _check(connection: AsyncConnection[DictRow]) -> None:

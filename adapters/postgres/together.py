@@ -16,6 +16,7 @@ from typing import LiteralString, NamedTuple, cast
 
 from psycopg.types.numeric import Int4
 
+from adapters.postgres.entries import FACT_TYPES
 from adapters.postgres.pool import Database, Row
 
 log = logging.getLogger(__name__)
@@ -26,10 +27,8 @@ PATIENCE_S = 0.25
 CALLS_MAX = 32
 """Calls in one statement at most: it holds the rows of all their runs until it commits."""
 
-FIRST_FACTS, PAST_FACTS = 2, 9
+FIRST_FACTS, PAST_FACTS = 2, 2 + len(FACT_TYPES)
 """Every journal function takes run, epoch, seven arrays of facts, and then what is its own."""
-
-FACT_TYPES = ("integer", "integer", "text", "text", "text", "text", "bytea")
 
 
 class Shared(NamedTuple):
