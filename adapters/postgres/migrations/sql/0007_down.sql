@@ -1,0 +1,2 @@
+-- Takes revision 0007 back.
+SELECT 1;

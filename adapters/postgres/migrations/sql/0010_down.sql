@@ -1,0 +1,2 @@
+-- Takes revision 0010 back.
+SELECT 1;

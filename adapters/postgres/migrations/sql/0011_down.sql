@@ -1,0 +1,2 @@
+-- Takes revision 0011 back.
+SELECT 1;

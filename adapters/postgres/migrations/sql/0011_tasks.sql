@@ -1,0 +1,2 @@
+-- Adds human tasks beyond doubts.
+SELECT 1;

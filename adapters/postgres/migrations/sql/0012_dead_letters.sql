@@ -1,0 +1,2 @@
+-- Adds dead letters.
+SELECT 1;

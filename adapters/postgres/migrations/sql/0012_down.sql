@@ -1,0 +1,2 @@
+-- Takes revision 0012 back.
+SELECT 1;

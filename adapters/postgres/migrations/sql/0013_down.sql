@@ -1,0 +1,2 @@
+-- Takes revision 0013 back.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Takes revision 0014 back.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Adds what sagas show.
+SELECT 1;
