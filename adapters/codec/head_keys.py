@@ -1,4 +1,4 @@
-"""Ed25519 keys (RFC 8032) that sign tree heads, derived from the master key: one per tenant and generation, none of them stored.
+"""Ed25519 keys (RFC 8032) that sign tree heads and review links, derived from the master key: one per tenant and generation, none stored.
 
 Rotation takes the next generation. It ends what a leaked signing key can do from then on; a leaked master key needs a new installation.
 """
@@ -15,13 +15,13 @@ _KEYS_CACHED = 256
 
 
 class DerivedHeadKeys:
-    """Implements `HeadKeys`."""
+    """Implements `HeadKeys` and, with the purpose `review-link-signing`, `LinkKeys`: keys of two purposes have nothing in common."""
 
-    def __init__(self, master_key: bytes) -> None:
+    def __init__(self, master_key: bytes, *, purpose: str = "tree-head-signing") -> None:
         derive_key(master_key, "check")
 
         def derived(tenant: str, generation: int) -> Ed25519PrivateKey:
-            return Ed25519PrivateKey.from_private_bytes(derive_key(master_key, "tree-head-signing", tenant, str(generation)))
+            return Ed25519PrivateKey.from_private_bytes(derive_key(master_key, purpose, tenant, str(generation)))
 
         self._derived = lru_cache(maxsize=_KEYS_CACHED)(derived)
 
