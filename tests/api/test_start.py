@@ -103,9 +103,10 @@ class TestRefusedStart:
 
     def test_of_a_program_too_large_for_a_start(self, house: Gateway) -> None:
         padded = CLAIM.replace("name: delay-claim", "name: long-claim").replace(
-            'limit: "${ config.limit }"', f'limit: &long "{"x" * (PROGRAM_BYTES_MAX // 2)}"'
+            'limit: "${ config.limit }"', f'limit: &long "{"x" * (PROGRAM_BYTES_MAX // 50)}"'
         )
-        padded = padded.replace("output:", "  - again:\n      call: bank.pay\n      with: {limit: *long}\noutput:")
+        more = "".join(f"  - again{n}:\n      call: bank.pay\n      with: {{limit: *long}}\n" for n in range(50))
+        padded = padded.replace("output:", f"{more}output:")
         house.register(drafts_of(padded)[0])
         said = post(house, {**START, "definition": "long-claim"}).json()
         assert (said["code"], str(PROGRAM_BYTES_MAX) in said["detail"]) == ("invalid-definition", True)
