@@ -56,7 +56,9 @@ def split(text: str) -> list[str | Hole]:
             )
             literal, at = "", end + 1
         else:
-            literal, at = literal + text[at], at + 1
+            dollar = text.find("$", at + 1)
+            end = len(text) if dollar < 0 else dollar
+            literal, at = literal + text[at:end], end
     if literal:
         parts.append(literal)
     return parts
