@@ -1,2 +1,2 @@
--- Takes revision 0009 back.
-SELECT 1;
+-- Takes revision 0009 back: subscriptions, deliveries and their log go with it.
+DROP TABLE relay_cursors, relays, delivery_attempts, deliveries, delivery_endpoints, subscription_secrets, subscriptions;
