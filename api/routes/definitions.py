@@ -1,5 +1,6 @@
 """`/v1/definitions` and `/v1/tools`: the registry."""
 
+import asyncio
 from enum import Enum
 from typing import Annotated
 
@@ -67,7 +68,8 @@ class DefinitionRoutes:
             VersionExists: a version stands with other content.
         """
         _check_paths(body.files)
-        drafts, problems = self._deps.bundle_reader.read(body.files, tools=self._deps.tool_specs())
+        # In a thread: a definition of thousands of steps takes seconds to read, and others wait for the loop.
+        drafts, problems = await asyncio.to_thread(self._deps.bundle_reader.read, body.files, tools=self._deps.tool_specs())
         if problems:
             lines = "\n".join(str(problem) for problem in problems)
             mistakes = [Mistake(where=f"{p.file}:{p.line}:{p.column}", detail=p.message, instead=p.instead) for p in problems]

@@ -1,9 +1,15 @@
 """Definitions and tools over HTTP."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx2
 import pytest
 
-from tests.api.gateway import CLAIM, PAY, Gateway
+from adapters.definitions.yaml_reader import YamlBundleReader
+from domain.registry import DefinitionDraft, Problem
+from domain.tools import ToolSpec
+from tests.api.gateway import CLAIM, PAY, Gateway, gateway
 
 OTHER = CLAIM.replace("name: delay-claim", "name: refund-claim")
 
@@ -45,6 +51,29 @@ class TestRegisteredBundle:
     def test_is_nobody_elses(self, house: Gateway) -> None:
         assert house.client("stranger").get("/v1/definitions").json()["items"] == []
         assert house.client("stranger").get("/v1/definitions/delay-claim").status_code == 404
+
+
+class LongReader(YamlBundleReader):
+    """Reads a bundle once it is told to go on."""
+
+    def __init__(self) -> None:
+        self.reading, self.go_on = threading.Event(), threading.Event()
+
+    def read(self, files: dict[str, str], *, tools: list[ToolSpec]) -> tuple[list[DefinitionDraft], list[Problem]]:
+        self.reading.set()
+        assert self.go_on.wait(10)
+        return super().read(files, tools=tools)
+
+
+class TestLongBundle:
+    def test_keeps_no_other_request_waiting_while_it_is_read(self) -> None:
+        reader = LongReader()
+        with gateway(bundle_reader=reader).client("developer") as client, ThreadPoolExecutor(1) as other:
+            registered = other.submit(client.post, "/v1/definitions", json={"files": {"claim.yaml": OTHER}})
+            assert reader.reading.wait(10)
+            assert client.get("/livez").status_code == 200
+            reader.go_on.set()
+            assert registered.result().status_code == 201
 
 
 class TestRefusedBundle:
