@@ -5,8 +5,8 @@
     │  └─ InvalidId, BodyTooLarge 413, InvalidIdempotencyKey
     ├─ InvalidInput 422          it parses and breaks a schema or rule
     │  └─ InvalidDefinition, IdempotencyKeyReused, ExpressionFailed, ProjectionTooLarge, StaleDigest …
-    ├─ Unauthenticated 401, Forbidden 403, NotFound 404
-    ├─ Conflict 409              ApprovalClosed, TaskClosed, RunClosed, NotRedrivable, RequestInFlight, VersionExists
+    ├─ Unauthenticated 401, SignatureRefused 401, Forbidden 403, NotFound 404, TooManyRequests 429
+    ├─ Conflict 409              ApprovalClosed, TaskClosed, DeadLetterClosed/Claimed, RunClosed, NotRedrivable, RequestInFlight, VersionExists
     ├─ StepFailed 500            a run's business failure: ToolFailed, ModelFailed … (never an HTTP answer by itself)
     ├─ JournalError 500          EffectInDoubt, EffectDivergent, EffectSuperseded, FactDiverged, StaleEpoch, RunReset …
     └─ Unavailable 503           DependencyDown, EffectLeased (retry later)
@@ -117,6 +117,18 @@ class Unauthenticated(StandfastError):
     code, status, title = "unauthenticated", 401, "A valid API key is needed"
 
 
+class SignatureRefused(StandfastError):
+    """An inbound webhook whose signature does not fit its bytes, or that is too old."""
+
+    code, status, title = "signature-refused", 401, "The webhook could not be verified"
+
+
+class TooManyRequests(StandfastError):
+    """More requests in a minute than this one may send; `retry_after_s` says when the next one is taken."""
+
+    code, status, retryable, title = "too-many-requests", 429, True, "Too many requests"
+
+
 class Forbidden(StandfastError):
     """The principal lacks the role, or asks to decide what it requested."""
 
@@ -141,10 +153,28 @@ class ApprovalClosed(Conflict):
     code, title = "approval-closed", "The approval is already closed"
 
 
+class AlreadyDecided(Conflict):
+    """This person's vote is given, or what they ask for is so already."""
+
+    code, title = "already-decided", "This person has said so already"
+
+
 class TaskClosed(Conflict):
     """The task is already completed."""
 
     code, title = "task-closed", "The task is already completed"
+
+
+class DeadLetterClosed(Conflict):
+    """The dead letter was redriven or discarded."""
+
+    code, title = "dead-letter-closed", "The dead letter is already redriven or discarded"
+
+
+class DeadLetterClaimed(Conflict):
+    """Somebody redrives the dead letter at this moment."""
+
+    code, retryable, title = "dead-letter-claimed", True, "The dead letter is being redriven at this moment"
 
 
 class RunClosed(Conflict):
@@ -225,6 +255,12 @@ class RunCancelled(StepFailed):
     code, title = "run-cancelled", "The run was cancelled"
 
 
+class CompensatedByHand(StepFailed):
+    """An operator had the run undo what its open sagas did."""
+
+    code, title = "compensated-by-hand", "An operator had the run undone"
+
+
 class ModelFailed(StepFailed):
     """The provider refused the request for good (4xx)."""
 
@@ -271,6 +307,12 @@ class ApprovalRejected(StepFailed):
     """A reviewer, or the timeout, said no."""
 
     code, title = "approval-rejected", "The approval was rejected"
+
+
+class ApprovalWithdrawn(StepFailed):
+    """The requester or an operator took the question back."""
+
+    code, title = "approval-withdrawn", "The approval was withdrawn"
 
 
 class BudgetExceeded(StepFailed):

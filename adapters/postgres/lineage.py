@@ -7,6 +7,7 @@ from typing import cast
 from psycopg.types.numeric import Int4
 from pydantic import JsonValue
 
+from adapters.postgres.dead_letters import redriven_with_run
 from adapters.postgres.lineage_queries import (
     ADD_CONTINUATION,
     CLAIM,
@@ -162,6 +163,7 @@ class PostgresLineageStore:
                 why = await self._store(tx, order.tenant, order.run, {"reason": order.reason})
                 body = body.model_copy(update={"payload_digest": why.salted_digest, "data": {**data, "payload": why.ref}})
             await append_body(tx, order.tenant, order.run, body)
+            await redriven_with_run(tx, self._vault, order.tenant, order.run, by=order.principal, reason=order.reason or None, at=order.at)
         return await self._runs.get(order.tenant, order.run)
 
     async def fork(self, order: ForkOrder) -> RunRow:

@@ -45,16 +45,20 @@ def is_sealed(stored: Mapping[str, Any] | None) -> bool:  # Any: psycopg's rows 
 
 
 async def open_error(
-    ciphers: SubjectCiphers, tenant: str, run: str, place: str, stored: Mapping[str, Any] | None
+    ciphers: SubjectCiphers, tenant: str, run: str | None, place: str, stored: Mapping[str, Any] | None
 ) -> dict[str, str] | None:  # Any: psycopg's rows are untyped
-    """Return an error as it was; a detail that was erased, or whose bytes changed, is `(erased)`: the code is worth showing alone."""
+    """Return an error as it was; a detail that was erased, or whose bytes changed, is `(erased)`: the code is worth showing alone.
+
+    `run` is None for what belongs to no run.
+    """
     if stored is None:
         return None
     plain = {name: word for name, word in stored.items() if name != "sealed"}
     if not is_sealed(stored):
         return plain
     try:
-        hidden = open_text(await ciphers.of_run(tenant, run), tenant, place, b64decode(stored["sealed"]))
+        cipher = ciphers.of_tenant if run is None else await ciphers.of_run(tenant, run)
+        hidden = open_text(cipher, tenant, place, b64decode(stored["sealed"]))
     except (ReferenceMissing, binascii.Error):
         return {**plain, "detail": ERASED_DETAIL}
     return {**plain, **cast("dict[str, str]", hidden)}

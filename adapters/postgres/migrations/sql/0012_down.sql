@@ -1,2 +1,6 @@
--- Takes revision 0012 back.
-SELECT 1;
+-- Takes revision 0012 back: what was given up stays in the ledgers only.
+DROP TRIGGER runs_give_up ON runs;
+DROP TRIGGER runs_go_on ON runs;
+DROP TRIGGER effects_give_up ON tasks;
+DROP FUNCTION run_gives_up, effect_given_up, dead_letter_add, dead_letter_id;
+DROP TABLE dead_letter_redrives, dead_letters;
