@@ -1,6 +1,6 @@
 """The `request` part of each activity's envelope, typed; workflows build them, activities read them. Wire contracts."""
 
-from pydantic import JsonValue
+from pydantic import AliasChoices, Field, JsonValue
 
 from domain.approval import Decision
 from domain.completion import TaskCompletion
@@ -17,6 +17,7 @@ FLUSH_FACTS = "standfast.flush_facts"
 CHECK_DECISION = "standfast.check_decision"
 CHECK_COMPLETION = "standfast.check_completion"
 RESOLVE_EFFECT = "standfast.resolve_effect"
+RESOLVE_CALENDAR = "standfast.resolve_calendar"
 
 RUN_SEGMENT = "standfast.run_segment"
 
@@ -98,3 +99,11 @@ class ResolveRequest(Wire):
     happened: bool
     output: JsonValue = None
     completed_by: str
+
+
+class CalendarRequest(Wire):
+    """Resolve offsets of working time, in seconds from the instant `from` (RFC 3339), in a calendar named `name` or `name@version`."""
+
+    calendar: str
+    since: str = Field(validation_alias=AliasChoices("from", "since"))
+    offsets_s: list[float]

@@ -6,6 +6,7 @@ from adapters.codec.cipher import TenantCipher
 from adapters.postgres.anchorage import PostgresAnchorage
 from adapters.postgres.approvals import PostgresApprovalStore
 from adapters.postgres.budgets import PostgresBudgetStore
+from adapters.postgres.calendars import PostgresCalendarStore
 from adapters.postgres.costs import PostgresCostStore
 from adapters.postgres.definitions import PostgresDefinitionStore
 from adapters.postgres.idempotency import PostgresIdempotencyStore
@@ -51,6 +52,7 @@ class Storage:
     objects: ObjectStore | None
     budgets: PostgresBudgetStore
     costs: PostgresCostStore
+    calendars: PostgresCalendarStore
 
 
 def build_storage(
@@ -78,6 +80,7 @@ def build_storage(
         objects=objects,
         budgets=PostgresBudgetStore(database),
         costs=PostgresCostStore(database),
+        calendars=PostgresCalendarStore(database),
         lineage=PostgresLineageStore(database, vault, runs, payloads),
         resets=PostgresResetStore(database),
     )

@@ -12,12 +12,14 @@ from importlib.metadata import version
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.calendars import CalendarActivities
 from activities.effects import PromptActivities, ToolActivities
 from activities.interceptor import JournalInterceptor
 from activities.journal_calls import FaultPoint, JournalTools, no_fault
 from activities.resets import ResetWatch
 from activities.run_records import RunRecordActivities
 from activities.segments import SegmentActivities
+from adapters.calendars.zones import PinnedZones
 from adapters.codec.cipher import TenantCipher
 from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
@@ -91,6 +93,7 @@ def build_worker(parts: WorkerParts) -> Worker:
         journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point, prices=parts.prices, resets=resets
     )
     segments = SegmentActivities(tools=tools, journal=around, run_ledger=storage.journal)
+    calendars = CalendarActivities(calendars=storage.calendars, zones=PinnedZones())
     return Worker(
         parts.client,
         task_queue=parts.task_queue,
@@ -103,6 +106,7 @@ def build_worker(parts: WorkerParts) -> Worker:
             records.check_decision,
             records.check_completion,
             records.resolve_effect,
+            calendars.resolve_calendar,
         ],
         interceptors=[JournalInterceptor(around)],
         build_id=BUILD_ID,

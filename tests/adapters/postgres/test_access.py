@@ -79,6 +79,15 @@ async def fill(bench: PostgresBench, db: Database) -> None:
             " VALUES (%s, %s, 2, 'redrive', '', 'r', clock_timestamp())",
             [tenant, RUN],
         )
+        await tx.execute("INSERT INTO calendars (tenant_id, name, version, calendar, created_by) VALUES (%s, 'c', 1, '{}', 'prn_a')", [tenant])
+        await tx.execute(
+            "INSERT INTO principals (tenant_id, principal, name, role, reviewer_roles) VALUES (%s, 'prn_b', 'Bo', 'approver', '{}')", [tenant]
+        )
+        await tx.execute(
+            "INSERT INTO substitutes (tenant_id, substitution, reviewer, substitute, roles, since, until, set_by)"
+            " VALUES (%s, 's', 'prn_a', 'prn_b', '{}', now(), now() + interval '1 day', 'prn_a')",
+            [tenant],
+        )
         await tx.execute("INSERT INTO retention_rules (tenant_id, definition, keep_days, set_by) VALUES (%s, '', 30, 'prn_a')", [tenant])
         await tx.execute(
             "INSERT INTO legal_holds (tenant_id, hold, scope, name, reason_sealed, placed_by) VALUES (%s, 'h', 'tenant', '', '', 'prn_a')",

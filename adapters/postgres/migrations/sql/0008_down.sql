@@ -1,2 +1,2 @@
 -- Takes revision 0008 back.
-SELECT 1;
+DROP TABLE substitutes, calendars;
