@@ -65,7 +65,7 @@ class EffectRunner:
     async def _settle_doubt(self, command: CallTool, failure: Failure) -> Outcome | None:
         """Ask a person; None means that the call is to be made again (the journal then knows more)."""
         kind = "divergent" if failure.code == EffectDivergent.code else "in_doubt"
-        answer = await self._people.ask_person(
+        answer = await self._people.tasks.ask(
             kind,
             step=command.step,
             visit=command.visit,
@@ -109,7 +109,7 @@ class EffectRunner:
 
     async def _ask(self, undo: RenderedUndo, kind: str, detail: str) -> Answer:
         while True:
-            answer = await self._people.ask_person(
+            answer = await self._people.tasks.ask(
                 kind,
                 step=undo.step,
                 visit=undo.visit,

@@ -1,22 +1,19 @@
-"""Waiting for people: open approvals, decisions, and human tasks of one run. Deterministic."""
+"""Waiting for reviewers: open approvals and decisions of one run; its human tasks are in `tasks.py`. Deterministic."""
 
 from datetime import datetime, timedelta
-from typing import NoReturn
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
-from activities.failures import FailureDetails, application_error
-from activities.requests import CompletionRequest, DecisionRequest
+from activities.requests import DecisionRequest
 from domain.approval import Decision, OpenApproval, TakenDecision, refusal
-from domain.completion import TaskCompletion
-from domain.envelope import Receipt
-from domain.errors import Forbidden, StandfastError
-from domain.ids import format_id
-from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStatus, TaskClosure, TaskProjection
+from domain.errors import Forbidden
+from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStatus
 from domain.state import AskApproval, Decided
-from workflows.couriers import DOUBTS_TOLD, Courier, brief, now_text
+from workflows.couriers import Courier, brief, now_text
 from workflows.messages import DecisionResult
+from workflows.refusals import demand, refuse
+from workflows.tasks import Tasks
 
 
 class People:
@@ -27,9 +24,8 @@ class People:
         self._taken = taken
         self.approvals: dict[str, OpenApproval] = {}
         self._written: set[str] = set()
-        self._doubts: dict[str, TaskProjection] = {}
-        self._completions: dict[str, TaskCompletion] = {}
         self.cancelled = False
+        self.tasks = Tasks(courier, resting=self._resting, cancelled=lambda: self.cancelled)
 
     def check(self, decision: Decision) -> None:
         """The update's validator: refuse from state alone, leaving no history.
@@ -70,7 +66,7 @@ class People:
             live = await self._courier.check_decision(request, approval.step)
         except ActivityError:
             refuse(Forbidden("the reviewer's roles could not be checked: send the decision again under another id"))  # final, unlike 503
-        _demand(live)
+        demand(live)
         twin = self._known(decision)  # the same decision may have come by update and by signal
         if twin is not None:
             return twin
@@ -120,49 +116,15 @@ class People:
         await self._courier.flush(resting, f"{approval.step}: {closure.decision}")
         self._written.add(approval.approval)
 
-    async def ask_person(
-        self, kind: str, *, step: str, visit: int, call: str, detail: str, back_to: RunStatus, until_cancelled: bool
-    ) -> TaskCompletion | None:
-        """Open a human task and wait for its answer; None when the run is cancelled meanwhile and `until_cancelled` is set."""
-        task = format_id("tsk", workflow.uuid4().bytes)
-        row = TaskProjection(
-            task=task, kind=kind, step=step, visit=visit, call=call, title=f"{step}: {kind}", detail=detail, opened_at=now_text()
-        )
-        self._doubts[task] = row
-        await self._courier.flush(_doubtful(row).model_copy(update={"open_task": row}), f"{step}: ask a person")
-        await workflow.wait_condition(lambda: task in self._completions or (until_cancelled and self.cancelled))
-        answer = self._completions.get(task)
-        by, said = (answer.principal, answer.resolution) if answer else ("", "withdrawn")
-        closure = TaskClosure(task=task, resolution=said, completed_by=by, completed_at=now_text())
-        del self._doubts[task]
-        await self._courier.flush(self._resting(back_to).model_copy(update={"close_task": closure}), f"{step}: answered")
-        return answer
-
     def _resting(self, status: RunStatus) -> Projection:
         """Say what the run waits for now: a doubt that is still open, else an open approval, else nothing, being `status`."""
-        for doubt in self._doubts.values():
-            return _doubtful(doubt)
+        doubt = self.tasks.waiting()
+        if doubt is not None:
+            return doubt
         for approval in self.approvals.values():
             if approval.decision is None:
                 return Projection(status=RunStatus.WAITING, waits_for=f"{approval.step}: a decision by {approval.reviewer_role}")
         return Projection(status=status)
-
-    async def complete_task(self, completion: TaskCompletion) -> None:
-        """Take an answer that the gateway attests; the first one counts, one for a task that is not open is dropped.
-
-        Raises:
-            ApplicationError: not attested.
-        """
-        doubt = self._doubts.get(completion.task)
-        if doubt is None or completion.task in self._completions:
-            return
-        if workflow.patched(DOUBTS_TOLD):
-            try:
-                live = await self._courier.check_completion(CompletionRequest(completion=completion), doubt.step)
-            except ActivityError:
-                refuse(Forbidden("the answer's attestation could not be checked"))
-            _demand(live)
-        self._completions.setdefault(completion.task, completion)
 
 
 def time_left(deadline: str | None) -> timedelta | None:
@@ -175,32 +137,3 @@ def time_left(deadline: str | None) -> timedelta | None:
 def shown(claimed: str) -> str:
     """Return an id that a raw signal claims, cut to what a fact can hold: anybody may have written it."""
     return "".join(letter for letter in claimed[:64] if letter.isascii() and letter.isprintable())
-
-
-def _doubtful(task: TaskProjection) -> Projection:
-    return Projection(status=RunStatus.IN_DOUBT, reason=task.kind, waits_for=f"{task.step}: a person's answer to task {task.task}")
-
-
-def _demand(live: Receipt) -> None:
-    """Go on only if a check said yes.
-
-    Raises:
-        ApplicationError: with the code of the refusal as its type.
-    """
-    if not live.fields.get("ok"):
-        raise ApplicationError(str(live.fields.get("detail")), type=str(live.fields.get("code")), non_retryable=True)
-
-
-def refused_error(error: StandfastError) -> ApplicationError:
-    """Return the ApplicationError of a refused decision."""
-    return application_error(error, FailureDetails(detail=error.detail), final=True)
-
-
-def refuse(error: StandfastError) -> NoReturn:
-    """Refuse a decision.
-
-    Raises:
-        ApplicationError: with the error's code as its type.
-    """
-    refused = refused_error(error)
-    raise refused

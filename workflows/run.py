@@ -34,7 +34,8 @@ from workflows.messages import (
     RunState,
     TaskCompletion,
 )
-from workflows.people import People, refused_error, shown
+from workflows.people import People, shown
+from workflows.refusals import refused_error
 from workflows.segments import SegmentRunner
 
 HISTORY_MAX = 3000
@@ -133,7 +134,7 @@ class RunWorkflow:
     async def complete_task(self, completion: TaskCompletion) -> None:
         """A person's answer to a human task; a refusal becomes a fact."""
         try:
-            await self._people.complete_task(completion)
+            await self._people.tasks.complete(completion)
         except ApplicationError as error:
             self._note_refusal(Kind.TASK_REFUSED, completion.principal, {"task": shown(completion.task), "code": error.type})
 
