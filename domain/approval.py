@@ -1,15 +1,17 @@
-r"""Approvals: what is bound, its digest, attestations, and whether a decision is in time. Pure.
+r"""Approvals: what is bound, its digest, decisions and their attestations. Pure.
+
+Whether a decision may be taken is `domain/decision_rules.py`, when what happens `domain/approval_timeline.py`.
 
 digest = SHA-256("standfast:approval:v1\\0" ‖ JCS{tenant, run, approval, step, visit, nonce, calls}) (DESIGN §7).
 """
 
-from typing import Literal
+import hashlib
 
 from pydantic import JsonValue
 
+from domain.approval_rules import ApprovalRules, Moment, ReviewerGroup, Reviewers, ReviewEvent, Verdict
 from domain.attestation import attestation_of, holds
 from domain.canonical import digest_hex
-from domain.errors import ApprovalClosed, Forbidden, NotFound, StaleDigest, StandfastError
 from domain.model import Wire
 
 
@@ -23,7 +25,11 @@ class BoundCall(Wire):
 
 
 class OpenApproval(Wire):
-    """An approval as the workflow holds it; times are RFC 3339 UTC."""
+    """An approval as the workflow holds it; times are RFC 3339 UTC.
+
+    Without `rules` one person with `reviewer_role` decides; with them that is the first role asked. `events` are the decisions taken, and
+    `revision` counts what changed since it was opened. `form` is the JSON Schema of the answer that an approving reviewer gives.
+    """
 
     approval: str
     step: str
@@ -39,18 +45,52 @@ class OpenApproval(Wire):
     deadline: str | None
     decision: str | None = None
     decision_id: str | None = None
+    rules: ApprovalRules | None = None
+    events: list[ReviewEvent] = []
+    revision: int = 0
+    form: dict[str, JsonValue] | None = None
+    amended_by: str | None = None
+
+    @property
+    def asks(self) -> ApprovalRules:
+        """The rules it goes by, those of one person and one deadline included."""
+        if self.rules is not None:
+            return self.rules
+        deadlines = [] if self.deadline is None else [Moment(after_s=0, at=self.deadline)]
+        return ApprovalRules(reviewers=Reviewers(groups=[ReviewerGroup(role=self.reviewer_role)]), deadlines=deadlines)
+
+
+class DecisionContent(Wire):
+    """What some verdicts say beside their comment.
+
+    amend: `arguments`, by bound step and name; approve: the answer to the approval's `form`; extend: the new `deadline`;
+    delegate: `to` whom, from `starts` to `ends`. Instants are RFC 3339.
+    """
+
+    arguments: dict[str, dict[str, JsonValue]] = {}
+    form: JsonValue = None
+    deadline: str | None = None
+    to: str | None = None
+    starts: str | None = None
+    ends: str | None = None
 
 
 class Decision(Wire):
-    """A reviewer's answer; `decision_id` is also the Temporal update id, `attestation` the gateway's word for the principal."""
+    """A person's answer; `decision_id` is also the Temporal update id, `attestation` the gateway's word for the principal."""
 
     decision_id: str
     approval: str
-    verdict: Literal["approve", "reject"]
+    verdict: Verdict
     digest: str
     principal: str
     comment: str = ""
     attestation: str = ""
+    content: DecisionContent | None = None
+
+    @property
+    def said(self) -> DecisionContent:
+        """Its content, empty if it has none."""
+        return self.content or DecisionContent()
 
 
 class TakenDecision(Wire):
@@ -58,7 +98,7 @@ class TakenDecision(Wire):
 
     decision_id: str
     approval: str
-    verdict: Literal["approve", "reject"]
+    verdict: Verdict
     principal: str
     comment: str = ""
     decided_at: str
@@ -84,17 +124,16 @@ def attested(key: bytes, *, tenant: str, run: str, decision: Decision) -> bool:
 
 
 def _said(tenant: str, run: str, decision: Decision) -> dict[str, JsonValue]:
-    return {"tenant": tenant, "run": run, "decision": decision.model_dump(mode="json", exclude={"attestation"})}
+    left_out = {"attestation"} if decision.content is not None else {"attestation", "content"}
+    return {"tenant": tenant, "run": run, "decision": decision.model_dump(mode="json", exclude=left_out)}
 
 
-def refusal(approval: OpenApproval | None, decision: Decision) -> StandfastError | None:
-    """Return why a decision cannot be taken, from workflow state alone, or None (the validator's whole rule, JOURNAL §9)."""
-    if approval is None:
-        return NotFound(f"this run has no approval {decision.approval}")
-    if approval.decision is not None:
-        return ApprovalClosed(f"approval {approval.approval} is closed: {approval.decision}")
-    if decision.digest != approval.digest:
-        return StaleDigest(f"the approval's digest is {approval.digest}, the decision names {decision.digest or 'none'}; read it again")
-    if approval.exclude_requester and decision.principal == approval.requester:
-        return Forbidden("whoever started the run may not decide its approvals")
-    return None
+def amended(approval: OpenApproval, decision: Decision, *, tenant: str, run: str) -> OpenApproval:
+    """Return the approval with new arguments, hence a new nonce and digest; arguments that are not named stay as they are."""
+    changes = decision.said.arguments
+    calls = [call.model_copy(update={"arguments": {**call.arguments, **changes.get(call.step, {})}}) for call in approval.calls]
+    nonce = hashlib.sha256(f"{approval.nonce}/{decision.decision_id}".encode()).hexdigest()[:32]
+    digest = approval_digest(
+        tenant=tenant, run=run, approval=approval.approval, step=approval.step, visit=approval.visit, nonce=nonce, calls=calls
+    )
+    return approval.model_copy(update={"calls": calls, "nonce": nonce, "digest": digest, "amended_by": decision.principal})

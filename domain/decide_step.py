@@ -2,15 +2,18 @@
 
 from pydantic import JsonValue
 
-from domain.errors import ApprovalRejected, StepTimedOut
+from domain.approval import OpenApproval
+from domain.approval_rules import VOTES
+from domain.decision_rules import votes_now
+from domain.errors import ApprovalRejected, ApprovalWithdrawn, StepTimedOut
 from domain.ledger import Kind
 from domain.program import ApproveStep
 from domain.recorder import Recorder
 from domain.state import AskApproval, Decided, Failure
 from domain.step_entry import bind_calls, complete_step, fail_step
 
-BY_TIMEOUT = {"approve": "approve", "reject": "reject"}
-"""`on_timeout` values that stand for a decision; `fail` is none."""
+BY_TIMEOUT = {"approve": "approve", "reject": "reject", "escalate": "reject"}
+"""`on_timeout` values that stand for a decision, a ladder that has been climbed to its end among them; `fail` is none."""
 
 
 def decide_step(recorder: Recorder, step: ApproveStep, asked: AskApproval, outcome: Decided) -> None:
@@ -20,17 +23,13 @@ def decide_step(recorder: Recorder, step: ApproveStep, asked: AskApproval, outco
     if outcome.verdict == "timed_out":
         verdict = BY_TIMEOUT.get(step.on_timeout)
         recorder.fact(Kind.APPROVAL_TIMED_OUT, step=step.path, data={"approval": approval.approval, "then": step.on_timeout})
-    else:
-        recorder.fact(
-            Kind.APPROVAL_DECIDED,
-            step=step.path,
-            principal=outcome.decided_by,
-            data={"approval": approval.approval, "verdict": outcome.verdict, "digest": approval.digest, "decision": outcome.decision_id},
-        )
+    elif outcome.verdict in VOTES:
+        said: dict[str, JsonValue] = {"approval": approval.approval, "verdict": outcome.verdict, "digest": approval.digest}
+        said |= {"decision": outcome.decision_id} | _acting(approval, outcome)
+        recorder.fact(Kind.APPROVAL_DECIDED, step=step.path, principal=outcome.decided_by, data=said)
     if verdict == "approve":
         bind_calls(recorder, step, approval)
-        output: dict[str, JsonValue] = {"decision": "approve", "decided_by": outcome.decided_by, "comment": outcome.comment}
-        complete_step(recorder, step, fields={"": output}, ref=None, digest=None)
+        complete_step(recorder, step, fields={"": _output(approval, outcome)}, ref=None, digest=None)
     elif verdict == "reject":
         who = f"by {outcome.decided_by}" if outcome.decided_by else "because nobody decided in time"
         fail_step(
@@ -38,5 +37,26 @@ def decide_step(recorder: Recorder, step: ApproveStep, asked: AskApproval, outco
             step,
             Failure(code=ApprovalRejected.code, detail=f"rejected {who}" + (f": {outcome.comment}" if outcome.comment else "")),
         )
+    elif verdict == "withdrawn":
+        fail_step(recorder, step, Failure(code=ApprovalWithdrawn.code, detail=f"withdrawn by {outcome.decided_by}"))
     else:
         fail_step(recorder, step, Failure(code=StepTimedOut.code, detail=f"nobody decided before {approval.deadline}"))
+
+
+def _acting(approval: OpenApproval, outcome: Decided) -> dict[str, JsonValue]:
+    """For whom a delegate or substitute decided, if they did."""
+    event = next((event for event in approval.events if event.decision_id == outcome.decision_id), None)
+    return {} if event is None or event.acting_for is None else {"acting_for": event.acting_for}
+
+
+def _output(approval: OpenApproval, outcome: Decided) -> JsonValue:
+    """The step's output; an approval with rules or a form also tells every vote that counted."""
+    output: dict[str, JsonValue] = {"decision": "approve", "decided_by": outcome.decided_by, "comment": outcome.comment}
+    if approval.form is not None:
+        output["form"] = next((event.form for event in approval.events if event.decision_id == outcome.decision_id), None)
+    if approval.rules is not None:
+        output["decisions"] = [
+            {"decision": vote.verdict, "decided_by": vote.principal, "comment": vote.comment, "form": vote.form}
+            for vote in votes_now(approval)
+        ]
+    return output

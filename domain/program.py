@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from domain.approval_rules import OnTimeout, ReviewerGroup, Reviewers, Rung
 from domain.budget import BudgetRule
 from domain.effects import EffectClass, RetryClass
 from domain.model import Wire
@@ -57,23 +58,30 @@ class StepCommon(Wire):
     output_as: JsonValue = None
     execution: Execution | None = None
     budget: BudgetRule | None = None
+    forward: bool = Field(default=False, description="it stands after its saga's pivot: once that is done, nothing stops this step")
 
 
 class Compensation(Wire):
-    """The undo of a saga step: a call whose arguments may read the step's own output (`has(…)` when it may be missing)."""
+    """The undo of a saga step: a call whose arguments may read the step's own output (`has(…)` when it may be missing).
+
+    `retry` says how often it is tried before a person is asked; without it, many times within a day.
+    """
 
     tool: str
     arguments: JsonValue
     if_unknown: Literal["compensate", "ask"] = "ask"
+    retry: RetryRule | None = None
 
 
 class CallStep(StepCommon):
-    """One tool call."""
+    """One tool call. A saga's `pivot` decides it: before, everything can be undone, after it everything is `retriable` until done."""
 
     kind: Literal["call"] = "call"
     tool: str
     arguments: JsonValue = {}
     compensate: Compensation | None = None
+    pivot: bool = False
+    retriable: bool = False
 
 
 class AgentStep(StepCommon):
@@ -92,15 +100,43 @@ class AgentStep(StepCommon):
 
 
 class ApproveStep(StepCommon):
-    """A question to people. `binds` are the paths of call steps whose arguments are approved; `unbound` are their arguments fed later."""
+    """A question to people. `binds` are the paths of call steps whose arguments are approved; `unbound` are their arguments fed later.
+
+    Without `reviewers` one person with `reviewer_role` decides; with them that is the first role asked. `remind_s` and the moments of
+    `ladder` count from the opening, in the working time of `calendar` if there is one. `form` is the schema of an approving answer.
+    """
 
     kind: Literal["approve"] = "approve"
     title: str
     binds: list[str] = []
     reviewer_role: str
     exclude_requester: bool = True
-    on_timeout: Literal["reject", "approve", "fail"] = "reject"
+    on_timeout: OnTimeout = "reject"
     unbound: list[str] = []
+    reviewers: Reviewers | None = None
+    remind_s: list[float] = []
+    ladder: list[Rung] = []
+    form: dict[str, JsonValue] | None = None
+    calendar: str | None = None
+    compensate: None = None
+
+    @property
+    def timed(self) -> bool:
+        """Whether it asks more than one person with one deadline: such an approval carries its rules."""
+        return bool(self.reviewers or self.remind_s or self.ladder or self.calendar) or self.on_timeout == "escalate"
+
+    @property
+    def asked(self) -> Reviewers:
+        """Who is asked."""
+        return self.reviewers or Reviewers(groups=[ReviewerGroup(role=self.reviewer_role)])
+
+
+class ListenStep(StepCommon):
+    """A wait for the signal `signal`; `correlate` is a template that names which one, None for any of that name."""
+
+    kind: Literal["listen"] = "listen"
+    signal: str
+    correlate: str | None = None
     compensate: None = None
 
 
@@ -137,14 +173,21 @@ class SwitchStep(StepCommon):
 
 
 class SagaStep(StepCommon):
-    """Steps that are undone in reverse when one fails or the run is cancelled."""
+    """Steps that are undone in reverse when one fails or the run is cancelled.
+
+    In `parallel` mode they run at once. When one fails, no other begins anything more, and those under way are awaited, or cancelled
+    where `on_failure` says so; then what was done is undone, latest end first, or branch beside branch where `undo` is `parallel`.
+    """
 
     kind: Literal["saga"] = "saga"
     steps: list["Step"]
+    mode: Literal["sequential", "parallel"] = "sequential"
+    on_failure: Literal["await", "cancel"] = "await"
+    undo: Literal["reverse", "parallel"] = "reverse"
     compensate: None = None
 
 
-Step = Annotated[CallStep | AgentStep | ApproveStep | SetStep | DoStep | SwitchStep | SagaStep, Field(discriminator="kind")]
+Step = Annotated[CallStep | AgentStep | ApproveStep | ListenStep | SetStep | DoStep | SwitchStep | SagaStep, Field(discriminator="kind")]
 
 
 class Program(Wire):

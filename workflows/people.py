@@ -6,7 +6,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.requests import DecisionRequest
-from domain.approval import Decision, OpenApproval, TakenDecision, refusal
+from domain.approval import Decision, OpenApproval, TakenDecision
+from domain.decision_rules import refusal
 from domain.errors import Forbidden
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStatus
 from domain.state import AskApproval, Decided

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from api.temporal import RunDescription
-from domain.approval import Decision, OpenApproval, attested, refusal
+from domain.approval import Decision, OpenApproval, attested
 from domain.completion import TaskCompletion, completion_attested
+from domain.decision_rules import refusal
 from domain.errors import Forbidden, RunClosed, StandfastError
 from domain.runs import RunStatus
 from workflows.messages import DecisionResult, RunInput, RunState

@@ -2,7 +2,8 @@
 
 import pytest
 
-from domain.approval import Decision, OpenApproval, approval_digest, attest, attested, refusal
+from domain.approval import Decision, OpenApproval, approval_digest, attest, attested
+from domain.decision_rules import refusal
 from domain.ids import parse_id
 from domain.runs import RunStatus
 from domain.state import Decided
