@@ -64,18 +64,17 @@ def effect_options(*, deadline: timedelta, heartbeat: timedelta | None, rule: Re
     }
 
 
-def compensation_options(*, deadline: timedelta, heartbeat: timedelta | None) -> ActivityOptions:
-    """Return the options of a compensation: many attempts within a day."""
+def compensation_options(*, deadline: timedelta, heartbeat: timedelta | None, rule: RetryRule | None = None) -> ActivityOptions:
+    """Return the options of a compensation, or of a step after a pivot: many attempts within a day, at the pace of `rule` if there is one.
+
+    How many of them count is the attempt's own matter: those that are lost with a worker or wait for a lease do not.
+    """
+    default = RetryRule(delay_s=1, backoff=2, max_delay_s=300)
     return {
         "start_to_close_timeout": deadline + MARGIN,
         "schedule_to_close_timeout": COMPENSATION_BOUND,
         "heartbeat_timeout": heartbeat,
-        "retry_policy": RetryPolicy(
-            initial_interval=timedelta(seconds=1),
-            backoff_coefficient=2.0,
-            maximum_interval=timedelta(minutes=5),
-            maximum_attempts=0,
-        ),
+        "retry_policy": _policy(rule or default, attempts=0),
     }
 
 

@@ -19,6 +19,7 @@ CHECK_COMPLETION = "standfast.check_completion"
 RESOLVE_EFFECT = "standfast.resolve_effect"
 RESOLVE_CALENDAR = "standfast.resolve_calendar"
 
+KEEP_LISTENER = "standfast.keep_listener"
 RUN_SEGMENT = "standfast.run_segment"
 
 EFFECTS = frozenset({CALL_TOOL, COMPLETE_PROMPT})
@@ -91,6 +92,17 @@ class CompletionRequest(Wire):
     """Check that an answer to a human task came through the gateway."""
 
     completion: TaskCompletion
+
+
+class ListenerRequest(Wire):
+    """Open or close the row by which a signal from outside finds a listening step; `fact_seq` orders what is said of it."""
+
+    step: str
+    visit: int
+    signal: str
+    key: str
+    opened: bool
+    fact_seq: int = 0
 
 
 class ResolveRequest(Wire):

@@ -11,7 +11,7 @@ from domain import expressions
 from domain.context import expression_context, with_self
 from domain.errors import StandfastError
 from domain.ledger import Kind
-from domain.program import CallStep, Program
+from domain.program import CallStep, Program, SagaStep
 from domain.projection import unproject
 from domain.recorder import Recorder
 from domain.state import RenderedUndo, RunContext, State, Undo
@@ -27,17 +27,20 @@ def register(recorder: Recorder, step: CallStep, saga: str | None, arguments: di
         arguments=step.compensate.arguments,
         if_unknown=step.compensate.if_unknown,
         called_with=arguments,
+        retry=step.compensate.retry,
     )
     recorder.state.undo.setdefault(saga, []).append(undo)
     recorder.fact(Kind.COMPENSATION_REGISTERED, step=step.path, data={"tool": step.compensate.tool})
 
 
 def mark_known(state: State, step: str, known: Literal["happened", "unknown", "not"]) -> None:
-    """Remember what became of a step, for the plan."""
+    """Remember what became of a step, for the plan; the list is kept in the order in which steps ended."""
     for entries in state.undo.values():
-        for undo in reversed(entries):  # it is the last one, or near it
-            if undo.step == step:
+        for place in range(len(entries) - 1, -1, -1):  # it is the last one, or near it
+            if entries[place].step == step:
+                undo = entries.pop(place)
                 undo.known = known
+                entries.append(undo)
                 return
 
 
@@ -48,17 +51,23 @@ def hand_over(state: State, saga: str, outer: str | None) -> None:
         state.undo.setdefault(outer, []).extend(entries)
 
 
-def plan_unwind(program: Program, state: State, run: RunContext, saga: str) -> list[RenderedUndo]:
-    """Return the saga's compensations to run, latest first, their arguments computed now."""
+def plan_unwind(program: Program, state: State, run: RunContext, saga: SagaStep) -> list[RenderedUndo]:
+    """Return the saga's compensations to run, latest end first, their arguments computed now; lanes are branches to undo side by side."""
     plan: list[RenderedUndo] = []
-    for undo in reversed(state.undo.get(saga, [])):
+    for undo in reversed(state.undo.get(saga.path, [])):
         if undo.known == "not":
             continue
         record = state.steps[undo.step]
         context = expression_context(program, state, run, expressions.steps_read(undo.arguments))
         own = with_self(context, output=unproject(record.fields) if record.fields else None, arguments=undo.called_with)
-        plan.append(_rendered(undo, own, record.visit))
+        lane = lane_of(saga.path, undo.step) if saga.undo == "parallel" else ""
+        plan.append(_rendered(undo, own, record.visit).model_copy(update={"lane": lane}))
     return plan
+
+
+def lane_of(saga: str, step: str) -> str:
+    """Return the branch of a saga that a step lies in: the path of the step directly inside the saga."""
+    return f"{saga}.{step.removeprefix(saga + '.').partition('.')[0]}"
 
 
 def _rendered(undo: Undo, context: dict[str, JsonValue], visit: int) -> RenderedUndo:
@@ -72,5 +81,12 @@ def _rendered(undo: Undo, context: dict[str, JsonValue], visit: int) -> Rendered
     if not isinstance(arguments, dict):
         arguments, problem = {}, "the compensation's arguments are no object"
     return RenderedUndo(
-        step=undo.step, visit=visit, tool=undo.tool, arguments=arguments, known=known, if_unknown=undo.if_unknown, problem=problem
+        step=undo.step,
+        visit=visit,
+        tool=undo.tool,
+        arguments=arguments,
+        known=known,
+        if_unknown=undo.if_unknown,
+        problem=problem,
+        retry=undo.retry,
     )

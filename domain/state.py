@@ -12,6 +12,7 @@ from domain.facts import Fact
 from domain.model import Wire
 from domain.program import RetryRule
 from domain.runs import RunStatus
+from domain.signals import Signal
 
 
 class StepStatus(StrEnum):
@@ -69,6 +70,10 @@ class AgentState(Wire):
     repaired: bool = False
 
 
+UndoEnd = Literal["undone", "by_hand", "not_happened", "given_up"]
+"""How undoing a step ended: by its compensation, by a person; there was nothing to undo; or a person let it stand."""
+
+
 class Undo(Wire):
     """A registered compensation. `known` says what is known of its step: it happened, may have, or surely did not."""
 
@@ -78,12 +83,14 @@ class Undo(Wire):
     if_unknown: Literal["compensate", "ask"]
     known: Literal["pending", "happened", "unknown", "not"] = "pending"
     called_with: dict[str, JsonValue] | None = None
+    retry: RetryRule | None = None
 
 
 class RenderedUndo(Wire):
     """A compensation ready to run; `problem` says why its arguments could not be computed. `visit` is that of the step it undoes.
 
-    `tried` counts its tries before this unwinding: a redrive ends the last of them under its own key.
+    `tried` counts its tries before this unwinding: a redrive ends the last of them under its own key. Those of one `lane` are undone one
+    after the other, lanes beside each other.
     """
 
     step: str
@@ -94,6 +101,8 @@ class RenderedUndo(Wire):
     if_unknown: Literal["compensate", "ask"]
     problem: str | None = None
     tried: int = 0
+    retry: RetryRule | None = None
+    lane: str = ""
 
 
 class ArgumentsFrom(Wire):
@@ -117,7 +126,11 @@ class Simulation(Wire):
 
 
 class CallTool(Wire):
-    """Ask for one tool call. A simulated one answers `simulated_from`, or values made from the tool's output schema."""
+    """Ask for one tool call. A simulated one answers `simulated_from`, or values made from the tool's output schema.
+
+    One that is `pivot` is not cut once it has begun, and a person says what became of it if nobody else knows. One that is `forward`
+    stands after a pivot: it is tried until it is done, whatever is asked of the run; `problem` says why its arguments could not be computed.
+    """
 
     kind: Literal["call_tool"] = "call_tool"
     id: str
@@ -142,6 +155,9 @@ class CallTool(Wire):
     simulate: bool = False
     simulated_from: str | None = None
     summary: str = ""
+    pivot: bool = False
+    forward: bool = False
+    problem: str | None = None
 
 
 class CompletePrompt(Wire):
@@ -171,6 +187,19 @@ class AskApproval(Wire):
     summary: str = ""
 
 
+class Listen(Wire):
+    """Wait for a signal; `key` is what its key must equal if it has one. It ends by the signal, its deadline or a cancellation."""
+
+    kind: Literal["listen"] = "listen"
+    id: str
+    step: str
+    visit: int
+    signal: str
+    key: str | None = None
+    deadline: str | None = None
+    summary: str = ""
+
+
 class Unwind(Wire):
     """Undo a saga: `undo` in the order to run, latest first."""
 
@@ -190,7 +219,7 @@ class Finish(Wire):
     error: dict[str, str] | None = None
 
 
-Command = Annotated[CallTool | CompletePrompt | AskApproval | Unwind | Finish, Field(discriminator="kind")]
+Command = Annotated[CallTool | CompletePrompt | AskApproval | Listen | Unwind | Finish, Field(discriminator="kind")]
 
 
 class Done(Wire):
@@ -210,30 +239,39 @@ class Failed(Wire):
 
 
 class Decided(Wire):
-    """An approval ended: by a person, or by its deadline (`timed_out`)."""
+    """An approval ended: by people, or by its deadline (`timed_out`)."""
 
     kind: Literal["decided"] = "decided"
     command: str
-    verdict: Literal["approve", "reject", "timed_out"]
+    verdict: Literal["approve", "reject", "timed_out", "withdrawn"]
     decision_id: str | None = None
     decided_by: str | None = None
     comment: str = ""
 
 
 class Unwound(Wire):
-    """A saga's compensations have all been run, or settled by a person."""
+    """A saga's compensations have all been run, or settled by a person; `ended` says how, by step."""
 
     kind: Literal["unwound"] = "unwound"
     command: str
+    ended: dict[str, UndoEnd] = {}
+
+
+class Signalled(Wire):
+    """A signal came from outside; it belongs to no command until a step listens for it."""
+
+    kind: Literal["signalled"] = "signalled"
+    signal: Signal
 
 
 class CancelRequested(Wire):
-    """The run shall end; what is in flight is being cancelled."""
+    """The run shall end; what is in flight is being cancelled. `by_hand`: an operator asked for its compensations, and it ends as failed."""
 
     kind: Literal["cancel_requested"] = "cancel_requested"
+    by_hand: bool = False
 
 
-Outcome = Annotated[Done | Failed | Decided | Unwound | CancelRequested, Field(discriminator="kind")]
+Outcome = Annotated[Done | Failed | Decided | Unwound | Signalled | CancelRequested, Field(discriminator="kind")]
 
 
 class Tick(Wire):
@@ -264,6 +302,7 @@ class State(Wire):
     """Everything the stepper remembers. `visits` says which visit a step is entered with, where that is not its first.
 
     `tried` has commands that were tried before their activity: by a segment that stopped at them, or by an execution before this one.
+    `undone` says how undoing a step ended; `by_hand` that an operator asked for the compensations.
     """
 
     v: int = 1
@@ -272,6 +311,7 @@ class State(Wire):
     visits: dict[str, int] = {}
     agents: dict[str, AgentState] = {}
     undo: dict[str, list[Undo]] = {}
+    undone: dict[str, UndoEnd] = {}
     bound: dict[str, BoundArguments] = {}
     pending: dict[str, Command] = {}
     tried: dict[str, int] = {}
@@ -279,7 +319,10 @@ class State(Wire):
     last_fact_digest: str = ""
     unacked: list[Fact] = []
     decisions: list[TakenDecision] = []
+    signals: list[Signal] = []
+    known_signals: list[str] = []
     usage: Usage = Usage()
     simulation: Simulation | None = None
     cancelled: bool = False
+    by_hand: bool = False
     finished: bool = False

@@ -1,12 +1,15 @@
 """Entering and leaving a single step: conditions, deadlines, arguments, outputs, and the facts about them. Pure."""
 
 from datetime import datetime, timedelta
+from typing import cast
 
 from pydantic import JsonValue
 
 from domain import expressions
 from domain.approval import BoundCall, OpenApproval, approval_digest
+from domain.approval_rules import ApprovalRules, Moment, placed_by_the_clock
 from domain.context import with_self
+from domain.display import visible
 from domain.effects import request_digest
 from domain.errors import ExpressionFailed, StandfastError, StepTimedOut
 from domain.ledger import Kind
@@ -20,6 +23,7 @@ from domain.state import AskApproval, BoundArguments, CallTool, Failure, StepRec
 def open_step(recorder: Recorder, step: Step) -> None:
     """Record that the step is reached: entered, skipped by its `if`, or failed because that could not be evaluated."""
     visit = recorder.state.visits.get(step.path, 1)
+    recorder.state.undone.pop(step.path, None)
     try:
         chosen = _chosen(recorder, step)
         skipped = step.when is not None and not recorder.holds(step.when)
@@ -43,10 +47,17 @@ def _chosen(recorder: Recorder, step: Step) -> str | None:
 
 
 def _deadline(recorder: Recorder, step: Step) -> str | None:
-    """The earliest of the step's own deadline and those of the containers around it."""
-    around = [recorder.state.steps[path].deadline for path in _parents(step.path) if path in recorder.state.steps]
+    """The earliest of the step's own deadline and those of the containers around it; none for what stands after a pivot."""
+    if step.forward:
+        return None
     own = _later(recorder.tick.now, step.timeout_s) if step.timeout_s is not None else None
-    return min((d for d in [*around, own] if d is not None), default=None)
+    return min((d for d in (_latest(recorder, step), own) if d is not None), default=None)
+
+
+def _latest(recorder: Recorder, step: Step) -> str | None:
+    """The earliest deadline of the containers around a step."""
+    around = [recorder.state.steps[path].deadline for path in _parents(step.path) if path in recorder.state.steps]
+    return min((d for d in around if d is not None), default=None)
 
 
 def _parents(path: str) -> list[str]:
@@ -71,11 +82,21 @@ def enter_leaf(recorder: Recorder, step: Step, *, saga: str | None) -> None:
     if isinstance(step, SetStep):
         complete_step(recorder, step, fields={"": recorder.render(step.value)}, ref=None, digest=None)
     elif isinstance(step, CallStep):
-        arguments = _arguments(recorder, step)
+        arguments, problem = _computed(recorder, step)
         register(recorder, step, saga, arguments)
-        recorder.command(_call(recorder, step, arguments))
+        recorder.command(_call(recorder, step, arguments).model_copy(update={"problem": problem}))
     elif isinstance(step, ApproveStep):
         recorder.command(_question(recorder, step))
+
+
+def _computed(recorder: Recorder, step: CallStep) -> tuple[dict[str, JsonValue], str | None]:
+    """A call's arguments; after a pivot, what keeps them from being computed is a person's matter and no failure."""
+    try:
+        return _arguments(recorder, step), None
+    except StandfastError as error:
+        if not step.forward:
+            raise
+        return {}, error.detail
 
 
 def _arguments(recorder: Recorder, step: CallStep) -> dict[str, JsonValue]:
@@ -123,6 +144,8 @@ def _call(recorder: Recorder, step: CallStep, arguments: dict[str, JsonValue]) -
         simulate=simulate,
         simulated_from=answer,
         summary=_summary(recorder, step, otherwise=f"{step.path}: {tool.name}"),
+        pivot=step.pivot,
+        forward=step.forward,
     )
 
 
@@ -158,7 +181,7 @@ def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
         approval=approval,
         step=step.path,
         visit=visit,
-        title=title if isinstance(title, str) else str(title),
+        title=visible(title if isinstance(title, str) else str(title)),
         digest=digest,
         nonce=nonce,
         calls=calls,
@@ -166,7 +189,9 @@ def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
         exclude_requester=step.exclude_requester,
         requester=run.principal,
         opened_at=recorder.tick.now,
-        deadline=recorder.state.steps[step.path].deadline,
+        deadline=None if step.calendar else recorder.state.steps[step.path].deadline,
+        rules=_rules(recorder, step) if step.timed else None,
+        form=step.form,
     )
     recorder.fact(
         Kind.APPROVAL_OPENED,
@@ -177,6 +202,7 @@ def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
             "role": step.reviewer_role,
             "deadline": opened.deadline,
             "unbound": list(step.unbound),
+            **({"roles": cast("list[JsonValue]", [group.role for group in step.asked.groups])} if step.timed else {}),
         },
     )
     return AskApproval(
@@ -187,6 +213,21 @@ def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
         unbound=step.unbound,
         summary=recorder.summary(step.summary, step.path),
     )
+
+
+def _rules(recorder: Recorder, step: ApproveStep) -> ApprovalRules:
+    """The rules of a step, placed in time unless a calendar has to say when its moments are."""
+    rounds = 0 if step.timeout_s is None else 1 + (len(step.ladder) if step.on_timeout == "escalate" else 0)
+    rules = ApprovalRules(
+        reviewers=step.asked,
+        remind=[Moment(after_s=after) for after in step.remind_s],
+        ladder=step.ladder,
+        deadlines=[Moment(after_s=(step.timeout_s or 0) * (count + 1)) for count in range(rounds)],
+        latest=_latest(recorder, step),
+        on_timeout=step.on_timeout,
+        calendar=step.calendar,
+    )
+    return rules if step.calendar else placed_by_the_clock(rules, recorder.tick.now)
 
 
 def unbound_arguments(step: ApproveStep, path: str) -> list[str]:

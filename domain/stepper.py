@@ -13,13 +13,15 @@ from pydantic import JsonValue
 
 from domain.agent_loop import AgentLoop
 from domain.decide_step import decide_step
-from domain.errors import EffectSuperseded, StandfastError
+from domain.errors import CompensatedByHand, EffectSuperseded, StandfastError
 from domain.ledger import Kind
-from domain.program import ApproveStep, DoStep, Program, SagaStep, Step, SwitchStep
+from domain.listening import begin_listening, take_signal
+from domain.program import ApproveStep, DoStep, ListenStep, Program, SagaStep, Step, SwitchStep
 from domain.projection import unproject
 from domain.recorder import Recorder
 from domain.runs import RunStatus
 from domain.saga_plan import hand_over, mark_known, plan_unwind
+from domain.saga_walk import SagaWalk, first_failure
 from domain.state import (
     AskApproval,
     CancelRequested,
@@ -31,10 +33,12 @@ from domain.state import (
     Finish,
     Outcome,
     RunContext,
+    Signalled,
     State,
     StepStatus,
     Tick,
     Unwind,
+    Unwound,
 )
 from domain.step_entry import complete_step, enter_leaf, fail_step, open_step
 
@@ -58,6 +62,7 @@ class Stepper:
         self.run = run
         self.state = state
         self._leaves = {step.path: step for step in walk(program.steps)}
+        self._sagas = SagaWalk(list(self._leaves.values()))
         self._done: dict[str, int] = {}  # how many steps of a container's list ('': the program's) are done, which is for good
 
     def start(self, tick: Tick) -> list[Command]:
@@ -74,13 +79,25 @@ class Stepper:
         """Take one outcome and return the next commands; an outcome of an unknown command changes nothing."""
         recorder = self._recorder(tick)
         if isinstance(outcome, CancelRequested):
-            self.state.cancelled = True
+            self._cancel(outcome, recorder)
+        elif isinstance(outcome, Signalled):
+            take_signal(recorder, self._leaves, outcome.signal)
         else:
             command = self.state.pending.pop(outcome.command, None)
             if command is None:
                 return []
             self._settle(command, outcome, recorder)
         return self._go_on(recorder)
+
+    def called_off(self) -> list[Command]:
+        """Return the pending commands that are not wanted any more; their outcomes still come."""
+        return self._sagas.called_off(self.state)
+
+    def _cancel(self, asked: CancelRequested, recorder: Recorder) -> None:
+        if asked.by_hand and not self.state.cancelled:
+            self.state.by_hand = True
+            recorder.fact(Kind.COMPENSATION_REQUESTED)
+        self.state.cancelled = True
 
     def _recorder(self, tick: Tick) -> Recorder:
         return Recorder(self.program, self.run, self.state, tick)
@@ -112,6 +129,7 @@ class Stepper:
     def _settle(self, command: Command, outcome: Outcome, recorder: Recorder) -> None:
         if isinstance(command, Unwind):
             recorder.fact(Kind.SAGA_COMPENSATED, step=command.step, data={"undone": len(command.undo)})
+            self.state.undone |= outcome.ended if isinstance(outcome, Unwound) else {}
             undone = {entry.step for entry in command.undo}
             left = [entry for entry in self.state.undo.get(command.step, []) if entry.step not in undone and entry.known == "happened"]
             self.state.undo[command.step] = left
@@ -166,10 +184,16 @@ class Stepper:
             self._done[path] = place + 1
         return Progress.DONE
 
+    def _branches(self, path: str, steps: list[Step], recorder: Recorder, *, saga: str | None) -> Progress:
+        """Look at steps that run at once: they have failed when one has and no other is under way any more."""
+        del path
+        looks = {self._look(step, recorder, saga=saga) for step in steps}
+        return next((each for each in (Progress.RUNNING, Progress.FAILED) if each in looks), Progress.DONE)
+
     def _look(self, step: Step, recorder: Recorder, *, saga: str | None) -> Progress:
         record = self.state.steps.get(step.path)
         if record is None:
-            if self.state.cancelled:
+            if not self._sagas.may_begin(step, self.state):
                 return Progress.FAILED
             open_step(recorder, step)
             record = self.state.steps[step.path]
@@ -188,6 +212,8 @@ class Stepper:
                 AgentLoop(step, recorder).begin()
             else:
                 enter_leaf(recorder, step, saga=saga)
+                if isinstance(step, ListenStep):
+                    begin_listening(recorder, step)
         except StandfastError as error:
             fail_step(recorder, step, Failure(code=error.code, detail=error.detail, step=step.path))
 
@@ -205,7 +231,8 @@ class Stepper:
     def _saga(self, step: SagaStep, recorder: Recorder, *, outer: str | None) -> Progress:
         if any(isinstance(command, Unwind) and command.step == step.path for command in self.state.pending.values()):
             return Progress.RUNNING
-        progress = self._sequence(step.path, step.steps, recorder, saga=step.path)
+        walk_steps = self._branches if step.mode == "parallel" else self._sequence
+        progress = walk_steps(step.path, step.steps, recorder, saga=step.path)
         if progress is Progress.DONE:
             progress = self._close(step, progress, recorder)  # its `output.as` may fail: what it did is then undone
             if progress is Progress.DONE:
@@ -213,7 +240,7 @@ class Stepper:
                 recorder.fact(Kind.SAGA_COMPLETED, step=step.path)
                 return progress
         if progress is Progress.FAILED:
-            undo = plan_unwind(self.program, self.state, self.run, step.path)
+            undo = plan_unwind(self.program, self.state, self.run, step)
             if undo:
                 recorder.command(Unwind(id=recorder.command_id(step.path, "unwind"), step=step.path, undo=undo))
                 recorder.fact(Kind.SAGA_COMPENSATING, step=step.path, data={"undo": [u.step for u in undo]})
@@ -238,10 +265,7 @@ class Stepper:
         }
 
     def _failure_below(self, path: str) -> Failure:
-        for inner, record in self.state.steps.items():
-            if record.failure is not None and (not path or inner.startswith(path + ".")):
-                return record.failure
-        return Failure(code=CANCELLED, detail="the run was asked to end", step=path)
+        return first_failure(self.state, path) or Failure(code=CANCELLED, detail="the run was asked to end", step=path)
 
     def _finish_well(self, recorder: Recorder) -> None:
         try:
@@ -253,8 +277,10 @@ class Stepper:
 
     def _finish_badly(self, recorder: Recorder) -> None:
         failure = self._failure_below("")
-        cancelled = self.state.cancelled
+        cancelled = self.state.cancelled and not self.state.by_hand
         error = {"code": CANCELLED if cancelled else failure.code, "detail": failure.detail, "step": failure.step}
+        if self.state.by_hand:
+            error = {**error, "code": CompensatedByHand.code, "detail": "an operator asked for its compensations"}
         self._finish(recorder, Finish(status=RunStatus.CANCELLED if cancelled else RunStatus.FAILED, error=error))
 
     def _finish(self, recorder: Recorder, finish: Finish) -> None:

@@ -1,5 +1,6 @@
 """The courier: starts activities with the facts that ride along, and acknowledges what has arrived (JOURNAL §1). Deterministic."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
@@ -7,6 +8,7 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError
 
+from activities.listeners import ListenerActivities
 from activities.options import (
     CHECK_OPTIONS,
     COMPENSATION_ATTEMPTS,
@@ -25,6 +27,7 @@ from activities.requests import (
     CompletionRequest,
     DecisionRequest,
     FlushRequest,
+    ListenerRequest,
     ResolveRequest,
     ToolRequest,
 )
@@ -71,6 +74,9 @@ class Courier:
         self._state = state
         self._caps = ProgramCaps(given.program)
         self.handles: dict[str, workflow.ActivityHandle[Receipt]] = {}
+        self.shielded: set[str] = set()
+        self.unwanted: set[str] = set()
+        self._stopping: set[str] = set()
         self.status = RunStatus.RUNNING
         self._shown = RunStatus.RUNNING
 
@@ -97,6 +103,8 @@ class Courier:
     async def call_tool(self, command: CallTool) -> Receipt:
         """Call a tool as a step or an agent's call. Raises: ActivityError."""
         rule = command.retry or RetryRule(max_attempts=command.max_attempts)
+        if command.pivot or command.forward:
+            self.shielded.add(command.id)
         request = ToolRequest(
             tool=command.tool,
             version=command.version,
@@ -104,7 +112,7 @@ class Courier:
             arguments_from=command.arguments_from,
             effect_class=command.effect_class,
             retry_class=command.retry_class,
-            max_attempts=rule.max_attempts,
+            max_attempts=COMPENSATION_ATTEMPTS if command.forward else rule.max_attempts,
             cost_usd_micros=command.cost_usd_micros,
             tried=self._state.tried.get(command.id, 0),
             approval=command.approval,
@@ -120,9 +128,11 @@ class Courier:
             deadline_s=command.timeout_s,
             project=command.project,
         )
-        options = effect_options(
-            deadline=_seconds(command.timeout_s), heartbeat=_maybe(command.heartbeat_s), rule=rule, bound=_left(command.deadline)
-        )
+        deadline, heartbeat = _seconds(command.timeout_s), _maybe(command.heartbeat_s)
+        if command.forward:
+            options = compensation_options(deadline=deadline, heartbeat=heartbeat, rule=command.retry)
+        else:
+            options = effect_options(deadline=deadline, heartbeat=heartbeat, rule=rule, bound=_left(command.deadline))
         return await self._effect(command.id, CALL_TOOL, envelope, options, command.summary)
 
     async def run_segment(self, segment: Segment) -> Receipt:
@@ -153,7 +163,7 @@ class Courier:
             arguments=undo.arguments,
             effect_class=tool.effect_class,
             retry_class=tool.retry_class,
-            max_attempts=COMPENSATION_ATTEMPTS,
+            max_attempts=undo.retry.max_attempts if undo.retry is not None else COMPENSATION_ATTEMPTS,
             cost_usd_micros=tool.cost_usd_micros,
             declaration=tool.declaration,
             simulate=self._state.simulation is not None and tool.effect_class.changes_world,
@@ -161,7 +171,8 @@ class Courier:
         envelope = self._envelope(
             request.model_dump(mode="json"), step=undo.step, visit=visit, call=call, deadline_s=tool.timeout_s, project=[]
         ).model_copy(update={"forced": True})
-        options = compensation_options(deadline=_seconds(tool.timeout_s), heartbeat=_maybe(tool.heartbeat_s))
+        options = compensation_options(deadline=_seconds(tool.timeout_s), heartbeat=_maybe(tool.heartbeat_s), rule=undo.retry)
+        self.shielded.add(f"{undo.step}/{call}")
         return await self._effect(f"{undo.step}/{call}", CALL_TOOL, envelope, options, f"{undo.step}: undo by {tool.name}")
 
     async def complete_prompt(self, command: CompletePrompt) -> Receipt:
@@ -216,9 +227,20 @@ class Courier:
         return envelope.model_copy(update={"epoch": self._state.epoch, "facts": list(self._state.unacked)})
 
     def cancel_effects(self) -> None:
-        """Ask every running effect to stop; their outcomes still come."""
-        for handle in list(self.handles.values()):
-            handle.cancel()
+        """Ask every running effect to stop, but for compensations and what a pivot decided; their outcomes still come."""
+        self.cancel(set(self.handles) - self.shielded)
+
+    def call_off(self, commands: Sequence[str]) -> None:
+        """Ask the effects of some commands to stop, those that begin later too."""
+        self.unwanted.update(commands)
+        self.cancel(set(commands))
+
+    def cancel(self, handles: set[str]) -> None:
+        """Ask some running effects to stop, each once."""
+        for name, handle in list(self.handles.items()):
+            if name in handles and name not in self._stopping:
+                self._stopping.add(name)
+                handle.cancel()
 
     async def flush(self, projection: Projection, summary: str) -> None:
         """Write facts and projection; returns when PostgreSQL has them. The search attribute follows the row's status.
@@ -274,6 +296,15 @@ class Courier:
         envelope = self._envelope(request.model_dump(mode="json"), step=step, deadline_s=15, project=[]).without_facts()
         return await workflow.execute_activity_method(
             RunRecordActivities.check_completion, envelope, summary=brief(f"{step}: did the answer come by the gateway?"), **FLUSH_OPTIONS
+        )
+
+    async def keep_listener(self, request: ListenerRequest, step: str) -> None:
+        """Open or close the row by which a signal finds a listening step. Raises: ActivityError."""
+        asked = request.model_copy(update={"fact_seq": self._state.fact_seq})
+        envelope = self._envelope(asked.model_dump(mode="json"), step=step, visit=request.visit, deadline_s=15, project=[]).without_facts()
+        said = "listen" if request.opened else "listen no more"
+        await workflow.execute_activity_method(
+            ListenerActivities.keep_listener, envelope, summary=brief(f"{step}: {said}"), **FLUSH_OPTIONS
         )
 
     async def resolve(self, command: CallTool, request: ResolveRequest) -> Receipt:

@@ -3,13 +3,15 @@
 from temporalio.exceptions import ActivityError
 
 from activities.requests import ResolveRequest
-from domain.errors import EffectDivergent, EffectInDoubt, RunCancelled
+from domain.errors import EffectDivergent, EffectInDoubt, ExpressionFailed, RunCancelled
 from domain.program import Program
 from domain.runs import Projection, RunStatus
 from domain.state import AskApproval, CallTool, Command, CompletePrompt, Done, Failed, Failure, Outcome, RenderedUndo, Unwind, Unwound
 from sagas.undo import Answer, unwind
 from workflows.couriers import Courier
 from workflows.failures import failure_of
+from workflows.forward import ForwardSteps
+from workflows.lost import LostAttempts
 from workflows.people import People
 
 NEEDS_A_PERSON = frozenset({EffectInDoubt.code, EffectDivergent.code})
@@ -22,6 +24,8 @@ class EffectRunner:
         self._program = program
         self._courier = courier
         self._people = people
+        self._lost = LostAttempts(program)
+        self._forward = ForwardSteps(people)
         self._tries: dict[str, int] = {}
 
     async def run(self, command: Command) -> Outcome:
@@ -30,7 +34,7 @@ class EffectRunner:
         Raises:
             TypeError: it is one.
         """
-        if self._people.cancelled and isinstance(command, CallTool | CompletePrompt):
+        if isinstance(command, CallTool | CompletePrompt) and self._unwanted(command):
             return self.withdrawn(command)
         if isinstance(command, CallTool):
             return await self._call_tool(command)
@@ -40,8 +44,13 @@ class EffectRunner:
             return await self._unwind(command)
         raise TypeError(f"{command.kind} is not an effect")
 
+    def _unwanted(self, command: CallTool | CompletePrompt) -> bool:
+        """Whether a command was taken back before it began; what stands after a pivot never is."""
+        ended = self._people.cancelled and not (isinstance(command, CallTool) and command.forward)
+        return ended or command.id in self._courier.unwanted
+
     def withdrawn(self, command: AskApproval | CallTool | CompletePrompt) -> Failed:
-        """Return the outcome of what the run's cancellation took back before it began."""
+        """Return the outcome of what a cancellation, or a failure beside it, took back before it began."""
         return Failed(command=command.id, failure=Failure(code=RunCancelled.code, detail="the run was cancelled", step=command.step))
 
     async def _complete_prompt(self, command: CompletePrompt) -> Outcome:
@@ -51,13 +60,20 @@ class EffectRunner:
             return Failed(command=command.id, failure=failure_of(error, command.step))
 
     async def _call_tool(self, command: CallTool) -> Outcome:
+        if command.problem is not None:
+            return await self._forward.settle(command, Failure(code=ExpressionFailed.code, detail=command.problem, step=command.step))
+        again = self._lost.of(command)
         while True:
             try:
-                return Done(command=command.id, receipt=await self._courier.call_tool(command))
+                return Done(command=command.id, receipt=await self._courier.call_tool(again.next))
             except ActivityError as error:
+                if again.repeats(error, cancelled=self._people.cancelled):
+                    continue
                 failure = failure_of(error, command.step)
             if failure.code not in NEEDS_A_PERSON:
-                return Failed(command=command.id, failure=failure)
+                asked = command.forward or (command.pivot and failure.unknown)
+                return await self._forward.settle(command, failure) if asked else Failed(command=command.id, failure=failure)
+            again = self._lost.of(command)
             settled = await self._settle_doubt(command, failure)
             if settled is not None:
                 return settled
@@ -72,7 +88,7 @@ class EffectRunner:
             call=command.call,
             detail=f"{command.tool}: {failure.detail}",
             back_to=RunStatus.RUNNING,
-            until_cancelled=True,
+            until_cancelled=not (command.pivot or command.forward),
         )
         if answer is None or answer.resolution == "give_up":
             return Failed(command=command.id, failure=failure.model_copy(update={"unknown": True}))
@@ -86,7 +102,7 @@ class EffectRunner:
             return Failed(command=command.id, failure=failure_of(error, command.step).model_copy(update={"unknown": True}))
         if happened:
             return Done(command=command.id, receipt=receipt)
-        if self._people.cancelled:
+        if self._people.cancelled and not command.forward:
             return Failed(command=command.id, failure=Failure(code=RunCancelled.code, detail="the run was cancelled", step=command.step))
         return None
 
@@ -94,8 +110,7 @@ class EffectRunner:
         await self._courier.flush(
             Projection(status=RunStatus.COMPENSATING, waits_for=f"{command.step}: compensations"), f"{command.step}: compensate"
         )
-        await unwind(command.undo, call=self._compensate, ask=self._ask)
-        return Unwound(command=command.id)
+        return Unwound(command=command.id, ended=await unwind(command.undo, call=self._compensate, ask=self._ask))
 
     async def _compensate(self, undo: RenderedUndo) -> Failure | None:
         place = f"{undo.step}#{undo.visit}"

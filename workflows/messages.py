@@ -12,12 +12,15 @@ from domain.completion import TaskCompletion
 from domain.model import Wire
 from domain.program import Program
 from domain.runs import RunStatus
+from domain.signals import Signal
 
 RUN_WORKFLOW = "standfast.run.v1"
 TASK_QUEUE = "standfast"
 DECIDE_APPROVAL = "decide_approval"
 APPROVE = "approve"
 COMPLETE_TASK = "complete_task"
+DELIVER_SIGNAL = "deliver_signal"
+COMPENSATE = "compensate"
 RUN_STATE = "run_state"
 
 PROGRAM_BYTES_MAX = 1_500_000
@@ -77,8 +80,10 @@ class RunState(Wire):
 
 __all__ = [
     "APPROVE",
+    "COMPENSATE",
     "COMPLETE_TASK",
     "DECIDE_APPROVAL",
+    "DELIVER_SIGNAL",
     "PROGRAM_BYTES_MAX",
     "RUN_STATE",
     "RUN_WORKFLOW",
@@ -88,5 +93,6 @@ __all__ = [
     "RunInput",
     "RunResult",
     "RunState",
+    "Signal",
     "TaskCompletion",
 ]

@@ -17,21 +17,39 @@ from domain.ledger import Kind
 from domain.projection import unproject
 from domain.runs import Projection, RunStatus
 from domain.segments import Segment
-from domain.state import AskApproval, CancelRequested, Command, Decided, Failed, Finish, Outcome, RunContext, State, Tick, Unwind
+from domain.state import (
+    AskApproval,
+    CancelRequested,
+    Command,
+    Decided,
+    Failed,
+    Finish,
+    Listen,
+    Outcome,
+    RunContext,
+    Signalled,
+    State,
+    Tick,
+    Unwind,
+)
 from domain.stepper import Stepper
 from workflows.couriers import Courier, now_text
 from workflows.details import run_details
 from workflows.effects import EffectRunner
+from workflows.listening import Listening
 from workflows.messages import (
     APPROVE,
+    COMPENSATE,
     COMPLETE_TASK,
     DECIDE_APPROVAL,
+    DELIVER_SIGNAL,
     RUN_STATE,
     RUN_WORKFLOW,
     DecisionResult,
     RunInput,
     RunResult,
     RunState,
+    Signal,
     TaskCompletion,
 )
 from workflows.people import People, shown
@@ -56,10 +74,12 @@ class RunWorkflow:
         self._courier = Courier(given, state)
         self._people = People(self._courier, state.decisions)
         self._effects = EffectRunner(given.program, self._courier, self._people)
+        self._listening = Listening(self._courier, state)
         self._segments = SegmentRunner(given.program, context, self._courier, self._tick)
         self._outcomes: list[Outcome] = []
         self._fault: BaseException | None = None
         self._told = False
+        self._asked_to_end = CancelRequested()
         self._deferred: list[tuple[Kind, str, dict[str, JsonValue]]] = []
         self._running: set[asyncio.Task[None]] = set()
 
@@ -138,6 +158,18 @@ class RunWorkflow:
         except ApplicationError as error:
             self._note_refusal(Kind.TASK_REFUSED, completion.principal, {"task": shown(completion.task), "code": error.type})
 
+    @workflow.signal(name=COMPENSATE)
+    def compensate(self) -> None:
+        """Undo what the open sagas did, and end as failed; a run that was cancelled before ends as cancelled."""
+        if not self._people.cancelled:
+            self._asked_to_end = CancelRequested(by_hand=True)
+            self._people.cancelled = True
+
+    @workflow.signal(name=DELIVER_SIGNAL)
+    def deliver_signal(self, signal: Signal) -> None:
+        """Take what a step listens for, now or later; the same id counts once."""
+        self._listening.arrived.append(signal)
+
     @workflow.query(name=RUN_STATE)
     def run_state(self) -> RunState:
         """What the run knows of itself."""
@@ -177,20 +209,25 @@ class RunWorkflow:
                 commands = await self._walk(segment)
                 continue
             self._dispatch(commands)
-            await workflow.wait_condition(lambda: bool(self._outcomes or self._fault) or (self._people.cancelled and not self._told))
+            self._call_off()
+            await workflow.wait_condition(
+                lambda: bool(self._outcomes or self._fault or self._listening.arrived) or (self._people.cancelled and not self._told)
+            )
             if self._fault is not None:
                 raise self._fault
             if self._people.cancelled and not self._told:
                 self._told = True
-                self._cancel_running()
-                commands = self._stepper.apply(CancelRequested(), self._tick())
+                self._courier.cancel_effects()
+                commands = self._stepper.apply(self._asked_to_end, self._tick())
+            elif self._listening.arrived:
+                commands = await self._hear()
             else:
                 commands = await self._take(self._outcomes.pop(0))
 
     async def _walk(self, segment: Segment) -> list[Command]:
         """Run a segment; a cancellation ends it early, and is told to the stepper after its outcomes."""
         workflow.set_current_details(run_details(self._given, self.state, segment.summary, walking=segment.paths))
-        walk = self._segments.start(segment, self._stepper, cancelled=lambda: self._people.cancelled)
+        walk = self._segments.start(segment, self._stepper, cancelled=lambda: self._asked_to_end if self._people.cancelled else None)
         await workflow.wait_condition(lambda: walk.done() or self._people.cancelled)
         if not walk.done():
             self._courier.cancel_effects()
@@ -206,6 +243,25 @@ class RunWorkflow:
         commands = self._stepper.apply(outcome, self._tick())
         if isinstance(asked, AskApproval):
             await self._people.write_decision(asked.approval)
+        elif isinstance(asked, Listen):
+            await self._listening.close(asked)
+        return commands
+
+    def _call_off(self) -> None:
+        """Take back what runs beside a branch that failed, where its saga does not await it."""
+        unwanted = self._stepper.called_off()
+        self._courier.call_off([command.id for command in unwanted])
+        for command in unwanted:
+            if isinstance(command, AskApproval):
+                command.approval.decision = command.approval.decision or "withdrawn"
+
+    async def _hear(self) -> list[Command]:
+        """Tell the stepper of the oldest signal that has arrived."""
+        listened = [command for command in self.state.pending.values() if isinstance(command, Listen)]
+        commands = self._stepper.apply(Signalled(signal=self._listening.arrived.pop(0)), self._tick())
+        for command in listened:
+            if command.id not in self.state.pending:
+                await self._listening.close(command)
         return commands
 
     def _dispatch(self, commands: list[Command]) -> None:
@@ -219,21 +275,22 @@ class RunWorkflow:
     async def _execute(self, command: Command) -> None:
         """Run one command to its outcome; a bug in this code stops the workflow task, not the run."""
         try:
-            self._outcomes.append(await self._outcome_of(command))
+            outcome = await self._outcome_of(command)
+            self._outcomes += [] if outcome is None else [outcome]
         except StandfastError as error:
             self._fault = refused_error(error)
         except BaseException as error:  # noqa: BLE001 - handed to the driver, which raises it: a bug must fail the workflow task
             self._fault = error
 
-    async def _outcome_of(self, command: Command) -> Outcome:
+    async def _outcome_of(self, command: Command) -> Outcome | None:
+        """Return a command's outcome; None when a signal has ended it, which the driver has told the stepper."""
+        if isinstance(command, Listen):
+            return await self._listening.wait(command, stopped=lambda: self._people.cancelled or command.id in self._courier.unwanted)
         if isinstance(command, AskApproval):
             decided = await self._people.ask(command)
-            return self._effects.withdrawn(command) if self._people.cancelled and decided.decided_by is None else decided
+            ended = self._people.cancelled or command.id in self._courier.unwanted
+            return self._effects.withdrawn(command) if ended and decided.decided_by is None else decided
         return await self._effects.run(command)
-
-    def _cancel_running(self) -> None:
-        if not any(isinstance(command, Unwind) for command in self.state.pending.values()):
-            self._courier.cancel_effects()
 
     def _waits_for(self) -> str | None:
         if self._segments.walking is not None:
@@ -258,7 +315,13 @@ class RunWorkflow:
         info = workflow.info()
         long = info.is_continue_as_new_suggested() or info.get_current_history_length() > (self._given.history_max or HISTORY_MAX)
         quiet = len(self.state.pending) == len(commands) and not self._running and workflow.all_handlers_finished()
-        return long and quiet and not self._people.cancelled and not any(isinstance(c, Unwind | AskApproval) for c in commands)
+        return (
+            long
+            and quiet
+            and not self._listening.arrived
+            and not self._people.cancelled
+            and not any(isinstance(c, Unwind | AskApproval) for c in commands)
+        )
 
     async def _finish(self, finish: Finish) -> None:
         await workflow.wait_condition(lambda: not self._running)

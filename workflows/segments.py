@@ -20,6 +20,9 @@ from domain.stepper import Stepper
 from workflows.couriers import Courier
 from workflows.failures import failure_of, reset_of
 
+Asked = Callable[[], CancelRequested | None]
+"""Says whether the run was asked to end, and how."""
+
 
 class SegmentRunner:
     """Runs segments of one run, one at a time.
@@ -38,12 +41,12 @@ class SegmentRunner:
         """Return the segment that begins with these commands."""
         return None if self._planner is None else self._planner.plan(state, commands, self._tick())
 
-    def start(self, segment: Segment, stepper: Stepper, *, cancelled: Callable[[], bool]) -> "asyncio.Task[list[Command]]":
+    def start(self, segment: Segment, stepper: Stepper, *, cancelled: Asked) -> "asyncio.Task[list[Command]]":
         """Begin to walk a segment; the task gives what the stepper asks for after it. From here on nothing else is to be noted."""
         self.walking = segment
         return asyncio.create_task(self._run(segment, stepper, cancelled))
 
-    async def _run(self, segment: Segment, stepper: Stepper, cancelled: Callable[[], bool]) -> list[Command]:
+    async def _run(self, segment: Segment, stepper: Stepper, cancelled: Asked) -> list[Command]:
         try:
             receipt = await self._walked(segment)
         except ActivityError as error:
@@ -62,19 +65,20 @@ class SegmentRunner:
         if result.wait_s > 0:
             with contextlib.suppress(asyncio.TimeoutError):
                 await workflow.wait_condition(
-                    cancelled, timeout=timedelta(seconds=result.wait_s), timeout_summary="before the next attempt"
+                    lambda: cancelled() is not None, timeout=timedelta(seconds=result.wait_s), timeout_summary="before the next attempt"
                 )
         return commands
 
-    def _replayed(self, segment: Segment, stepper: Stepper, receipt: Receipt, cancelled: Callable[[], bool]) -> list[Command]:
+    def _replayed(self, segment: Segment, stepper: Stepper, receipt: Receipt, cancelled: Asked) -> list[Command]:
         """Tell the stepper the outcomes; what the activity did not write itself is noted at its own time, after a cancellation."""
         commands = list(stepper.state.pending.values())
         for outcome in SegmentResult.of_fields(receipt.fields).outcomes:
             tick = segment.tick
             if receipt.fact_head <= stepper.state.fact_seq:
                 tick = self._tick()
-                if cancelled():
-                    stepper.apply(CancelRequested(), tick)
+                asked = cancelled()
+                if asked is not None:
+                    stepper.apply(asked, tick)
             commands = stepper.apply(Done(command=outcome.command, receipt=outcome.receipt), tick)
         self._courier.acknowledge(receipt.fact_head)
         return commands
