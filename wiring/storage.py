@@ -22,6 +22,7 @@ from adapters.postgres.resets import PostgresResetStore
 from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.subject_ciphers import SubjectCiphers
+from adapters.postgres.substitutes import PostgresSubstituteStore
 from adapters.postgres.tasks import PostgresTaskStore
 from adapters.postgres.tree_reader import PostgresTreeReader
 from adapters.postgres.vault import PayloadLimits, Vault
@@ -53,6 +54,7 @@ class Storage:
     budgets: PostgresBudgetStore
     costs: PostgresCostStore
     calendars: PostgresCalendarStore
+    substitutes: PostgresSubstituteStore
 
 
 def build_storage(
@@ -81,6 +83,7 @@ def build_storage(
         budgets=PostgresBudgetStore(database),
         costs=PostgresCostStore(database),
         calendars=PostgresCalendarStore(database),
+        substitutes=PostgresSubstituteStore(database),
         lineage=PostgresLineageStore(database, vault, runs, payloads),
         resets=PostgresResetStore(database),
     )
