@@ -67,6 +67,11 @@ class FakeKeyStore:
         self._keys: dict[str, _Key] = {}
         self._principals: dict[tuple[str, str], Principal] = {}
 
+    @property
+    def principals(self) -> dict[tuple[str, str], Principal]:
+        """Everybody, by tenant and id."""
+        return self._principals
+
     async def authenticate(self, key_id: str, secret_hmac: bytes) -> Principal | None:
         """Return the principal of a live key."""
         key = self._keys.get(key_id)

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from tests.fake_lineage import FakeLineageStore
 from tests.fake_log import FakeLog
+from tests.fakes_channels import FakeChannelStore
 from tests.fakes_database import MemoryDatabase
 from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
 from tests.fakes_money import FakeBudgetStore, FakeCostStore
@@ -68,6 +69,11 @@ class FakeStores:
     def keys(self) -> FakeKeyStore:
         """Keys."""
         return FakeKeyStore()
+
+    @cached_property
+    def channels(self) -> FakeChannelStore:
+        """Channels to reviewers."""
+        return FakeChannelStore(self.keys.principals)
 
     @cached_property
     def budgets(self) -> FakeBudgetStore:

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, DateTime, ForeignKeyConstraint, Index, Integer, LargeBinary, Text, text
 
-import adapters.postgres.tables_dead_letters  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
 import adapters.postgres.tables_calendars  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
+import adapters.postgres.tables_channels  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
+import adapters.postgres.tables_dead_letters  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
 import adapters.postgres.tables_lineage  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
 import adapters.postgres.tables_money  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_sealing  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
@@ -272,6 +273,12 @@ class Approvals(Table, table=True):
     decided_by: str | None = _column(Text(), nullable=True)
     decided_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
     comment_sealed: bytes | None = _column(LargeBinary(), nullable=True)
+    reviewer_roles: list[str] = _column(ARRAY(Text()))
+    delegates: list[str] = _column(ARRAY(Text()))
+    rules: dict[str, Any] | None = _column(JSON(), nullable=True)
+    standing: dict[str, Any] | None = _column(JSON(), nullable=True)
+    revision: int = _column(Integer())
+    amended_by: str | None = _column(Text(), nullable=True)
 
 
 class Decisions(Table, table=True):
@@ -295,6 +302,7 @@ class Decisions(Table, table=True):
     state: str = _column(Text())
     refusal: dict[str, Any] | None = _column(JSON(), nullable=True)
     stored_at: datetime = _column(DateTime(timezone=True))
+    content_sealed: bytes | None = _column(LargeBinary(), nullable=True)
 
 
 class Tasks(Table, table=True):

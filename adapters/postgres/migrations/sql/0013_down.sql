@@ -1,2 +1,2 @@
--- Takes revision 0013 back.
-SELECT 1;
+-- Takes revision 0013 back: nobody is told of approvals any more, and links that were sent stop working.
+DROP TABLE review_link_keys, reviewer_contacts, channels;
