@@ -4,6 +4,8 @@ from typing import Literal, Protocol
 
 from pydantic import JsonValue
 
+from domain.approval import DecisionContent
+from domain.approval_rules import Verdict
 from domain.model import Value
 from domain.runs import ApprovalProjection, TaskProjection
 from domain.stores import Page
@@ -32,7 +34,7 @@ class DecisionRow(Value):
     run: str
     decision_id: str
     approval: str
-    verdict: Literal["approve", "reject"]
+    verdict: Verdict
     digest: str
     comment: str = ""
     principal: str
@@ -40,6 +42,7 @@ class DecisionRow(Value):
     state: DecisionState = "stored"
     refusal: dict[str, str] | None = None
     stored_at: str = ""
+    content: DecisionContent | None = None
 
 
 class ApprovalStore(Protocol):

@@ -5,6 +5,8 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from domain.approval_rules import ApprovalRules, ReviewEvent
+from domain.approval_timeline import Standing
 from domain.effects import Carrier
 from domain.envelope import Usage
 from domain.model import Wire
@@ -47,7 +49,11 @@ CLOSED = frozenset(
 
 
 class ApprovalProjection(Wire):
-    """The inbox row of an open approval. Times are RFC 3339 UTC; `calls` is what will run, argument for argument."""
+    """The inbox row of an open approval. Times are RFC 3339 UTC; `calls` is what will run, argument for argument.
+
+    `reviewer_roles` are asked now, and `delegates` are those a vote was handed to. One with a higher `revision` replaces the row while it
+    is open: how it `standing`s, the decisions taken (`events`), amended calls, its deadline.
+    """
 
     approval: str
     step: str
@@ -62,6 +68,19 @@ class ApprovalProjection(Wire):
     requester: str
     opened_at: str
     deadline: str | None
+    reviewer_roles: list[str] = []
+    delegates: list[str] = []
+    rules: ApprovalRules | None = None
+    standing: Standing | None = None
+    events: list[ReviewEvent] = []
+    form: dict[str, JsonValue] | None = None
+    revision: int = 0
+    amended_by: str | None = None
+
+    @property
+    def roles(self) -> list[str]:
+        """The roles asked now, of a row of before there were several too."""
+        return self.reviewer_roles or [self.reviewer_role]
 
 
 class ApprovalClosure(Wire):

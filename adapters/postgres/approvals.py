@@ -3,7 +3,7 @@
 from typing import cast
 
 from adapters.postgres.pool import Database, Row, Transaction
-from adapters.postgres.projections import ERASED_APPROVAL, approval_place, comment_place
+from adapters.postgres.projections import ERASED_APPROVAL, approval_place, comment_place, content_place
 from adapters.postgres.sealing import open_text, seal_text
 from adapters.postgres.select_texts import APPROVAL, APPROVAL_PAGE, DECISION, UNSETTLED_DECISIONS
 from adapters.postgres.values import decode_cursor, encode_cursor, json_error, rfc3339, rfc3339_or_none
@@ -14,9 +14,10 @@ from domain.runs import ApprovalProjection
 from domain.stores import Page, PayloadCipher
 
 _STORE_DECISION = b"""
-INSERT INTO decisions (tenant_id, decision_id, run, approval, verdict, digest, comment_sealed, principal, attestation, state, refusal)
+INSERT INTO decisions (tenant_id, decision_id, run, approval, verdict, digest, comment_sealed, principal, attestation, state, refusal,
+    content_sealed)
 VALUES (%(tenant)s, %(decision_id)s, %(run)s, %(approval)s, %(verdict)s, %(digest)s, %(comment_sealed)s, %(principal)s, %(attestation)s,
-    %(state)s, %(refusal)s)
+    %(state)s, %(refusal)s, %(content_sealed)s)
 ON CONFLICT (tenant_id, decision_id) DO NOTHING
 """
 
@@ -71,7 +72,11 @@ class PostgresApprovalStore:
         """
         cipher = await self._ciphers.of_run(decision.tenant, decision.run)
         comment = seal_text(cipher, decision.tenant, comment_place("decisions", decision.decision_id), decision.comment)
-        params = {**decision.model_dump(), "comment_sealed": comment, "refusal": json_error(decision.refusal)}
+        content = None if decision.content is None else decision.content.model_dump(mode="json")
+        place = content_place(decision.decision_id)
+        sealed = None if content is None else seal_text(cipher, decision.tenant, place, content)
+        params = {**decision.model_dump(exclude={"content"}), "comment_sealed": comment, "content_sealed": sealed}
+        params["refusal"] = json_error(decision.refusal)
         async with self._db.tenant(decision.tenant) as tx:
             await _approval_row(tx, decision.tenant, decision.approval)
             await tx.execute(_STORE_DECISION, params)
@@ -129,8 +134,13 @@ class PostgresApprovalStore:
         if row["comment_sealed"]:
             cipher = await self._ciphers.of_run(tenant, row["run"])
             comment = open_text(cipher, tenant, comment_place("decisions", row["decision_id"]), row["comment_sealed"])
-        same = {field: row[field] for field in DecisionRow.model_fields if field not in ("tenant", "comment", "stored_at")}
-        return DecisionRow(tenant=tenant, comment=cast("str", comment), stored_at=rfc3339(row["stored_at"]), **same)
+        content: object = None
+        if row["content_sealed"]:
+            cipher = await self._ciphers.of_run(tenant, row["run"])
+            content = open_text(cipher, tenant, content_place(row["decision_id"]), row["content_sealed"])
+        same = {field: row[field] for field in DecisionRow.model_fields if field not in ("tenant", "comment", "content", "stored_at")}
+        said = {"comment": comment, "content": content, "stored_at": rfc3339(row["stored_at"])}
+        return DecisionRow.model_validate({"tenant": tenant, **said, **same})
 
 
 async def _approval_row(tx: Transaction, tenant: str, approval: str) -> Row:

@@ -9,7 +9,7 @@ from adapters.postgres.vault import Vault
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, TaskProjection
 from domain.stores import PayloadCipher
 
-SEALED_OF_APPROVAL = {"title", "nonce", "calls", "unbound"}
+SEALED_OF_APPROVAL = {"title", "nonce", "calls", "unbound", "events", "form"}
 SEALED_OF_TASK = {"title", "detail"}
 
 ERASED_APPROVAL: dict[str, object] = {"title": "(erased)", "nonce": "", "calls": [], "unbound": []}
@@ -25,6 +25,11 @@ def approval_place(approval: str) -> str:
 def comment_place(table: str, row: str) -> str:
     """Return where a comment lives; `row` is the approval's or the decision's id."""
     return f"{table}/{row}/comment"
+
+
+def content_place(decision: str) -> str:
+    """Return where the content of a decision lives: amended arguments, an answer to a form."""
+    return f"decisions/{decision}/content"
 
 
 def task_place(task: str) -> str:

@@ -54,7 +54,9 @@ EMPTY_APPROVALS = b"""
 UPDATE approvals SET sealed = '', comment_sealed = NULL WHERE tenant_id = %(tenant)s AND run = ANY(%(runs)s)
 """
 EMPTY_TASKS = b"UPDATE tasks SET sealed = '', output_ref = NULL, delivered = true WHERE tenant_id = %(tenant)s AND run = ANY(%(runs)s)"
-EMPTY_DECISIONS = b"UPDATE decisions SET comment_sealed = '', refusal = NULL WHERE tenant_id = %(tenant)s AND run = ANY(%(runs)s)"
+EMPTY_DECISIONS = (
+    b"UPDATE decisions SET comment_sealed = '', content_sealed = NULL, refusal = NULL WHERE tenant_id = %(tenant)s AND run = ANY(%(runs)s)"
+)
 
 EMPTY_EFFECTS = b"""
 UPDATE effects SET digest = '', diverged_digest = NULL, output_digest = NULL, request_ref = NULL, output_ref = NULL,

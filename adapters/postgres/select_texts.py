@@ -142,7 +142,8 @@ WHERE messages.tenant_id = %(tenant)s::VARCHAR AND messages.run = %(run)s::VARCH
 APPROVAL = b"""
 SELECT approvals.tenant_id, approvals.approval, approvals.run, approvals.definition, approvals.step, approvals.visit, approvals.state,
     approvals.digest, approvals.reviewer_role, approvals.exclude_requester, approvals.requester, approvals.opened_at,
-    approvals.deadline, approvals.sealed, approvals.decision_id, approvals.decided_by, approvals.decided_at, approvals.comment_sealed
+    approvals.deadline, approvals.sealed, approvals.decision_id, approvals.decided_by, approvals.decided_at, approvals.comment_sealed,
+    approvals.reviewer_roles, approvals.delegates, approvals.rules, approvals.standing, approvals.revision, approvals.amended_by
 FROM approvals
 WHERE approvals.tenant_id = %(tenant)s::VARCHAR AND approvals.approval = %(approval)s::VARCHAR
 """
@@ -150,7 +151,8 @@ WHERE approvals.tenant_id = %(tenant)s::VARCHAR AND approvals.approval = %(appro
 APPROVAL_PAGE = b"""
 SELECT approvals.tenant_id, approvals.approval, approvals.run, approvals.definition, approvals.step, approvals.visit, approvals.state,
     approvals.digest, approvals.reviewer_role, approvals.exclude_requester, approvals.requester, approvals.opened_at,
-    approvals.deadline, approvals.sealed, approvals.decision_id, approvals.decided_by, approvals.decided_at, approvals.comment_sealed
+    approvals.deadline, approvals.sealed, approvals.decision_id, approvals.decided_by, approvals.decided_at, approvals.comment_sealed,
+    approvals.reviewer_roles, approvals.delegates, approvals.rules, approvals.standing, approvals.revision, approvals.amended_by
 FROM approvals
 WHERE approvals.tenant_id = %(tenant)s::VARCHAR AND (%(state)s::VARCHAR IS NULL OR approvals.state = %(state)s::VARCHAR) AND
     (%(any_role)s OR approvals.reviewer_role = any(%(roles)s)) AND (coalesce(approvals.deadline, 'infinity'::timestamptz),
@@ -162,21 +164,24 @@ LIMIT %(limit)s
 APPROVALS_OF_RUN = b"""
 SELECT approvals.tenant_id, approvals.approval, approvals.run, approvals.definition, approvals.step, approvals.visit, approvals.state,
     approvals.digest, approvals.reviewer_role, approvals.exclude_requester, approvals.requester, approvals.opened_at,
-    approvals.deadline, approvals.sealed, approvals.decision_id, approvals.decided_by, approvals.decided_at, approvals.comment_sealed
+    approvals.deadline, approvals.sealed, approvals.decision_id, approvals.decided_by, approvals.decided_at, approvals.comment_sealed,
+    approvals.reviewer_roles, approvals.delegates, approvals.rules, approvals.standing, approvals.revision, approvals.amended_by
 FROM approvals
 WHERE approvals.tenant_id = %(tenant)s::VARCHAR AND approvals.run = %(run)s::VARCHAR ORDER BY approvals.opened_at
 """
 
 DECISION = b"""
 SELECT decisions.tenant_id, decisions.decision_id, decisions.run, decisions.approval, decisions.verdict, decisions.digest,
-    decisions.comment_sealed, decisions.principal, decisions.attestation, decisions.state, decisions.refusal, decisions.stored_at
+    decisions.comment_sealed, decisions.principal, decisions.attestation, decisions.state, decisions.refusal, decisions.stored_at,
+    decisions.content_sealed
 FROM decisions
 WHERE decisions.tenant_id = %(tenant)s::VARCHAR AND decisions.decision_id = %(decision)s::VARCHAR
 """
 
 UNSETTLED_DECISIONS = b"""
 SELECT decisions.tenant_id, decisions.decision_id, decisions.run, decisions.approval, decisions.verdict, decisions.digest,
-    decisions.comment_sealed, decisions.principal, decisions.attestation, decisions.state, decisions.refusal, decisions.stored_at
+    decisions.comment_sealed, decisions.principal, decisions.attestation, decisions.state, decisions.refusal, decisions.stored_at,
+    decisions.content_sealed
 FROM decisions
 WHERE decisions.tenant_id = %(tenant)s::VARCHAR AND decisions.state = 'stored' AND decisions.stored_at < clock_timestamp() - %(seconds)s
     * interval '1 second' ORDER BY decisions.stored_at

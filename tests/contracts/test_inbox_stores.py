@@ -28,6 +28,7 @@ def approval(name: str, *, deadline: str | None = None, role: str = "claims") ->
         calls=[{"step": "settle.pay", "tool": "bank.pay", "arguments": {"amount": 80}}],
         unbound=["settle.notify"],
         reviewer_role=role,
+        reviewer_roles=[role],
         exclude_requester=True,
         requester="prn_a",
         opened_at=AT,
