@@ -12,6 +12,7 @@ from api.openapi import describe
 from api.problems import install_problems
 from api.routes.approvals import ApprovalRoutes
 from api.routes.budgets import BudgetRoutes
+from api.routes.calendars import CalendarRoutes
 from api.routes.codec import CodecRoutes
 from api.routes.costs import CostRoutes
 from api.routes.definitions import DefinitionRoutes
@@ -21,6 +22,7 @@ from api.routes.platform import PlatformRoutes
 from api.routes.proofs import ProofRoutes
 from api.routes.runs import RunRoutes
 from api.routes.subjects import SubjectRoutes
+from api.routes.substitutes import SubstituteRoutes
 from api.routes.tasks import TaskRoutes
 
 
@@ -43,6 +45,8 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         LedgerRoutes(deps),
         ProofRoutes(deps),
         ApprovalRoutes(deps),
+        CalendarRoutes(deps),
+        SubstituteRoutes(deps),
         TaskRoutes(deps),
         DefinitionRoutes(deps),
         SubjectRoutes(deps),

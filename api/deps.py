@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from api.money_deps import MoneyDeps
+from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
 from api.temporal import RunStarter
 from domain.lineage import LineageStore
@@ -52,6 +53,7 @@ class GatewayDeps:
     lineage: LineageStore
     subjects: SubjectDeps
     money: MoneyDeps
+    reviewing: ReviewingDeps
     bundle_reader: BundleReader
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]

@@ -15,6 +15,7 @@ from api.deps import GatewayDeps
 from api.histories import TemporalHistories
 from api.money_deps import MoneyDeps
 from api.residue import ResidueRemover
+from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
 from api.sweeper import Sweeper
 from api.temporal import TemporalRuns
@@ -63,6 +64,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
             pseudonym_key=parts.keys.subjects,
         ),
         money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
+        reviewing=ReviewingDeps(calendars=storage.calendars, zones=parts.zones, substitutes=storage.substitutes),
         bundle_reader=parts.bundle_reader,
         compile_program=parts.compile_program,
         tool_specs=parts.tool_specs,

@@ -6,12 +6,14 @@ from functools import cached_property
 from tests.fake_lineage import FakeLineageStore
 from tests.fake_log import FakeLog
 from tests.fakes_channels import FakeChannelStore
+from tests.fakes_calendars import FakeCalendarStore
 from tests.fakes_database import MemoryDatabase
 from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
 from tests.fakes_money import FakeBudgetStore, FakeCostStore
 from tests.fakes_registry import FakeDefinitionStore, FakeIdempotencyStore, FakeKeyStore
 from tests.fakes_runs import FakeLedgerReader, FakePayloadStore, FakeRunLedger, FakeRunStore
 from tests.fakes_subjects import FakeRemovalStore, FakeRetentionStore
+from tests.fakes_substitutes import FakeSubstituteStore
 
 
 @dataclass
@@ -79,6 +81,16 @@ class FakeStores:
     def budgets(self) -> FakeBudgetStore:
         """Budgets."""
         return FakeBudgetStore(self.database, self.definitions)
+
+    @cached_property
+    def calendars(self) -> FakeCalendarStore:
+        """Calendars."""
+        return FakeCalendarStore()
+
+    @cached_property
+    def substitutes(self) -> FakeSubstituteStore:
+        """Substitutes."""
+        return FakeSubstituteStore(self.keys, lambda: self.database.time)
 
     @cached_property
     def costs(self) -> FakeCostStore:

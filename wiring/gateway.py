@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from adapters.calendars.zones import PinnedZones
 from adapters.codec.cipher import TenantCipher
 from adapters.codec.codec_server import decode_body, encode_body
 from adapters.codec.temporal_codec import TemporalCodec
@@ -11,6 +12,7 @@ from adapters.definitions.yaml_reader import YamlBundleReader
 from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
 from adapters.postgres.sealer import PostgresSealer
+from domain.calendars import Zones
 from domain.compile import compile_program
 from domain.provider import PriceBook
 from domain.registry import BundleReader, ProgramCompiler
@@ -67,6 +69,7 @@ class GatewayParts:
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]
     prices: PriceBook
+    zones: Zones
 
 
 @asynccontextmanager
@@ -101,4 +104,5 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
             compile_program=compile_program,
             tool_specs=toolbox.registry.specs,
             prices=build_prices(ModelSettings()),
+            zones=PinnedZones(),
         )

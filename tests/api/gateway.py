@@ -13,10 +13,12 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import JsonValue
 
+from adapters.calendars.zones import PinnedZones
 from adapters.definitions.yaml_reader import YamlBundleReader
 from api.app import create_app
 from api.deps import GatewayDeps
 from api.money_deps import MoneyDeps
+from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
 from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.compile import compile_program
@@ -225,6 +227,7 @@ def gateway(**changes: object) -> Gateway:
             pseudonym_key=PSEUDONYMS,
         ),
         "money": MoneyDeps(budgets=stores.budgets, costs=stores.costs, prices=FakePrices(2)),
+        "reviewing": ReviewingDeps(calendars=stores.calendars, zones=PinnedZones(), substitutes=stores.substitutes),
         "bundle_reader": YamlBundleReader(),
         "compile_program": compile_program,
         "tool_specs": lambda: [PAY],

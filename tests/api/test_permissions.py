@@ -31,6 +31,7 @@ def concrete(path: str) -> str:
         "task_id": fresh_id("tsk"),
         "erasure_id": fresh_id("era"),
         "hold_id": fresh_id("hld"),
+        "substitution_id": fresh_id("sbs"),
         "name": "approve",
         "scope": "tenant",
         "tree_size": "1",
