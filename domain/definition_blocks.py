@@ -13,6 +13,7 @@ from domain.definition_keywords import (
     APPROVE_KEYS,
     BUDGET_KEYS,
     COMPENSATE_KEYS,
+    LISTEN_KEYS,
     RETRY_KEYS,
     REVIEWER_KEYS,
 )
@@ -20,7 +21,8 @@ from domain.definition_parts import DocPath, ParsedDefinition, Spot, ToolUse, Us
 from domain.definition_reader import DocumentReader, Node
 from domain.errors import ExpressionFailed
 from domain.expressions import whole
-from domain.program import AgentStep, ApproveStep, CallStep, Compensation, RetryRule
+from domain.program import AgentStep, ApproveStep, CallStep, Compensation, ListenStep, RetryRule
+from domain.signals import is_signal_name
 from domain.versions import is_range
 
 
@@ -102,7 +104,13 @@ class BlockReader(DocumentReader):
         reference = self.text(body, "call", path, example="call: tool.name")
         tool = self.tool(reference, (*path, "call")) if reference else ""
         arguments = self._arguments(body, path, step_path, "template")
-        return CallStep.model_validate({**common, "tool": tool, "arguments": arguments, "compensate": compensate})
+        parts = {word: self._saga_word(body, word, path, in_saga=in_saga) for word in ("pivot", "retriable")}
+        return CallStep.model_validate({**common, "tool": tool, "arguments": arguments, "compensate": compensate, **parts})
+
+    def _saga_word(self, body: Node, word: str, path: DocPath, *, in_saga: bool) -> bool:
+        if word in body and not in_saga:
+            self.note((*path, word), f"`{word}` belongs to a step inside a `saga`", on_key=True)
+        return self.boolean(body, word, path, default=False)
 
     def _arguments(self, body: Node, path: DocPath, step_path: str, use: Use) -> JsonValue:
         value = body.get("with", {})
@@ -123,6 +131,7 @@ class BlockReader(DocumentReader):
             tool=self.tool(reference, (*path, "call")) if reference else "",
             arguments=self._arguments(node, path, step_path, "compensation"),
             if_unknown=cast("Literal['compensate', 'ask']", choice),
+            retry=self.retry(node["retry"], (*path, "retry")) if "retry" in node else None,
         )
 
     def agent(self, value: JsonValue, path: DocPath, step_path: str, common: dict[str, object]) -> AgentStep | None:
@@ -208,6 +217,23 @@ class BlockReader(DocumentReader):
                 "on_timeout": self.choice(node, "on_timeout", path, ("reject", "approve", "fail")),
             }
         )
+
+    def listen(self, value: JsonValue, path: DocPath, step_path: str, common: dict[str, object]) -> ListenStep | None:
+        """Return a `listen:` step, or None if it is no mapping."""
+        node = self.mapping(value, path, 'listen: {signal: payment.settled, correlate: "${ … }", timeout: 24h}')
+        if node is None:
+            return None
+        self.keys(node, path, LISTEN_KEYS, place="listen")
+        name = self.text(node, "signal", path, example="signal: payment.settled")
+        if name and not is_signal_name(name):
+            self.note((*path, "signal"), f"`{name[:60]}` is no name of a signal: lower-case words, joined by . - or _", "payment.settled")
+        correlate = self.text(node, "correlate", path) if "correlate" in node else None
+        if correlate:
+            self.spot((*path, "correlate"), step_path, "template", correlate)
+        timeout_s = self.duration(node, "timeout", path)
+        if timeout_s is not None and common["timeout_s"] is not None:
+            self.note((*path, "timeout"), "this step says `timeout` twice; keep the one inside `listen`", on_key=True)
+        return ListenStep.model_validate({**common, "timeout_s": timeout_s or common["timeout_s"], "signal": name, "correlate": correlate})
 
     def _reviewers(self, value: JsonValue, path: DocPath) -> tuple[str, bool]:
         node = self.mapping(value, path if value is not None else path[:-1], "reviewers: {role: claims-approver}")

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-KEYWORDS: Final = ("agent", "call", "approve", "saga", "set", "switch", "do")
+KEYWORDS: Final = ("agent", "call", "approve", "listen", "saga", "set", "switch", "do")
 """Step keywords; a step has exactly one."""
 STEP_KEYS: Final = ("if", "timeout", "retry", "summary", "output", "execution", "budget", "subject")
 """What every step may say beside its keyword."""
-CALL_KEYS: Final = ("with", "compensate")
+CALL_KEYS: Final = ("with", "compensate", "pivot", "retriable")
 """What only a `call:` step may say."""
 TOP_KEYS: Final = ("standfast", "name", "version", "description", "input", "config", "do", "output", "execution", "budget", "subject")
 """Keys of a definition."""
@@ -21,18 +21,24 @@ APPROVE_KEYS: Final = ("title", "binds", "reviewers", "timeout", "on_timeout")
 """Keys of `approve:`."""
 REVIEWER_KEYS: Final = ("role", "quorum", "exclude_requester")
 """Keys of `approve.reviewers`."""
+LISTEN_KEYS: Final = ("signal", "correlate", "timeout")
+"""Keys of `listen:`."""
 BUDGET_KEYS: Final = ("usd", "tokens", "seconds")
 """Keys of `budget:`."""
 RETRY_KEYS: Final = ("max_attempts", "delay", "backoff", "max_delay")
 """Keys of `retry:`."""
-COMPENSATE_KEYS: Final = ("call", "with", "if_unknown")
+COMPENSATE_KEYS: Final = ("call", "with", "if_unknown", "retry")
 """Keys of `compensate:`."""
+PARALLEL_KEYS: Final = ("on_failure", "undo")
+"""Keys of `saga:` that only `mode: parallel` gives a meaning."""
+SAGA_KEYS: Final = ("steps", "mode", "timeout", *PARALLEL_KEYS)
+"""Keys of `saga:` where it is a mapping."""
 
 LATER: Final[dict[str, frozenset[str]]] = {
     "definition": frozenset({"on_error", "policies", "timeout", "retry", "contract", "schedule"}),
     "step": frozenset(
         {
-            *("for", "while", "fork", "try", "catch", "wait", "listen", "emit", "raise", "run", "graph", "lock", "milestone"),
+            *("for", "while", "fork", "try", "catch", "wait", "emit", "raise", "run", "graph", "lock", "milestone"),
             *("cancel", "exit", "on_error", "max_in_flight", "max_iterations", "contract"),
         }
     ),

@@ -7,7 +7,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from domain.definition_keywords import NAME_CHARS_MAX
+from domain.definition_keywords import CALL_KEYS, NAME_CHARS_MAX
 
 Schema = dict[str, JsonValue]
 
@@ -76,10 +76,13 @@ def definition_schema() -> Schema:
             "step": _step(),
             "agent": _agent(),
             "approve": _approve(),
+            "listen": _listen(),
             "case": _object({"when": _EXPRESSION, "do": _ref("steps")}, required=["do"]),
             "compensate": _object(
-                {"call": _TOOL, "with": _ARGUMENTS, "if_unknown": {"enum": ["ask", "compensate"], "default": "ask"}}, required=["call"]
+                {"call": _TOOL, "with": _ARGUMENTS, "if_unknown": {"enum": ["ask", "compensate"], "default": "ask"}, "retry": _retry()},
+                required=["call"],
             ),
+            "saga": _saga(),
         },
     }
 
@@ -108,7 +111,8 @@ def _step() -> Schema:
         "agent": _ref("agent"),
         "call": _TOOL,
         "approve": _ref("approve"),
-        "saga": _ref("steps"),
+        "listen": _ref("listen"),
+        "saga": {"anyOf": [_ref("steps"), _ref("saga")]},
         "set": {"description": "A value; may hold `${ }`."},
         "switch": {"type": "array", "minItems": 1, "items": _named("case")},
         "do": _ref("steps"),
@@ -116,23 +120,42 @@ def _step() -> Schema:
     common: Schema = {
         "if": _EXPRESSION,
         "timeout": _DURATION,
-        "retry": _object(
-            {
-                "max_attempts": {"type": "integer", "minimum": 1, "maximum": 10, "default": 5},
-                "delay": _DURATION,
-                "backoff": {"type": "number", "minimum": 1, "default": 2},
-                "max_delay": _DURATION,
-            }
-        ),
+        "retry": _retry(),
         "summary": _TEXT,
         "execution": _EXECUTION,
         "budget": _BUDGET,
         "output": _object({"as": {"description": "The step's output, made from `self.output`."}}),
         "with": _ARGUMENTS,
         "compensate": _ref("compensate"),
+        "pivot": {"type": "boolean", "default": False, "description": "Before it a saga can be undone, after it everything is done."},
+        "retriable": {"type": "boolean", "default": False, "description": "After the pivot: tried until done, or settled by a person."},
     }
     exactly_one: list[JsonValue] = [{"required": [keyword]} for keyword in keywords]
-    return {**_object({**keywords, **common}), "oneOf": exactly_one, "dependentRequired": {"with": ["call"], "compensate": ["call"]}}
+    return {**_object({**keywords, **common}), "oneOf": exactly_one, "dependentRequired": {word: ["call"] for word in CALL_KEYS}}
+
+
+def _retry() -> Schema:
+    return _object(
+        {
+            "max_attempts": {"type": "integer", "minimum": 1, "maximum": 10, "default": 5},
+            "delay": _DURATION,
+            "backoff": {"type": "number", "minimum": 1, "default": 2},
+            "max_delay": _DURATION,
+        }
+    )
+
+
+def _saga() -> Schema:
+    return _object(
+        {
+            "steps": _ref("steps"),
+            "mode": {"enum": ["sequential", "parallel"], "default": "sequential"},
+            "timeout": _DURATION,
+            "on_failure": {"enum": ["await", "cancel"], "default": "await", "description": "What becomes of steps beside one that failed."},
+            "undo": {"enum": ["reverse", "parallel"], "default": "reverse"},
+        },
+        required=["steps"],
+    )
 
 
 def _agent() -> Schema:
@@ -163,4 +186,15 @@ def _approve() -> Schema:
             "on_timeout": {"enum": ["reject", "approve", "fail"], "default": "reject"},
         },
         required=["title", "reviewers"],
+    )
+
+
+def _listen() -> Schema:
+    return _object(
+        {
+            "signal": {"type": "string", "pattern": r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*$", "maxLength": 63},
+            "correlate": {"type": "string", "description": "Which signal of that name; may hold `${ }`."},
+            "timeout": _DURATION,
+        },
+        required=["signal"],
     )

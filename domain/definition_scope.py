@@ -13,7 +13,7 @@ from domain.definition_keywords import near
 from domain.definition_parts import ParsedDefinition, Spot
 from domain.errors import ExpressionFailed
 from domain.expressions import Reference, whole
-from domain.program import AgentStep, ApproveStep, CallStep, DoStep, SagaStep, SetStep, Step, SwitchStep
+from domain.program import AgentStep, ApproveStep, CallStep, DoStep, ListenStep, SagaStep, SetStep, Step, SwitchStep
 from domain.schema_fields import MissingField, Schema, field_schema, type_of
 from domain.tools import ToolSpec
 
@@ -42,6 +42,21 @@ def walk(steps: list[Step]) -> Iterator[Step]:
         yield from walk(inner_steps(step))
 
 
+def parallel_sagas(steps: list[Step]) -> list[str]:
+    """Return the paths of the sagas that run their steps at once, outer ones first."""
+    return [step.path for step in walk(steps) if isinstance(step, SagaStep) and step.mode == "parallel"]
+
+
+def beside(sagas: list[str], one: str, other: str) -> str | None:
+    """Return which of these parallel sagas has the two steps in different branches, None when they do not run at once."""
+    shared = (path for path in sagas if one.startswith(path + ".") and other.startswith(path + "."))
+    return next((path for path in shared if _branch(path, one) != _branch(path, other)), None)
+
+
+def _branch(saga: str, step: str) -> str:
+    return step.removeprefix(saga + ".").partition(".")[0]
+
+
 class Scope:
     """The names of one definition, with the tools it uses."""
 
@@ -49,6 +64,7 @@ class Scope:
         self._parsed = parsed
         self._tools = tools
         self.steps = {step.path: step for step in walk(parsed.steps)}
+        self._parallel = parallel_sagas(parsed.steps)
         self._order = {path: index for index, path in enumerate(parsed.order)}
 
     def type_of(self, reference: Reference, spot: Spot) -> tuple[str, dict[str, str]]:
@@ -132,6 +148,9 @@ class Scope:
             raise OutOfScope(f"the step `{target}` runs after this")
         if self._order[target] > self._order[owner]:
             raise OutOfScope(f"the step `{target}` runs after `{owner}`; a step reads only what came before it")
+        saga = beside(self._parallel, owner, target)
+        if saga is not None:
+            raise OutOfScope(f"the step `{target}` runs beside this one in the parallel saga `{saga}`")
         self._check_cases(target, owner)
 
     def _check_cases(self, target: str, owner: str) -> None:
@@ -157,6 +176,8 @@ class Scope:
             return step.output_schema or {}
         if isinstance(step, ApproveStep):
             return _APPROVAL
+        if isinstance(step, ListenStep):
+            return {}
         if isinstance(step, SetStep):
             return _shape(step.value)
         inner: dict[str, JsonValue] = {child.path.rsplit(".", 1)[1]: self.output(child) for child in inner_steps(step)}

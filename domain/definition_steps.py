@@ -2,16 +2,16 @@
 
 from pydantic import JsonValue
 
-from domain.definition_blocks import BlockReader
 from domain.definition_keywords import CALL_KEYS, EXECUTIONS, KEYWORDS, NAME_CHARS_MAX, RESERVED, STEP_KEYS, STEP_NAME
 from domain.definition_parts import DocPath
 from domain.definition_reader import Node
+from domain.definition_sagas import SagaReader, with_forward
 from domain.program import DoStep, SagaStep, SetStep, Step, SwitchCase, SwitchStep
 
 _EXAMPLE_STEP = "- name: {call: tool.name, with: {…}}"
 
 
-class StepReader(BlockReader):
+class StepReader(SagaReader):
     """Reads lists of steps into `parsed`."""
 
     def steps(self, value: JsonValue, path: DocPath, prefix: str, *, in_saga: bool = False, seen: set[str] | None = None) -> list[Step]:
@@ -66,15 +66,22 @@ class StepReader(BlockReader):
                 return self.agent(value, at, step_path, common)
             case "approve":
                 return self.approve(value, at, step_path, common)
+            case "listen":
+                return self.listen(value, at, step_path, common)
             case "set":
                 self.spot(at, step_path, "template", value)
                 return SetStep.model_validate({**common, "value": value})
             case "switch":
                 return SwitchStep.model_validate({**common, "cases": self._cases(value, at, step_path, in_saga=in_saga)})
             case "saga":
-                return SagaStep.model_validate({**common, "steps": self.steps(value, at, step_path, in_saga=True)})
+                return self._saga(value, at, step_path, common)
             case _:
                 return DoStep.model_validate({**common, "steps": self.steps(value, at, step_path, in_saga=in_saga)})
+
+    def _saga(self, value: JsonValue, path: DocPath, step_path: str, common: dict[str, object]) -> SagaStep:
+        listed, where, said = self.saga_form(value, path, common)
+        inside = with_forward(self.steps(listed, where, step_path, in_saga=True))
+        return SagaStep.model_validate({**common, **said, "steps": inside})
 
     def _keyword(self, body: Node, path: DocPath) -> str | None:
         found = [key for key in body if key in KEYWORDS]

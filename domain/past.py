@@ -10,6 +10,7 @@ from domain.effects import EffectClass, EffectState
 from domain.envelope import Usage
 from domain.ledger import Kind
 from domain.model import Value
+from domain.signals import Signal
 from domain.state import State
 
 CALL = "call"
@@ -95,6 +96,15 @@ class KnownAnswer(Value):
     resolution: str
 
 
+class KnownSignal(Value):
+    """A signal that a run was given; `step` and `visit` are the step's that took it, None while it is kept."""
+
+    signal: Signal
+    at: str
+    step: str | None = None
+    visit: int | None = None
+
+
 class Past(Value):
     """One run as PostgreSQL knows it.
 
@@ -109,9 +119,15 @@ class Past(Value):
     effects: tuple[KnownEffect, ...] = ()
     approvals: tuple[KnownApproval, ...] = ()
     answers: tuple[KnownAnswer, ...] = ()
+    signals: tuple[KnownSignal, ...] = ()
     facts: frozenset[tuple[str, str | None, int | None]] = frozenset()
     surely_not: frozenset[Place] = frozenset()
     base: State | None = None
+
+    def kept_signals(self) -> list[Signal]:
+        """Return the signals that no step has taken yet, oldest first."""
+        taken = {known.signal.id for known in self.signals if known.step is not None}
+        return [known.signal for known in self.signals if known.step is None and known.signal.id not in taken]
 
     def may_have_happened(self) -> set[Place]:
         """Return the calls without an outcome to keep of which nobody knows that they did not happen."""

@@ -14,7 +14,7 @@ from domain.envelope import Receipt
 from domain.errors import NotRedrivable, ProjectionTooLarge, UnreachedStep
 from domain.estimates import text_bytes
 from domain.ledger import Kind
-from domain.past import CALL, KnownApproval, KnownEffect, Past, Place, call_command
+from domain.past import CALL, KnownApproval, KnownEffect, KnownSignal, Past, Place, call_command
 from domain.program import AgentStep, ApproveStep, Program, SagaStep
 from domain.projection import project
 from domain.recorder import Recorder
@@ -29,9 +29,11 @@ from domain.state import (
     Failed,
     Failure,
     Finish,
+    Listen,
     Outcome,
     RenderedUndo,
     RunContext,
+    Signalled,
     SimulatedAnswer,
     Simulation,
     State,
@@ -86,6 +88,7 @@ def rebuild_for_fork(program: Program, run: RunContext, past: Past, at: str, tic
         raise UnreachedStep(f"run {past.run} has no outcome for every step before {at!r}; it came to {', '.join(reached)}", where="/at")
     cut(program, state, at)
     state.undo, state.visits, state.bound = {}, {}, {}
+    state.signals, state.known_signals = [], []
     state.simulation = Simulation(answers=_answers(past)) if simulate else None
     state.epoch, state.fact_seq, state.last_fact_digest, state.unacked = 1, 0, "", []
     begun: dict[str, JsonValue] = {"definition": program.name, "version": program.version, "sha256": program.sha256}
@@ -130,10 +133,14 @@ def _walked(program: Program, run: RunContext, past: Past, visits: dict[str, int
     """Walk the program over recorded outcomes, of the steps in `only` if given, until one is missing."""
     state = past.base.model_copy(deep=True) if past.base is not None else State()
     state.visits = visits
+    if only is None:
+        state.signals = past.kept_signals()
+        state.known_signals = [signal.id for signal in state.signals]
     stepper = Stepper(program, run, state)
     stepper.start(tick)
     effects = {(effect.step, effect.visit, effect.call): effect for effect in past.effects}
     approvals = {approval.place: approval for approval in past.approvals}
+    heard = {(known.step, known.visit): known for known in past.signals if known.step is not None}
     steps = {step.path: step for step in walk(program.steps)}
     while True:
         found: list[tuple[str, Outcome]] = []
@@ -143,6 +150,8 @@ def _walked(program: Program, run: RunContext, past: Past, visits: dict[str, int
             step = steps[command.step]
             if isinstance(command, AskApproval):
                 found += _decision(step, command, approvals.get((command.step, command.visit)))
+            elif isinstance(command, Listen):
+                found += _heard(heard.get((command.step, command.visit)))
             elif isinstance(command, CallTool | CompletePrompt):
                 found += _outcome(command, effects.get((command.step, command.visit, command.call)), told=isinstance(step, AgentStep))
         if not found:
@@ -166,6 +175,11 @@ def _outcome(command: CallTool | CompletePrompt, effect: KnownEffect | None, *, 
         failure = _failure(command, effect.error["code"], effect.error["detail"])
         return [(effect.ended_at, Failed(command=command.id, failure=failure))] if failure.code != "run-cancelled" else []
     return []
+
+
+def _heard(known: KnownSignal | None) -> list[tuple[str, Outcome]]:
+    """The signal that this visit of its step took."""
+    return [] if known is None else [(known.at, Signalled(signal=known.signal))]
 
 
 def _failure(command: Command, code: str, detail: str) -> Failure:

@@ -129,7 +129,7 @@ class CallTool(Wire):
     """Ask for one tool call. A simulated one answers `simulated_from`, or values made from the tool's output schema.
 
     One that is `pivot` is not cut once it has begun, and a person says what became of it if nobody else knows. One that is `forward`
-    stands after a pivot: it is tried until it is done, whatever is asked of the run; `problem` says why its arguments could not be computed.
+    stands after a pivot: it is tried until it is done, whatever is asked of the run; `problem` says why it has no arguments.
     """
 
     kind: Literal["call_tool"] = "call_tool"
@@ -265,7 +265,7 @@ class Signalled(Wire):
 
 
 class CancelRequested(Wire):
-    """The run shall end; what is in flight is being cancelled. `by_hand`: an operator asked for its compensations, and it ends as failed."""
+    """The run shall end; what is in flight is being cancelled. `by_hand`: an operator asked for that, and it ends as failed."""
 
     kind: Literal["cancel_requested"] = "cancel_requested"
     by_hand: bool = False

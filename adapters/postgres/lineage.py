@@ -34,9 +34,14 @@ from domain.envelope import Usage
 from domain.errors import NotFound, NotRedrivable, ReferenceMissing
 from domain.ledger import EntryBody, Kind
 from domain.lineage import REDRIVABLE, REQUESTS, Continuation, ForkOrder, Lineage, RedriveOrder, RunRequest
-from domain.past import COMPENSATE, KnownAnswer, KnownApproval, KnownEffect, Past
+from domain.past import COMPENSATE, KnownAnswer, KnownApproval, KnownEffect, KnownSignal, Past
+from domain.signals import Signal
 from domain.state import State
 from domain.stores import PayloadCipher, RunRow
+
+
+SIGNALS = frozenset({Kind.SIGNAL_RECEIVED, Kind.SIGNAL_KEPT})
+"""The facts that say which signals a run was given."""
 
 
 class PostgresLineageStore:
@@ -73,6 +78,7 @@ class PostgresLineageStore:
             effects=tuple([await self._effect(tenant, effect) for effect in effects]),
             approvals=tuple(_approval(cipher, tenant, approval) for approval in approvals),
             answers=tuple(_answer(task) for task in tasks if task["kind"] == "failed_compensation" and task["state"] == "completed"),
+            signals=tuple([await self._signal(tenant, fact, body["data"]) for fact, body in told if fact["kind"] in SIGNALS]),
             facts=frozenset((fact["kind"], fact["step"], body.get("visit")) for fact, body in told),
             surely_not=frozenset(
                 (fact["step"], body["visit"])
@@ -100,6 +106,14 @@ class PostgresLineageStore:
             request=request,
             usage=Usage.model_validate({name: row[name] for name in Usage.model_fields}),
         )
+
+    async def _signal(self, tenant: str, fact: Row, said: dict[str, str]) -> KnownSignal:
+        content = await self._payload(tenant, said["payload"])
+        held = content if isinstance(content, dict) else {}
+        given: dict[str, JsonValue] = {"id": said["id"], "name": said["signal"], "ref": said["payload"], "source": fact["principal"]}
+        signal = Signal.model_validate({**given, "payload": held.get("payload"), "key": held.get("key")})
+        visit = json.loads(bytes(fact["body"])).get("visit")
+        return KnownSignal(signal=signal, at=rfc3339(fact["recorded_at"]), step=fact["step"], visit=visit)
 
     async def _payload(self, tenant: str, ref: str | None) -> JsonValue:
         return None if ref is None else await self._payloads.get(tenant, ref)
@@ -234,7 +248,8 @@ class PostgresLineageStore:
 def _approval(cipher: PayloadCipher, tenant: str, row: Row) -> KnownApproval:
     approval = str(row["approval"])
     sealed = cast("dict[str, JsonValue]", open_text(cipher, tenant, approval_place(approval), row["sealed"]))
-    plain = {name: row[name] for name in ("approval", "step", "visit", "digest", "reviewer_role", "exclude_requester", "requester")}
+    names = ("approval", "step", "visit", "digest", "reviewer_role", "exclude_requester", "requester", "rules", "revision", "amended_by")
+    plain = {name: row[name] for name in names}
     times = {"opened_at": rfc3339(row["opened_at"]), "deadline": rfc3339_or_none(row["deadline"])}
     comment = row["comment_sealed"]
     return KnownApproval(

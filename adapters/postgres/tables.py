@@ -11,6 +11,7 @@ from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, DateTime, ForeignKeyCon
 import adapters.postgres.tables_calendars  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
 import adapters.postgres.tables_channels  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
 import adapters.postgres.tables_dead_letters  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
+import adapters.postgres.tables_hooks  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_lineage  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
 import adapters.postgres.tables_money  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_sealing  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
