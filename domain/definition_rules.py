@@ -15,6 +15,7 @@ from domain.errors import ExpressionFailed
 from domain.expression_advice import advice
 from domain.expressions import Reference, chains, check_expression, holes, references
 from domain.program import AgentStep, ApproveStep, CallStep, Step
+from domain.saga_rules import check_sagas
 from domain.schemas import validate
 from domain.tools import ToolSpec
 from domain.versions import newest
@@ -32,6 +33,7 @@ def check_definition(parsed: ParsedDefinition, tools: list[ToolSpec]) -> list[Mi
     scope = Scope(parsed, pinned)
     for spot in parsed.spots:
         mistakes.extend(_check_template(spot.template, spot.path, spot, scope))
+    mistakes.extend(check_sagas(parsed))
     for step in walk(parsed.steps):
         place = parsed.places[step.path]
         if isinstance(step, ApproveStep):

@@ -73,12 +73,12 @@ class StepReader(SagaReader):
                 return SetStep.model_validate({**common, "value": value})
             case "switch":
                 return SwitchStep.model_validate({**common, "cases": self._cases(value, at, step_path, in_saga=in_saga)})
-            case "saga":
-                return self._saga(value, at, step_path, common)
             case _:
-                return DoStep.model_validate({**common, "steps": self.steps(value, at, step_path, in_saga=in_saga)})
+                return self._list(value, at, step_path, common, in_saga=in_saga)
 
-    def _saga(self, value: JsonValue, path: DocPath, step_path: str, common: dict[str, object]) -> SagaStep:
+    def _list(self, value: JsonValue, path: DocPath, step_path: str, common: dict[str, object], *, in_saga: bool) -> DoStep | SagaStep:
+        if path[-1] == "do":
+            return DoStep.model_validate({**common, "steps": self.steps(value, path, step_path, in_saga=in_saga)})
         listed, where, said = self.saga_form(value, path, common)
         inside = with_forward(self.steps(listed, where, step_path, in_saga=True))
         return SagaStep.model_validate({**common, **said, "steps": inside})

@@ -16,9 +16,7 @@ class SagaWalk:
         self._parallel = [step for step in steps if isinstance(step, SagaStep) and step.mode == "parallel"]
 
     def may_begin(self, step: Step, state: State) -> bool:
-        """Whether a step that was not reached yet may be entered: nothing is after a cancellation or a failure beside it, but for what
-        stands after a pivot.
-        """
+        """Whether a step may be entered now: after a cancellation, or a failure beside it, only what stands after a pivot may."""
         if step.forward:
             return True
         return not state.cancelled and not any(_failing(saga, state) for saga in self._parallel if _inside(step.path, saga))

@@ -90,7 +90,11 @@ def enter_leaf(recorder: Recorder, step: Step, *, saga: str | None) -> None:
 
 
 def _computed(recorder: Recorder, step: CallStep) -> tuple[dict[str, JsonValue], str | None]:
-    """A call's arguments; after a pivot, what keeps them from being computed is a person's matter and no failure."""
+    """A call's arguments; after a pivot, what keeps them from being computed is a person's matter and no failure.
+
+    Raises:
+        StandfastError: they cannot be computed.
+    """
     try:
         return _arguments(recorder, step), None
     except StandfastError as error:

@@ -21,10 +21,7 @@ class ForwardSteps:
         self._people = people
 
     async def settle(self, command: CallTool, failure: Failure) -> Outcome:
-        """Ask a person: it happened (with this output), did not and is done anew under a new key, or is given up.
-
-        A pivot that is given up counts as one that did not happen only if a person said so; otherwise it stays unknown.
-        """
+        """Ask a person: it happened (with this output), did not and is done anew under a new key, or is given up."""
         kind, detail = (FAILED_STEP, _forward(command, failure)) if command.forward else ("in_doubt", _pivot(command, failure))
         while True:
             answer = await self._people.tasks.ask(
@@ -39,7 +36,11 @@ class ForwardSteps:
             if answer is None or answer.resolution == "give_up":
                 return Failed(command=command.id, failure=failure)
             if answer.resolution == "did_not_happen":
-                return _again(command) if command.forward else Failed(command=command.id, failure=failure.model_copy(update={"unknown": False}))
+                return (
+                    _again(command)
+                    if command.forward
+                    else Failed(command=command.id, failure=failure.model_copy(update={"unknown": False}))
+                )
             try:
                 return Done(command=command.id, receipt=Receipt(fields=project(answer.output, command.project)))
             except ProjectionTooLarge as error:
