@@ -15,6 +15,7 @@ from api.routes.budgets import BudgetRoutes
 from api.routes.calendars import CalendarRoutes
 from api.routes.codec import CodecRoutes
 from api.routes.costs import CostRoutes
+from api.routes.dead_letters import DeadLetterRoutes
 from api.routes.definitions import DefinitionRoutes
 from api.routes.ledger import LedgerRoutes
 from api.routes.lineage import LineageRoutes
@@ -48,6 +49,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         CalendarRoutes(deps),
         SubstituteRoutes(deps),
         TaskRoutes(deps),
+        DeadLetterRoutes(deps),
         DefinitionRoutes(deps),
         SubjectRoutes(deps),
         BudgetRoutes(deps),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from api.dead_letter_deps import DeadLetterDeps
 from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
@@ -51,6 +52,7 @@ class GatewayDeps:
     keys: KeyStore
     idempotency: IdempotencyStore
     lineage: LineageStore
+    dead_letters: DeadLetterDeps
     subjects: SubjectDeps
     money: MoneyDeps
     reviewing: ReviewingDeps

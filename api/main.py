@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import uvicorn
 
 from api.app import create_app
+from api.dead_letter_deps import DeadLetterDeps
 from api.deps import GatewayDeps
 from api.histories import TemporalHistories
 from api.money_deps import MoneyDeps
@@ -56,6 +57,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         keys=storage.keys,
         idempotency=storage.idempotency,
         lineage=storage.lineage,
+        dead_letters=DeadLetterDeps(letters=storage.dead_letters, bulk=storage.bulk_redrives),
         subjects=SubjectDeps(
             removals=storage.removals,
             retention=storage.retention,

@@ -1,6 +1,7 @@
 """Redrives and forks: rebuild the state from what PostgreSQL knows, open or accept the run, start it (JOURNAL §2.7)."""
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from pydantic import JsonValue
@@ -69,7 +70,19 @@ class Redriving:
             ReferenceMissing: an outcome it needs is erased.
             Unavailable: Temporal does not answer, or the former execution is still closing.
         """
-        tenant = context.principal.tenant
+
+        def keep() -> None:
+            context.kept = True
+
+        return await self.reopen(context.principal.tenant, run, by=context.principal.id, reason=body.reason, kept=keep)
+
+    async def reopen(self, tenant: str, run: str, *, by: str, reason: str, kept: Callable[[], None]) -> tuple[RunRow, Rebuilt]:
+        """Redrive for somebody who made no request; `kept` is called once the run is open again.
+
+        Raises:
+            NotRedrivable: it is open, ended well, or would fail again at once.
+            NotFound, ReferenceMissing, Unavailable: as `redrive`.
+        """
         row = await self._deps.runs.get(tenant, run)
         if row.status not in REDRIVABLE or row.epoch is None:
             raise NotRedrivable(f"run {run} is {row.status}; only a run that began and ended badly can be redriven")
@@ -94,16 +107,16 @@ class Redriving:
             run=run,
             epoch=past.epoch,
             fact_head=past.fact_head,
-            principal=context.principal.id,
+            principal=by,
             at=instant(self._deps.now()),
-            reason=body.reason,
+            reason=reason,
             step=rebuilt.step,
             kept=len(rebuilt.kept),
             after=after,
             start=start_message(start),
         )
         opened = await self._deps.lineage.redrive(order)
-        context.kept = True
+        kept()
         await self._start(tenant, run, start.epoch)
         return opened, rebuilt
 

@@ -19,6 +19,7 @@ from typing import TypeVar
 from api.budget_keeper import keep_budgets
 from api.completions import deliver_completion
 from api.continuing import start_continuation
+from api.dead_letters import DeadLetters
 from api.decisions import deliver_decision
 from api.deps import GatewayDeps, instant
 from api.starting import start_accepted
@@ -69,6 +70,7 @@ class Sweeper:
 
     def __init__(self, deps: GatewayDeps, *, pause_s: float, turn_s: float = TURN_S, round_s: float = ROUND_S) -> None:
         self._deps = deps
+        self._dead_letters = DeadLetters(deps)
         self._pause_s = pause_s
         self._turn_s = turn_s
         self._round_s = round_s
@@ -105,6 +107,7 @@ class Sweeper:
             self._deliver_answers,
             self._reconcile,
             self._keep_budgets,
+            self._redrive_dead_letters,
         )
         async with places:
             self._looked_at[tenant] = time.monotonic()
@@ -158,6 +161,9 @@ class Sweeper:
 
     async def _keep_budgets(self, tenant: str) -> None:
         await keep_budgets(self._deps, tenant)
+
+    async def _redrive_dead_letters(self, tenant: str) -> None:
+        await self._dead_letters.redrive_due(tenant)
 
     async def _reconcile(self, tenant: str) -> None:
         async def compare(row: RunRow) -> None:

@@ -136,6 +136,44 @@ class DeadLetterStore(Protocol):
         ...
 
 
+class BulkRedrive(Value):
+    """A redrive of many: the open dead letters that fit and were there when it was ordered, `rate` a second, each tried once.
+
+    `redriven` and `refused` count them; `left` are still to come, and `finished_at` says when none was.
+    """
+
+    tenant: str
+    redrive: str
+    kind: DeadLetterKind | None = None
+    cause: str | None = None
+    definition: str | None = None
+    since: str | None = None
+    rate: RedriveRate = 1.0
+    reason: str | None = None
+    requested_by: str
+    requested_at: str = ""
+    redriven: int = 0
+    refused: int = 0
+    left: int = 0
+    finished_at: str | None = None
+
+
+class BulkRedriveStore(Protocol):
+    """Redrives of many; several gateways may carry them out at once."""
+
+    async def begin(self, bulk: BulkRedrive) -> BulkRedrive:
+        """Insert one and return it with its counts; the same id again returns the one that is there."""
+        ...
+
+    async def get(self, tenant: str, redrive: str) -> BulkRedrive:
+        """Raises: NotFound."""
+        ...
+
+    async def take(self, tenant: str, *, lease_s: float, most: int) -> tuple[BulkRedrive, list[DeadLetter]] | None:
+        """Claim what is due of one unfinished redrive, at most `most`; None when nothing is due. One with nothing left is finished."""
+        ...
+
+
 class Redriver(Protocol):
     """Tries again what one kind of dead letter is about; the gateway has one for each kind."""
 

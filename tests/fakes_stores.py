@@ -8,6 +8,7 @@ from tests.fake_log import FakeLog
 from tests.fakes_channels import FakeChannelStore
 from tests.fakes_calendars import FakeCalendarStore
 from tests.fakes_database import MemoryDatabase
+from tests.fakes_dead_letters import FakeBulkRedriveStore, FakeDeadLetterStore
 from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
 from tests.fakes_money import FakeBudgetStore, FakeCostStore
 from tests.fakes_registry import FakeDefinitionStore, FakeIdempotencyStore, FakeKeyStore
@@ -61,6 +62,16 @@ class FakeStores:
     def tasks(self) -> FakeTaskStore:
         """Human tasks."""
         return FakeTaskStore(self.database)
+
+    @cached_property
+    def dead_letters(self) -> FakeDeadLetterStore:
+        """What was given up."""
+        return FakeDeadLetterStore(self.database)
+
+    @cached_property
+    def bulk_redrives(self) -> FakeBulkRedriveStore:
+        """Redrives of many dead letters."""
+        return FakeBulkRedriveStore(self.database, self.dead_letters)
 
     @cached_property
     def definitions(self) -> FakeDefinitionStore:

@@ -6,8 +6,10 @@ from adapters.codec.cipher import TenantCipher
 from adapters.postgres.anchorage import PostgresAnchorage
 from adapters.postgres.approvals import PostgresApprovalStore
 from adapters.postgres.budgets import PostgresBudgetStore
+from adapters.postgres.bulk_redrives import PostgresBulkRedriveStore
 from adapters.postgres.calendars import PostgresCalendarStore
 from adapters.postgres.costs import PostgresCostStore
+from adapters.postgres.dead_letters import PostgresDeadLetterStore
 from adapters.postgres.definitions import PostgresDefinitionStore
 from adapters.postgres.idempotency import PostgresIdempotencyStore
 from adapters.postgres.journal import PostgresJournal
@@ -54,6 +56,8 @@ class Storage:
     budgets: PostgresBudgetStore
     costs: PostgresCostStore
     calendars: PostgresCalendarStore
+    dead_letters: PostgresDeadLetterStore
+    bulk_redrives: PostgresBulkRedriveStore
     substitutes: PostgresSubstituteStore
 
 
@@ -62,6 +66,7 @@ def build_storage(
 ) -> Storage:
     """Return the stores over one pool, which share what they remember of data subjects' keys; large payloads go to `objects`."""
     vault = Vault(SubjectCiphers(database, cipher), objects=objects, limits=limits)
+    letters = PostgresDeadLetterStore(database, vault)
     runs, payloads = PostgresRunStore(database, vault), PostgresPayloadStore(database, vault)
     return Storage(
         database=database,
@@ -83,6 +88,8 @@ def build_storage(
         budgets=PostgresBudgetStore(database),
         costs=PostgresCostStore(database),
         calendars=PostgresCalendarStore(database),
+        dead_letters=letters,
+        bulk_redrives=PostgresBulkRedriveStore(database, cipher, letters),
         substitutes=PostgresSubstituteStore(database),
         lineage=PostgresLineageStore(database, vault, runs, payloads),
         resets=PostgresResetStore(database),

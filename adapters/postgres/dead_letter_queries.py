@@ -24,7 +24,7 @@ RETURNING *
 """
 
 RELEASE = b"""
-UPDATE dead_letters SET lease_until = NULL, refused = coalesce(%(refused)s, refused)
+UPDATE dead_letters SET lease_until = NULL, refused = %(refused)s
 WHERE tenant_id = %(tenant)s AND dead_letter = %(dead_letter)s AND state = 'open'
 """
 
@@ -49,3 +49,68 @@ CLOSED_WITH_RUN = b"""
 SELECT tenant_id, dead_letter FROM dead_letters
 WHERE tenant_id = %(tenant)s AND run = %(run)s AND kind IN ('run', 'effect') AND state = 'redriven' AND closed_by IS NULL
 """
+
+_FITS = b"""
+d.tenant_id = o.tenant_id AND d.state = 'open' AND d.added_at <= o.requested_at AND (o.kind IS NULL OR d.kind = o.kind)
+    AND (o.cause IS NULL OR d.cause = o.cause) AND (o.definition IS NULL OR d.definition = o.definition)
+    AND (o.since IS NULL OR d.last_at >= o.since) AND NOT (d.last_order IS NOT DISTINCT FROM o.redrive AND d.refused IS NOT NULL)
+"""
+"""What a redrive of many still has to take: one that was claimed and neither redriven nor refused is taken again after its lease."""
+
+BEGIN = b"""
+INSERT INTO dead_letter_redrives (tenant_id, redrive, kind, cause, definition, since, rate, reason_sealed, requested_by)
+VALUES (%(tenant)s, %(redrive)s, %(kind)s, %(cause)s, %(definition)s, %(since)s, %(rate)s, %(sealed)s, %(requested_by)s)
+ON CONFLICT DO NOTHING
+"""
+
+ORDER = (
+    b"""
+SELECT o.*,
+    CASE WHEN o.finished_at IS NULL THEN (SELECT count(*) FROM dead_letters d WHERE d.tenant_id = o.tenant_id
+        AND d.last_order = o.redrive AND d.state = 'redriven') ELSE o.redriven END AS done,
+    CASE WHEN o.finished_at IS NULL THEN (SELECT count(*) FROM dead_letters d WHERE d.tenant_id = o.tenant_id
+        AND d.last_order = o.redrive AND d.refused IS NOT NULL) ELSE o.refused END AS not_done,
+    CASE WHEN o.finished_at IS NULL THEN (SELECT count(*) FROM dead_letters d WHERE"""
+    + _FITS
+    + b""") ELSE 0 END AS to_do
+FROM dead_letter_redrives o WHERE o.tenant_id = %(tenant)s AND o.redrive = %(redrive)s
+"""
+)
+
+DUE = b"""
+SELECT o.redrive, least(%(most)s, floor(o.rate * least(extract(epoch FROM clock_timestamp() - o.next_at), 10)) + 1)::integer AS places
+FROM dead_letter_redrives o
+WHERE o.tenant_id = %(tenant)s AND o.finished_at IS NULL AND o.next_at <= clock_timestamp()
+ORDER BY o.next_at LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+"""A bucket that fills at the redrive's rate, for ten seconds at most: rounds of the sweeper are apart, and may pause."""
+
+TAKE = (
+    b"""
+UPDATE dead_letters SET lease_until = clock_timestamp() + %(lease_s)s * interval '1 second', last_order = %(redrive)s, refused = NULL
+WHERE tenant_id = %(tenant)s AND dead_letter IN (SELECT d.dead_letter FROM dead_letters d, dead_letter_redrives o
+    WHERE o.tenant_id = %(tenant)s AND o.redrive = %(redrive)s AND"""
+    + _FITS
+    + b"""
+    AND (d.lease_until IS NULL OR d.lease_until <= clock_timestamp())
+    ORDER BY d.last_at, d.dead_letter LIMIT %(places)s FOR UPDATE OF d SKIP LOCKED)
+RETURNING *
+"""
+)
+
+TAKEN = b"""
+UPDATE dead_letter_redrives o SET next_at = greatest(next_at, clock_timestamp() - interval '10 seconds')
+    + %(taken)s / rate * interval '1 second'
+WHERE tenant_id = %(tenant)s AND redrive = %(redrive)s
+"""
+
+FINISH = (
+    b"""
+UPDATE dead_letter_redrives o SET finished_at = clock_timestamp(),
+    redriven = (SELECT count(*) FROM dead_letters d WHERE d.tenant_id = o.tenant_id AND d.last_order = o.redrive AND d.state = 'redriven'),
+    refused = (SELECT count(*) FROM dead_letters d WHERE d.tenant_id = o.tenant_id AND d.last_order = o.redrive AND d.refused IS NOT NULL)
+WHERE o.tenant_id = %(tenant)s AND o.redrive = %(redrive)s AND o.finished_at IS NULL AND NOT EXISTS (SELECT FROM dead_letters d WHERE"""
+    + _FITS
+    + b""")
+"""
+)

@@ -44,7 +44,7 @@ class PostgresDeadLetterStore:
         async with self._db.tenant(tenant) as tx:
             rows = await tx.rows(sql.PAGE, params)
         await self._vault.ciphers.learn(tenant, {row["run"] for row in rows if row["run"]})
-        items = tuple([await self._shown(row) for row in rows[: where.limit]])
+        items = tuple([await self.shown(row) for row in rows[: where.limit]])
         more = len(rows) > where.limit
         return Page(items=items, next_cursor=encode_cursor(items[-1].last_at, items[-1].dead_letter) if more else None)
 
@@ -56,7 +56,7 @@ class PostgresDeadLetterStore:
         """
         async with self._db.tenant(tenant) as tx:
             row = await _row(tx, tenant, dead_letter)
-        return await self._shown(row)
+        return await self.shown(row)
 
     async def claim(self, tenant: str, dead_letter: str, *, lease_s: float) -> DeadLetter:
         """Claim an open one for a redrive.
@@ -71,7 +71,7 @@ class PostgresDeadLetterStore:
             row = await tx.row(sql.CLAIM, place)
             if row is None:
                 _refuse(await _row(tx, tenant, dead_letter))
-        return await self._shown(cast("Row", row))
+        return await self.shown(cast("Row", row))
 
     async def release(self, tenant: str, dead_letter: str, *, refused: str | None = None) -> None:
         """Give a claim back; `refused` is the code with which the redrive was refused."""
@@ -89,7 +89,7 @@ class PostgresDeadLetterStore:
                 tx, self._vault, sql.REDRIVEN, Kind.DEAD_LETTER_REDRIVEN, await _row(tx, tenant, dead_letter), by=by, reason=reason, at=at
             )
             row = await _row(tx, tenant, dead_letter)
-        return await self._shown(row)
+        return await self.shown(row)
 
     async def discard(self, tenant: str, dead_letter: str, *, by: str, reason: str, at: str) -> DeadLetter:
         """Close one for good, with its ledger entry.
@@ -104,9 +104,10 @@ class PostgresDeadLetterStore:
             if not await _close(tx, self._vault, sql.DISCARD, Kind.DEAD_LETTER_DISCARDED, row, by=by, reason=reason, at=at):
                 _refuse(await _row(tx, tenant, dead_letter))
             row = await _row(tx, tenant, dead_letter)
-        return await self._shown(row)
+        return await self.shown(row)
 
-    async def _shown(self, row: Row) -> DeadLetter:
+    async def shown(self, row: Row) -> DeadLetter:
+        """Return a row of the table as the domain knows it."""
         tenant, reason = row["tenant_id"], None
         error = await open_error(self._vault.ciphers, tenant, row["run"], row["error_place"], row["error"])
         if row["reason_sealed"] is not None:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -16,12 +16,14 @@ from pydantic import JsonValue
 from adapters.calendars.zones import PinnedZones
 from adapters.definitions.yaml_reader import YamlBundleReader
 from api.app import create_app
+from api.dead_letter_deps import DeadLetterDeps
 from api.deps import GatewayDeps
 from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
 from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.compile import compile_program
+from domain.dead_letters import DeadLetterKind, Redriver
 from domain.effects import Carrier, EffectClass
 from domain.ids import CROCKFORD, format_id
 from domain.principals import ApiKeyParts, Principal, Role, format_api_key, key_hmac
@@ -205,7 +207,7 @@ class Gateway:
         )
 
 
-def gateway(**changes: object) -> Gateway:
+def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **changes: object) -> Gateway:
     """Return a gateway with the claim definition, one principal per role, a second approver, and a stranger of another tenant."""
     stores, temporal = FakeStores(), FakeTemporal(ATTESTATION)
     ports: dict[str, object] = {
@@ -219,6 +221,7 @@ def gateway(**changes: object) -> Gateway:
         "keys": stores.keys,
         "idempotency": stores.idempotency,
         "lineage": stores.lineage,
+        "dead_letters": DeadLetterDeps(letters=stores.dead_letters, bulk=stores.bulk_redrives, redrivers=redrivers or {}),
         "subjects": SubjectDeps(
             removals=stores.removals,
             retention=stores.retention,

@@ -31,6 +31,8 @@ def concrete(path: str) -> str:
         "task_id": fresh_id("tsk"),
         "erasure_id": fresh_id("era"),
         "hold_id": fresh_id("hld"),
+        "dead_letter_id": fresh_id("dlq"),
+        "redrive_id": fresh_id("rdv"),
         "substitution_id": fresh_id("sbs"),
         "name": "approve",
         "scope": "tenant",
