@@ -15,11 +15,15 @@ WITH quiet AS (
     WHERE r.tenant_id = %(tenant)s AND r.unsealed
         AND (r.closed_at IS NOT NULL OR r.updated_at < clock_timestamp() - %(quiet)s * interval '1 second')
         AND r.head_seq <= coalesce((SELECT max(l.seq) FROM ledger_leaves l WHERE l.tenant_id = r.tenant_id AND l.run = r.run), 0)
+        AND (r.head_seq <= (SELECT c.seq FROM relay_cursors c WHERE c.tenant_id = r.tenant_id AND c.run = r.run)
+            OR NOT EXISTS (SELECT 1 FROM relays y WHERE y.tenant_id = %(tenant)s))
     ORDER BY r.run LIMIT 1000
     FOR NO KEY UPDATE SKIP LOCKED)
 UPDATE runs SET unsealed = false FROM quiet WHERE runs.tenant_id = %(tenant)s AND runs.run = quiet.run
 """
-"""The flag falls under the run's row lock, where whoever appends raises it; a run that is being appended to is left for later."""
+"""The flag falls under the run's row lock, where whoever appends raises it; a run that is being appended to is left for later.
+
+The relay finds its work by the same flag: where it is active, a run stays flagged until the relay has read it to its head too."""
 
 CLAIM = b"""
 INSERT INTO sealers AS s (tenant_id, epoch, holder, lease_until)
