@@ -1,0 +1,72 @@
+"""Three days of approvals, from a Friday over the weekend on which the clocks go forward to the Monday after it, in about a minute.
+
+Everything is real but the time: Temporal skips it, workflow by workflow, and the gateway follows. The script is in `three_days/script.py`.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import pytest
+import pytest_asyncio
+
+from tests.end_to_end.three_days.clock import WorldClock, spring_friday
+from tests.end_to_end.three_days.house import open_house
+from tests.end_to_end.three_days.script import SCRIPT
+from tests.end_to_end.three_days.story import Claim, Story
+
+T = TypeVar("T")
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Story]:
+    """The whole script, played."""
+    friday = spring_friday(datetime.now(UTC).date())
+    begins = WorldClock(datetime.now(UTC)).at(0, "09:00", since=friday)
+    async with open_house(tmp_path_factory.mktemp("three-days"), begins=begins) as house:
+        told = Story(house, friday)
+        await told.register()
+        for act in SCRIPT:
+            await act(told)
+        yield told
+
+
+async def of_each(story: Story, look: Callable[[Claim], Awaitable[T]]) -> dict[str, T]:
+    """Return the answer to one question about every claim, by the claim's name."""
+    answers = await asyncio.gather(*(look(claim) for claim in story.claims.values()))
+    return dict(zip(story.claims, answers, strict=True))
+
+
+class TestThreeDays:
+    async def test_end_every_run_as_the_script_says(self, story: Story) -> None:
+        async def ending(claim: Claim) -> tuple[str, str | None]:
+            run = await story.house.people.clients["audra"].runs.handle(claim.run).wait(30)
+            return run.status, run.error.code if run.error else None
+
+        assert await of_each(story, ending) == {claim.name: (claim.ends, claim.code) for claim in story.claims.values()}
+
+    async def test_let_the_bank_see_exactly_the_approved_calls(self, story: Story) -> None:
+        bank = story.house.bank.caller
+        expected = {(claim.name, claim.paid) for claim in story.claims.values() if claim.paid is not None}
+        for path, done in (("payments", "paid"), ("reservations", "paid")):
+            seen = [(each["claim_id"], each["amount_micros"]) for each in bank.get(f"/{path}")[path] if each["state"] == done]
+            assert sorted(seen) == sorted(expected), path
+        books = bank.get("/summary")
+        assert (books["balanced"], books["effects_per_key_max"], books["paid_more_than_once"]) == (True, 1, [])
+        assert books["payments"]["count"] == len(expected)
+
+    async def test_leave_ledgers_that_all_verify(self, story: Story) -> None:
+        async def verdict(claim: Claim) -> bool:
+            return (await story.house.people.clients["audra"].runs.handle(claim.run).verify()).ok
+
+        assert set((await of_each(story, verdict)).values()) == {True}
+
+    async def test_leave_one_decision_or_none_about_every_claim(self, story: Story) -> None:
+        async def decided(claim: Claim) -> tuple[str, ...]:
+            entries = await story.house.people.clients["audra"].runs.handle(claim.run).ledger()
+            return tuple(sorted(story.house.people.name(each.principal) for each in entries if each.kind == "human:approval:decided"))
+
+        assert await of_each(story, decided) == {claim.name: claim.by for claim in story.claims.values()}

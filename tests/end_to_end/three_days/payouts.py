@@ -1,0 +1,62 @@
+"""The definitions of the scenario: a payout that waits for people in one way or another, then reserves and pays at the bank."""
+
+from examples.delay_claim.demo.bundle import read_bundle_files, with_addresses
+
+TOOLS = ("tools/bank-reserve.yaml", "tools/bank-release.yaml", "tools/bank-pay.yaml", "tools/bank-refund.yaml")
+
+PLAIN = "reviewers: {role: claims-clerk, exclude_requester: true}, timeout: 5d, on_timeout: reject"
+"""One clerk decides, within five days."""
+
+SHORT = "reviewers: {role: claims-clerk, exclude_requester: true}, timeout: 2h, on_timeout: reject"
+"""One clerk decides, within two hours by the wall clock."""
+
+KINDS = {"plain": PLAIN, "short": SHORT}
+"""The kinds of payout: what stands in `approve:` beside the title and the bound calls."""
+
+_DEFINITION = """\
+standfast: 1
+name: payout-{kind}
+version: 1.0.0
+input:
+  schema:
+    type: object
+    required: [claim, amount]
+    properties: {{claim: {{type: string}}, amount: {{type: integer, minimum: 1}}}}
+do:
+  - gate:
+      approve: {{title: "Pay ${{ input.amount }} for ${{ input.claim }}?", binds: [settle.reserve, settle.pay], {asked}}}
+  - settle:
+      saga:
+        - reserve:
+            call: bank.reserve
+            with:
+              reservation_id: "res-${{ input.claim }}"
+              claim_id: "${{ input.claim }}"
+              amount_micros: "${{ input.amount }}"
+              currency: USD
+            compensate:
+              call: bank.release
+              with: {{reservation_id: "res-${{ input.claim }}", claim_id: "${{ input.claim }}"}}
+              if_unknown: compensate
+        - pay:
+            call: bank.pay
+            with:
+              payment_id: "pay-${{ input.claim }}"
+              payee: "passenger-of-${{ input.claim }}"
+              reservation_id: "res-${{ input.claim }}"
+              claim_id: "${{ input.claim }}"
+              amount_micros: "${{ input.amount }}"
+              currency: USD
+            compensate:
+              call: bank.refund
+              with: {{payment_id: "pay-${{ input.claim }}", claim_id: "${{ input.claim }}"}}
+              if_unknown: compensate
+output: {{decision: "${{ steps.gate.output.decision }}", payment: "${{ steps.settle.pay.output.payment_id }}"}}
+"""
+
+
+def bundle(kind: str, *, bank_url: str) -> dict[str, str]:
+    """Return the bundle of a kind of payout, whose tools call this bank."""
+    files = with_addresses(read_bundle_files(), bank_url=bank_url, mail_url="")
+    definition = _DEFINITION.format(kind=kind, asked=KINDS[kind])
+    return {"payout.yaml": definition} | {name: files[name] for name in TOOLS}
