@@ -79,13 +79,31 @@ class FlushRequest(Wire):
     fact_seq: int
 
 
+class FittingCheck(Wire):
+    """A value that must fit a JSON Schema; `what` names it in a refusal."""
+
+    what: str
+    value: JsonValue
+    schema_of_it: dict[str, JsonValue]
+
+
 class DecisionRequest(Wire):
-    """Check a decision against the live world: attestation, platform role, reviewer role."""
+    """Check a decision against the live world: attestation, platform role, reviewer roles, schemas.
+
+    `asked` are the roles that may decide now, `roles` all that may come to; without them `reviewer_role` alone. `delegators` have handed
+    their vote to the principal, `voted` have given theirs, and who has one of `lead_roles` may extend.
+    """
 
     decision: Decision
     reviewer_role: str
     exclude_requester: bool
     requester: str
+    asked: list[str] = []
+    roles: list[str] = []
+    lead_roles: list[str] = []
+    delegators: list[str] = []
+    voted: list[str] = []
+    fitting: list[FittingCheck] = []
 
 
 class CompletionRequest(Wire):

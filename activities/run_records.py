@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities.decision_checks import DecisionChecks, Representatives
 from activities.effects import effect_key
 from activities.requests import (
     CHECK_COMPLETION,
@@ -13,12 +14,10 @@ from activities.requests import (
     FlushRequest,
     ResolveRequest,
 )
-from domain.approval import attested
 from domain.completion import completion_attested
 from domain.effects import Carrier, EffectJournal, IntentAnswer
 from domain.envelope import Envelope, Receipt
-from domain.errors import Forbidden, JournalError, NotFound, StandfastError
-from domain.principals import Role
+from domain.errors import Forbidden, JournalError, StandfastError
 from domain.projection import project
 from domain.runs import RunLedger
 from domain.stores import KeyStore
@@ -40,11 +39,19 @@ def carrier_of(envelope: Envelope) -> Carrier:
 class RunRecordActivities:
     """Writes facts, projections and resolutions; checks decisions."""
 
-    def __init__(self, *, run_ledger: RunLedger, journal: EffectJournal, keys: KeyStore, attestation_key: bytes) -> None:
+    def __init__(
+        self,
+        *,
+        run_ledger: RunLedger,
+        journal: EffectJournal,
+        keys: KeyStore,
+        attestation_key: bytes,
+        substitutes: Representatives | None = None,
+    ) -> None:
         self._ledger = run_ledger
         self._journal = journal
-        self._keys = keys
         self._attestation_key = attestation_key
+        self._checks = DecisionChecks(keys=keys, attestation_key=attestation_key, substitutes=substitutes)
 
     @activity.defn(name=FLUSH_FACTS)
     async def flush_facts(self, envelope: Envelope) -> Receipt:
@@ -57,21 +64,8 @@ class RunRecordActivities:
     async def check_decision(self, envelope: Envelope) -> Receipt:
         """Check attestation and live roles; a refusal is an answer (`ok` false with code and detail), no failure."""
         request = DecisionRequest.model_validate(envelope.request)
-        return _answer(await self._refusal(envelope, request))
-
-    async def _refusal(self, envelope: Envelope, request: DecisionRequest) -> StandfastError | None:
-        decision = request.decision
-        if not attested(self._attestation_key, tenant=envelope.tenant, run=envelope.run, decision=decision):
-            return Forbidden("the decision carries no attestation of the gateway")
-        try:
-            principal = await self._keys.principal(envelope.tenant, decision.principal)
-        except NotFound:
-            return Forbidden("the reviewer is not known any more")
-        if principal.role not in (Role.APPROVER, Role.ADMIN) or request.reviewer_role not in principal.reviewer_roles:
-            return Forbidden(f"the reviewer does not have the reviewer role {request.reviewer_role!r} (any more)")
-        if request.exclude_requester and principal.id == request.requester:
-            return Forbidden("whoever started the run may not decide its approvals")
-        return None
+        known = await self._checks.check(envelope.tenant, envelope.run, request)
+        return _answer(known) if isinstance(known, StandfastError) else Receipt(fields={"ok": True, **known})
 
     @activity.defn(name=CHECK_COMPLETION)
     async def check_completion(self, envelope: Envelope) -> Receipt:

@@ -94,7 +94,10 @@ class Decision(Wire):
 
 
 class TakenDecision(Wire):
-    """A decision that counted; carried over continue-as-new, so that the same one sent again gets the same answer."""
+    """A decision that counted; carried over continue-as-new, so that the same one sent again gets the same answer.
+
+    `ending` is how the approval ended by it, None if it went on.
+    """
 
     decision_id: str
     approval: str
@@ -102,6 +105,7 @@ class TakenDecision(Wire):
     principal: str
     comment: str = ""
     decided_at: str
+    ending: str | None = None
 
 
 def approval_digest(*, tenant: str, run: str, approval: str, step: str, visit: int, nonce: str, calls: list[BoundCall]) -> str:

@@ -23,6 +23,7 @@ from activities.options import (
 from activities.requests import (
     CALL_TOOL,
     COMPLETE_PROMPT,
+    RESOLVE_CALENDAR,
     RUN_SEGMENT,
     CompletionRequest,
     DecisionRequest,
@@ -79,6 +80,21 @@ class Courier:
         self._stopping: set[str] = set()
         self.status = RunStatus.RUNNING
         self._shown = RunStatus.RUNNING
+
+    @property
+    def tenant(self) -> str:
+        """The run's tenant."""
+        return self._given.tenant
+
+    @property
+    def run(self) -> str:
+        """The run."""
+        return self._given.run
+
+    @property
+    def tools(self) -> dict[str, PinnedTool]:
+        """The run's tools, by name."""
+        return self._given.program.tools
 
     def _envelope(
         self, request: dict[str, JsonValue], *, step: str = "", visit: int = 1, call: str = "", deadline_s: float, project: list[str]
@@ -289,6 +305,14 @@ class Courier:
         envelope = self._envelope(request.model_dump(mode="json"), step=step, deadline_s=15, project=[]).without_facts()
         return await workflow.execute_activity_method(
             RunRecordActivities.check_decision, envelope, summary=brief(f"{step}: may the reviewer decide?"), **CHECK_OPTIONS
+        )
+
+    async def resolve_calendar(self, step: str, calendar: str, since: str, offsets_s: list[float]) -> Receipt:
+        """Ask at which instants so much working time has passed. Raises: ActivityError."""
+        request: dict[str, JsonValue] = {"calendar": calendar, "from": since, "offsets_s": list(offsets_s)}
+        envelope = self._envelope(request, step=step, deadline_s=15, project=[]).without_facts()
+        return await workflow.execute_activity(
+            RESOLVE_CALENDAR, envelope, result_type=Receipt, summary=brief(f"{step}: working time of {calendar}"), **FLUSH_OPTIONS
         )
 
     async def check_completion(self, request: CompletionRequest, step: str) -> Receipt:

@@ -3,11 +3,10 @@
 Names are wire contracts, pinned by tests/architecture.
 """
 
-from typing import Literal
-
 from pydantic import JsonValue
 
 from domain.approval import Decision, OpenApproval
+from domain.approval_rules import Verdict
 from domain.completion import TaskCompletion
 from domain.model import Wire
 from domain.program import Program
@@ -59,12 +58,13 @@ class RunResult(Wire):
 
 
 class DecisionResult(Wire):
-    """The answer of the update `decide_approval`."""
+    """The answer of the update `decide_approval`: the decision counts. `ending` says how the approval ended, None while it goes on."""
 
     approval: str
-    decision: Literal["approve", "reject"]
+    decision: Verdict
     decided_by: str
     decided_at: str
+    ending: str | None = None
 
 
 class RunState(Wire):

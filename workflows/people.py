@@ -1,29 +1,78 @@
-"""Waiting for reviewers: open approvals and decisions of one run; its human tasks are in `tasks.py`. Deterministic."""
+"""Waiting for reviewers: open approvals and decisions of one run; its human tasks are in `tasks.py`. Deterministic.
 
-from datetime import datetime, timedelta
+An approval's timeline is pure (`domain/approval_timeline.py`). What waits here sleeps until its next instant or the next decision, writes
+what has become of it into the inbox, and sleeps again.
+"""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.requests import DecisionRequest
-from domain.approval import Decision, OpenApproval, TakenDecision
+from domain.approval import Decision, OpenApproval, TakenDecision, amended
+from domain.approval_rules import ReviewEvent, instant_text, placed
+from domain.approval_timeline import Standing, standing_of
 from domain.decision_rules import refusal
+from domain.envelope import Receipt
 from domain.errors import Forbidden
+from domain.ledger import Kind
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStatus
-from domain.state import AskApproval, Decided
+from domain.state import AskApproval, Decided, Failed
 from workflows.couriers import Courier, brief, now_text
+from workflows.failures import failure_of
+from workflows.live_checks import decision_request
 from workflows.messages import DecisionResult
 from workflows.refusals import demand, refuse
 from workflows.tasks import Tasks
+
+NOTED = {
+    "approve": Kind.APPROVAL_VOTED,
+    "reject": Kind.APPROVAL_VOTED,
+    "amend": Kind.APPROVAL_AMENDED,
+    "request_info": Kind.APPROVAL_INFO_REQUESTED,
+    "give_info": Kind.APPROVAL_INFO_GIVEN,
+    "extend": Kind.APPROVAL_EXTENDED,
+    "delegate": Kind.APPROVAL_DELEGATED,
+    "withdraw": Kind.APPROVAL_WITHDRAWN,
+}
+"""The fact of a decision that is taken; a vote that ends the approval is told as `human:approval:decided` by the stepper."""
+
+
+class Note(Protocol):
+    """Notes a fact."""
+
+    def __call__(self, kind: Kind, *, step: str | None, principal: str | None, said: dict[str, JsonValue]) -> None:
+        """Note it."""
+        ...
+
+
+@dataclass
+class _Question:
+    """An approval that is asked: the reminders and rungs that were told, and the revision that the inbox has."""
+
+    command: AskApproval
+    reminders: int = 0
+    rungs: int = 0
+    written: int = -1
+
+    @property
+    def approval(self) -> OpenApproval:
+        return self.command.approval
 
 
 class People:
     """The questions of one run; `taken` are its decisions, carried over continue-as-new, `approvals` those of this epoch."""
 
-    def __init__(self, courier: Courier, taken: list[TakenDecision]) -> None:
+    def __init__(self, courier: Courier, taken: list[TakenDecision], note: Note) -> None:
         self._courier = courier
         self._taken = taken
+        self._note = note
         self.approvals: dict[str, OpenApproval] = {}
+        self._questions: dict[str, _Question] = {}
+        self._seen_in: dict[str, int] = {}  # by decision: the revision that shows it
         self._written: set[str] = set()
         self.cancelled = False
         self.tasks = Tasks(courier, resting=self._resting, cancelled=lambda: self.cancelled)
@@ -36,7 +85,9 @@ class People:
         """
         if self._known(decision) is not None:
             return
-        refused = refusal(self.approvals.get(decision.approval), decision)
+        question = self._questions.get(decision.approval)
+        unbound = question.command.unbound if question else None
+        refused = refusal(question.approval if question else None, decision, unbound=unbound, now=now_text())
         if refused is not None:
             refuse(refused)
 
@@ -46,23 +97,26 @@ class People:
         Raises:
             ApplicationError: with the code of the refusal as its type.
         """
-        taken = self._known(decision) or await self._take(self.approvals[decision.approval], decision)
-        await workflow.wait_condition(lambda: taken.approval in self._written or taken.approval not in self.approvals)
-        return DecisionResult(approval=taken.approval, decision=taken.verdict, decided_by=taken.principal, decided_at=taken.decided_at)
+        taken = self._known(decision) or await self._take(self._questions[decision.approval], decision)
+        await workflow.wait_condition(lambda: self._is_shown(taken))
+        told = {"decision": taken.verdict, "decided_by": taken.principal, "decided_at": taken.decided_at, "ending": taken.ending}
+        return DecisionResult.model_validate({"approval": taken.approval, **told})
+
+    def _is_shown(self, taken: TakenDecision) -> bool:
+        question = self._questions.get(taken.approval)
+        if question is None or taken.approval in self._written:
+            return True
+        return question.approval.decision is None and question.written >= self._seen_in[taken.decision_id]
 
     def _known(self, decision: Decision) -> TakenDecision | None:
         return next((taken for taken in self._taken if taken.decision_id == decision.decision_id), None)
 
     def _decided(self, approval: OpenApproval) -> TakenDecision | None:
-        return next((taken for taken in self._taken if taken.approval == approval.approval), None)
+        return next((taken for taken in self._taken if taken.decision_id == approval.decision_id), None)
 
-    async def _take(self, approval: OpenApproval, decision: Decision) -> TakenDecision:
-        request = DecisionRequest(
-            decision=decision,
-            reviewer_role=approval.reviewer_role,
-            exclude_requester=approval.exclude_requester,
-            requester=approval.requester,
-        )
+    async def _take(self, question: _Question, decision: Decision) -> TakenDecision:
+        began, approval = now_text(), question.approval
+        request = decision_request(question.command, decision, standing_of(approval.asks, approval.events, began), self._courier.tools)
         try:
             live = await self._courier.check_decision(request, approval.step)
         except ActivityError:
@@ -71,39 +125,111 @@ class People:
         twin = self._known(decision)  # the same decision may have come by update and by signal
         if twin is not None:
             return twin
-        again = refusal(approval, decision)
+        again = refusal(approval, decision, unbound=question.command.unbound)
         if again is not None:
             refuse(again)
-        approval.decision, approval.decision_id = decision.verdict, decision.decision_id
-        taken = TakenDecision(**decision.model_dump(exclude={"digest", "attestation"}), decided_at=now_text())
+        self._apply(approval, decision, _event(decision, live, approval, at=began))
+        said = decision.model_dump(exclude={"digest", "attestation", "content"})
+        taken = TakenDecision(**said, decided_at=now_text(), ending=approval.decision)
         self._taken.append(taken)
+        self._seen_in[decision.decision_id] = approval.revision
         return taken
 
-    async def ask(self, command: AskApproval) -> Decided:
-        """Open the approval in the inbox and wait for a decision, its deadline, or the run's cancellation."""
-        approval = command.approval
-        self.approvals[approval.approval] = approval
-        row = ApprovalProjection(**approval.model_dump(mode="json", exclude={"decision", "decision_id"}), unbound=command.unbound)
-        waiting = self._resting(RunStatus.RUNNING).model_copy(update={"open_approval": row})
-        await self._courier.flush(waiting, f"{command.summary}: ask {approval.reviewer_role}")
+    def _apply(self, approval: OpenApproval, decision: Decision, event: ReviewEvent) -> None:
+        """Let a decision count, in place: the stepper holds the same approval."""
+        said: dict[str, JsonValue] = {"approval": approval.approval, "decision": decision.decision_id, "digest": approval.digest}
+        if decision.verdict == "amend":
+            new = amended(approval, decision, tenant=self._courier.tenant, run=self._courier.run)
+            approval.calls, approval.nonce, approval.digest, approval.amended_by = new.calls, new.nonce, new.digest, new.amended_by
+            said["new_digest"] = approval.digest
+        approval.events.append(event)
+        approval.revision += 1
+        standing = standing_of(approval.asks, approval.events, event.at)
+        if standing.ending is not None:
+            approval.decision, approval.decision_id = standing.ending, standing.decision_id
+        if standing.ending is None or decision.verdict == "withdraw":
+            said |= {"verdict": event.verdict} if NOTED[event.verdict] is Kind.APPROVAL_VOTED else {}
+            extra = {"acting_for": event.acting_for, "deadline": event.deadline, "to": event.to, "starts": event.starts, "ends": event.ends}
+            said |= {name: value for name, value in extra.items() if value is not None}
+            self._note(NOTED[event.verdict], step=approval.step, principal=event.principal, said=said)
+
+    async def ask(self, command: AskApproval) -> Decided | Failed:
+        """Open the approval in the inbox and wait for its end: by decisions, by its deadline, or by the run's cancellation."""
+        approval, question = command.approval, _Question(command)
         try:
-            await workflow.wait_condition(
-                lambda: approval.decision is not None or self.cancelled,
-                timeout=time_left(approval.deadline),
-                timeout_summary=brief(f"{command.summary}: deadline of the approval"),
-            )
-        except TimeoutError:
-            approval.decision = approval.decision or "timed_out"
+            await self._place(approval)
+        except ActivityError as error:
+            return Failed(command=command.id, failure=failure_of(error, command.step))
+        self.approvals[approval.approval], self._questions[approval.approval] = approval, question
+        await self._write(question, f"{command.summary}: ask {approval.reviewer_role}")
+        passed: str | None = None
+        while approval.decision is None and not self.cancelled:
+            standing = self._told(question, passed)
+            if approval.decision is None and approval.revision > question.written:
+                await self._write(question, f"{command.step}: the approval has changed")
+            elif approval.decision is None:
+                passed = await self._wait(question, standing)
         taken = self._decided(approval)
         if taken is None:
             approval.decision = "timed_out" if approval.decision == "timed_out" else "withdrawn"
             return Decided(command=command.id, verdict="timed_out")
-        return Decided(
-            command=command.id, verdict=taken.verdict, decision_id=taken.decision_id, decided_by=taken.principal, comment=taken.comment
-        )
+        told = {"decision_id": taken.decision_id, "decided_by": taken.principal, "comment": taken.comment}
+        return Decided.model_validate({"command": command.id, "verdict": approval.decision, **told})
 
-    async def write_decision(self, approval: OpenApproval) -> None:
+    async def _place(self, approval: OpenApproval) -> None:
+        """Ask the calendar when the moments are, where the rules count working time. Raises: ActivityError."""
+        rules = approval.rules
+        if rules is None or rules.calendar is None or all(moment.at for moment in rules.moments()):
+            return
+        offsets = [moment.after_s for moment in rules.moments()]
+        receipt = await self._courier.resolve_calendar(approval.step, rules.calendar, approval.opened_at, offsets)
+        instants = receipt.fields["instants"]
+        approval.rules = placed(rules, [str(instant) for instant in instants] if isinstance(instants, list) else [])
+        approval.deadline = standing_of(approval.rules, [], approval.opened_at).deadline
+
+    def _told(self, question: _Question, passed: str | None) -> Standing:
+        """Note what time has brought about: reminders, rungs of the ladder, the end. `passed` is an instant whose timer has been heard."""
+        approval = question.approval
+        now = now_text() if passed is None else max(now_text(), passed, key=datetime.fromisoformat)
+        if passed is None and approval.rules is None and not approval.events:
+            return standing_of(approval.asks, [], approval.opened_at)  # its timer says so, as before there were rules
+        standing = standing_of(approval.asks, approval.events, now)
+        for count in range(question.reminders, standing.reminders):
+            self._tell(approval, Kind.APPROVAL_REMINDED, {"reminder": count + 1, "roles": [group.role for group in standing.groups]})
+        for count in range(question.rungs, standing.rungs):
+            told: dict[str, JsonValue] = {"rung": count + 1, "roles": [g.role for g in standing.groups if g.rung == count + 1]}
+            self._tell(approval, Kind.APPROVAL_ESCALATED, told)
+        question.reminders, question.rungs = max(question.reminders, standing.reminders), max(question.rungs, standing.rungs)
+        if standing.ending is not None:
+            approval.decision, approval.decision_id = standing.ending, standing.decision_id
+        return standing
+
+    def _tell(self, approval: OpenApproval, kind: Kind, said: dict[str, JsonValue]) -> None:
+        approval.revision += 1
+        self._note(kind, step=approval.step, principal=None, said={"approval": approval.approval, "digest": approval.digest, **said})
+
+    async def _wait(self, question: _Question, standing: Standing) -> str | None:
+        """Sleep until a decision changes the approval, or its next instant; return the instant if that came first."""
+        approval = question.approval
+        try:
+            await workflow.wait_condition(
+                lambda: approval.decision is not None or self.cancelled or approval.revision > question.written,
+                timeout=time_left(standing.next_at),
+                timeout_summary=brief(f"{question.command.summary}: deadline of the approval"),
+            )
+        except TimeoutError:
+            return standing.next_at
+        return None
+
+    async def _write(self, question: _Question, summary: str) -> None:
+        """Write the approval into the inbox as it is now, with the facts about it."""
+        revision, row = question.approval.revision, _row(question.command)
+        await self._courier.flush(self._resting(RunStatus.RUNNING).model_copy(update={"open_approval": row}), summary)
+        question.written = revision
+
+    async def write_decision(self, command: AskApproval) -> None:
         """Close the approval in the inbox, with the facts about it."""
+        approval = command.approval
         taken = self._decided(approval)
         closure = ApprovalClosure(
             approval=approval.approval,
@@ -113,7 +239,8 @@ class People:
             comment=taken.comment if taken else None,
             decided_at=now_text(),
         )
-        resting = self._resting(RunStatus.RUNNING).model_copy(update={"close_approval": closure})
+        change = {"close_approval": closure, "open_approval": _row(command) if approval.revision else None}
+        resting = self._resting(RunStatus.RUNNING).model_copy(update=change)
         await self._courier.flush(resting, f"{approval.step}: {closure.decision}")
         self._written.add(approval.approval)
 
@@ -124,8 +251,55 @@ class People:
             return doubt
         for approval in self.approvals.values():
             if approval.decision is None:
-                return Projection(status=RunStatus.WAITING, waits_for=f"{approval.step}: a decision by {approval.reviewer_role}")
+                return Projection(status=RunStatus.WAITING, waits_for=f"{approval.step}: {_waits_for(approval)}")
         return Projection(status=status)
+
+
+def _waits_for(approval: OpenApproval) -> str:
+    if approval.rules is None and not approval.events:
+        return f"a decision by {approval.reviewer_role}"
+    standing = standing_of(approval.asks, approval.events, now_text())
+    if standing.waits_for_info is not None:
+        return "an answer to a reviewer's question"
+    return f"a decision by {', '.join(dict.fromkeys(group.role for group in standing.groups)) or approval.reviewer_role}"
+
+
+def _row(command: AskApproval) -> ApprovalProjection:
+    """An approval as the inbox shows it."""
+    approval = command.approval
+    standing = standing_of(approval.asks, approval.events, now_text())
+    known = approval.model_dump(mode="json", exclude={"decision", "decision_id", "deadline"})
+    delegates = [event.to for event in approval.events if event.verdict == "delegate" and event.to]
+    return ApprovalProjection.model_validate(
+        {
+            **known,
+            "unbound": command.unbound,
+            "deadline": standing.deadline,
+            "reviewer_roles": list(dict.fromkeys(group.role for group in standing.groups)),
+            "delegates": list(dict.fromkeys(delegates)),
+            "standing": standing,
+        }
+    )
+
+
+def _event(decision: Decision, live: Receipt, approval: OpenApproval, *, at: str) -> ReviewEvent:
+    """A decision as the timeline takes it; of a check of before there were several roles, it has the one that was asked."""
+    roles, acting_for = live.fields.get("roles", [approval.reviewer_role]), live.fields.get("acting_for")
+    said = decision.said
+    return ReviewEvent(
+        verdict=decision.verdict,
+        at=at,
+        decision_id=decision.decision_id,
+        principal=decision.principal,
+        roles=[str(role) for role in roles] if isinstance(roles, list) else [],
+        acting_for=None if acting_for is None else str(acting_for),
+        comment=decision.comment,
+        form=said.form,
+        deadline=None if said.deadline is None else instant_text(datetime.fromisoformat(said.deadline).astimezone(UTC)),
+        to=said.to,
+        starts=said.starts,
+        ends=said.ends,
+    )
 
 
 def time_left(deadline: str | None) -> timedelta | None:

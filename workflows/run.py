@@ -6,6 +6,7 @@ the main coroutine takes it and tells the driver, which stops what runs, undoes 
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from pydantic import JsonValue
 from temporalio import workflow
@@ -72,7 +73,7 @@ class RunWorkflow:
         context = RunContext(tenant=given.tenant, run=given.run, principal=given.principal, input=unproject(given.input_fields))
         self._stepper = Stepper(given.program, context, state)
         self._courier = Courier(given, state)
-        self._people = People(self._courier, state.decisions)
+        self._people = People(self._courier, state.decisions, self._note)
         self._effects = EffectRunner(given.program, self._courier, self._people)
         self._listening = Listening(self._courier, state)
         self._segments = SegmentRunner(given.program, context, self._courier, self._tick)
@@ -80,7 +81,7 @@ class RunWorkflow:
         self._fault: BaseException | None = None
         self._told = False
         self._asked_to_end = CancelRequested()
-        self._deferred: list[tuple[Kind, str, dict[str, JsonValue]]] = []
+        self._deferred: list[Callable[[], None]] = []
         self._running: set[asyncio.Task[None]] = set()
 
     @property
@@ -187,10 +188,14 @@ class RunWorkflow:
         self._note_refusal(Kind.APPROVAL_REFUSED, decision.principal, said)
 
     def _note_refusal(self, kind: Kind, principal: str, said: dict[str, JsonValue]) -> None:
+        self._note(kind, step=None, principal=shown(principal) or None, said=said)
+
+    def _note(self, kind: Kind, *, step: str | None, principal: str | None, said: dict[str, JsonValue]) -> None:
+        """Note what the shell saw; what comes while a segment is walked waits for its end."""
         if self._segments.walking is not None:
-            self._deferred.append((kind, principal, said))
+            self._deferred.append(lambda: self._note(kind, step=step, principal=principal, said=said))
         elif not self.state.finished:
-            self._stepper.note(self._tick(), kind, principal=shown(principal) or None, data=said)
+            self._stepper.note(self._tick(), kind, step=step, principal=principal, data=said)
 
     def _tick(self) -> Tick:
         return Tick(now=now_text(), entropy=workflow.uuid4().hex)
@@ -234,15 +239,15 @@ class RunWorkflow:
         commands = await walk
         self._told = self.state.cancelled
         deferred, self._deferred = self._deferred, []
-        for kind, principal, said in deferred:
-            self._note_refusal(kind, principal, said)
+        for note in deferred:
+            note()
         return commands
 
     async def _take(self, outcome: Outcome) -> list[Command]:
         asked = self.state.pending.get(outcome.command) if isinstance(outcome, Decided | Failed) else None
         commands = self._stepper.apply(outcome, self._tick())
         if isinstance(asked, AskApproval):
-            await self._people.write_decision(asked.approval)
+            await self._people.write_decision(asked)
         elif isinstance(asked, Listen):
             await self._listening.close(asked)
         return commands
@@ -289,7 +294,8 @@ class RunWorkflow:
         if isinstance(command, AskApproval):
             decided = await self._people.ask(command)
             ended = self._people.cancelled or command.id in self._courier.unwanted
-            return self._effects.withdrawn(command) if ended and decided.decided_by is None else decided
+            undecided = isinstance(decided, Decided) and decided.decided_by is None
+            return self._effects.withdrawn(command) if ended and undecided else decided
         return await self._effects.run(command)
 
     def _waits_for(self) -> str | None:

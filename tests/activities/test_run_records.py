@@ -64,7 +64,7 @@ class TestFlush:
 class TestCheckDecision:
     async def test_says_yes_to_an_attested_reviewer(self) -> None:
         receipt = await (await records(FakeJournal.with_run(TENANT, RUN))).check_decision(asking())
-        assert receipt.fields == {"ok": True}
+        assert receipt.fields == {"ok": True, "roles": ["payer"], "acting_for": None}
 
     @pytest.mark.parametrize(
         ("role", "reviewer_roles", "change"),
@@ -85,7 +85,7 @@ class TestCheckDecision:
 
     async def test_lets_an_admin_with_the_reviewer_role_decide(self) -> None:
         receipt = await (await records(FakeJournal.with_run(TENANT, RUN), role=Role.ADMIN)).check_decision(asking())
-        assert receipt.fields == {"ok": True}
+        assert receipt.fields == {"ok": True, "roles": ["payer"], "acting_for": None}
 
 
 async def doubtful() -> FakeJournal:

@@ -67,7 +67,7 @@ class LazyRun(RunWorkflow):
     def __init__(self, given: RunInput) -> None:
         super().__init__(given)
         self._courier = LazyCourier(given, self.state)
-        self._people = People(self._courier, self.state.decisions)
+        self._people = People(self._courier, self.state.decisions, self._note)
         self._effects = EffectRunner(given.program, self._courier, self._people)
 
     @workflow.run

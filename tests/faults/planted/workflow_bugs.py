@@ -84,7 +84,7 @@ class _Variant(RunWorkflow):
     def __init__(self, given: RunInput) -> None:
         super().__init__(given)
         self._courier = self.courier(given, self.state)
-        self._people = People(self._courier, self.state.decisions)
+        self._people = People(self._courier, self.state.decisions, self._note)
         self._effects = EffectRunner(given.program, self._courier, self._people)
 
 
