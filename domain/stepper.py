@@ -226,7 +226,7 @@ class Stepper:
             return self._close(step, self._sequence(step.path, branches[0] if branches else [], recorder, saga=saga), recorder)
         if isinstance(step, SagaStep):
             return self._saga(step, recorder, outer=saga)
-        return Progress.FAILED if self.state.cancelled else Progress.RUNNING
+        return Progress.FAILED if self.state.cancelled and not step.forward else Progress.RUNNING
 
     def _saga(self, step: SagaStep, recorder: Recorder, *, outer: str | None) -> Progress:
         if any(isinstance(command, Unwind) and command.step == step.path for command in self.state.pending.values()):

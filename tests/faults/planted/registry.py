@@ -62,6 +62,7 @@ PLANTS: dict[str, Plant] = {
     "fact-once": Plant("a fact rides on the next activity only, whether it arrives or not", "S16", machine="facts"),
     "speculative-flush": Plant("facts are flushed before the workflow task that noted them completes", "S16", machine="facts"),
     "unwind-forward": Plant("compensations run in the order of the steps", "S16", machine="saga"),
+    "undo-never-began": Plant("branches of a parallel saga are undone that never began", "S16", machine="saga"),
     "budget-read-then-write": Plant(
         "a reservation compares what it read before with the limit, not what it writes to",
         "S15",

@@ -5,10 +5,10 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.interceptor import JournalInterceptor
 from domain.envelope import Envelope
-from domain.program import Step
+from domain.program import CallStep, SagaStep, Step
 from domain.recorder import Recorder
-from domain.state import Command, Done, Finish, Outcome, Undo
-from domain.stepper import Stepper
+from domain.state import Command, Done, Finish, Outcome, RenderedUndo, Undo, Unwind
+from domain.stepper import Progress, Stepper, walk
 
 
 class RegistersAfter(Stepper):
@@ -26,6 +26,19 @@ class RegistersAfter(Stepper):
         if isinstance(outcome, Done) and not isinstance(command, Finish) and (late := getattr(self, "_late", {}).pop(command.step, None)):
             self.state.undo[late[0]].append(late[1])
         super()._settle(command, outcome, recorder)
+
+
+class UndoesBranchesThatNeverBegan(Stepper):
+    """Undoes every branch of a parallel saga, those that never began as well."""
+
+    def _saga(self, step: SagaStep, recorder: Recorder, *, outer: str | None) -> Progress:
+        progress = super()._saga(step, recorder, outer=outer)
+        asked = next((c for c in recorder.commands if isinstance(c, Unwind) and c.step == step.path), None)
+        if asked is not None and step.mode == "parallel":
+            never = [s for s in walk(step.steps) if isinstance(s, CallStep) and s.compensate is not None and s.path not in self.state.steps]
+            tools = [(each.path, each.compensate.tool) for each in never if each.compensate is not None]
+            asked.undo += [RenderedUndo(step=path, tool=tool, known="unknown", if_unknown="compensate") for path, tool in tools]
+        return progress
 
 
 class _OtherKey(ActivityInboundInterceptor):
