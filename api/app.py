@@ -21,6 +21,7 @@ from api.routes.ledger import LedgerRoutes
 from api.routes.lineage import LineageRoutes
 from api.routes.platform import PlatformRoutes
 from api.routes.proofs import ProofRoutes
+from api.routes.review_pages import ReviewPageRoutes
 from api.routes.runs import RunRoutes
 from api.routes.subjects import SubjectRoutes
 from api.routes.substitutes import SubstituteRoutes
@@ -56,6 +57,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         CostRoutes(deps),
         PlatformRoutes(deps),
         CodecRoutes(deps, authentication),
+        ReviewPageRoutes(deps),
     )
     for group in groups:
         group.add_to(app)

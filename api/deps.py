@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from api.dead_letter_deps import DeadLetterDeps
+from api.channel_deps import ChannelDeps
 from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
@@ -55,6 +56,7 @@ class GatewayDeps:
     dead_letters: DeadLetterDeps
     subjects: SubjectDeps
     money: MoneyDeps
+    channels: ChannelDeps
     reviewing: ReviewingDeps
     bundle_reader: BundleReader
     compile_program: ProgramCompiler

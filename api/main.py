@@ -12,6 +12,7 @@ import uvicorn
 
 from api.app import create_app
 from api.dead_letter_deps import DeadLetterDeps
+from api.channel_deps import ChannelDeps
 from api.deps import GatewayDeps
 from api.histories import TemporalHistories
 from api.money_deps import MoneyDeps
@@ -67,6 +68,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         ),
         money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
         reviewing=ReviewingDeps(calendars=storage.calendars, zones=parts.zones, substitutes=storage.substitutes),
+        channels=ChannelDeps(store=storage.channels, link_keys=parts.keys.review_links, form_key=parts.keys.review_forms),
         bundle_reader=parts.bundle_reader,
         compile_program=parts.compile_program,
         tool_specs=parts.tool_specs,

@@ -91,6 +91,8 @@ OPEN_ROUTES = frozenset(
         ("POST", "/codec/decode"),
         ("OPTIONS", "/codec/encode"),
         ("OPTIONS", "/codec/decode"),
+        ("GET", "/a/{token}"),
+        ("POST", "/a/{token}"),
     }
 )
-"""No key is asked here: the route tells nothing of any tenant, or (codec) asks by itself."""
+"""No key is asked here: the route tells nothing of any tenant, or asks by itself: codec for a key, pages of links for a signed token."""

@@ -23,6 +23,7 @@ class InstallationKeys:
         self.subjects = derive_key(self.master, "subject-pseudonyms")
         self.app_password = derive_key(self.master, "database-app-role").hex()
         self.heads = DerivedHeadKeys(self.master)
+        self.review_forms = derive_key(self.master, "review-forms")
         self.review_links = DerivedHeadKeys(self.master, purpose="review-link-signing")
 
 

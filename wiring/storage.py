@@ -8,6 +8,7 @@ from adapters.postgres.approvals import PostgresApprovalStore
 from adapters.postgres.budgets import PostgresBudgetStore
 from adapters.postgres.bulk_redrives import PostgresBulkRedriveStore
 from adapters.postgres.calendars import PostgresCalendarStore
+from adapters.postgres.channels import PostgresChannelStore
 from adapters.postgres.costs import PostgresCostStore
 from adapters.postgres.dead_letters import PostgresDeadLetterStore
 from adapters.postgres.definitions import PostgresDefinitionStore
@@ -55,6 +56,7 @@ class Storage:
     objects: ObjectStore | None
     budgets: PostgresBudgetStore
     costs: PostgresCostStore
+    channels: PostgresChannelStore
     calendars: PostgresCalendarStore
     dead_letters: PostgresDeadLetterStore
     bulk_redrives: PostgresBulkRedriveStore
@@ -87,6 +89,7 @@ def build_storage(
         objects=objects,
         budgets=PostgresBudgetStore(database),
         costs=PostgresCostStore(database),
+        channels=PostgresChannelStore(database, cipher),
         calendars=PostgresCalendarStore(database),
         dead_letters=letters,
         bulk_redrives=PostgresBulkRedriveStore(database, cipher, letters),

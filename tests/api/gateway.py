@@ -14,10 +14,12 @@ from fastapi.testclient import TestClient
 from pydantic import JsonValue
 
 from adapters.calendars.zones import PinnedZones
+from adapters.codec.head_keys import DerivedHeadKeys
 from adapters.definitions.yaml_reader import YamlBundleReader
 from api.app import create_app
 from api.dead_letter_deps import DeadLetterDeps
 from api.deps import GatewayDeps
+from api.channel_deps import ChannelDeps
 from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
@@ -41,6 +43,7 @@ from tests.fakes_subjects import FakeHistories
 T = TypeVar("T")
 
 PEPPER, RUN_IDS, ATTESTATION, PSEUDONYMS = b"p" * 32, b"r" * 32, b"a" * 32, b"s" * 32
+FORMS, LINK_KEYS = b"f" * 32, DerivedHeadKeys(b"l" * 32, purpose="review-link-signing")
 REVIEWER_ROLE = "claims-approver"
 UI_ORIGIN = "http://localhost:8233"
 
@@ -231,6 +234,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **change
         ),
         "money": MoneyDeps(budgets=stores.budgets, costs=stores.costs, prices=FakePrices(2)),
         "reviewing": ReviewingDeps(calendars=stores.calendars, zones=PinnedZones(), substitutes=stores.substitutes),
+        "channels": ChannelDeps(store=stores.channels, link_keys=LINK_KEYS, form_key=FORMS),
         "bundle_reader": YamlBundleReader(),
         "compile_program": compile_program,
         "tool_specs": lambda: [PAY],
