@@ -17,12 +17,15 @@ from api.routes.codec import CodecRoutes
 from api.routes.costs import CostRoutes
 from api.routes.dead_letters import DeadLetterRoutes
 from api.routes.definitions import DefinitionRoutes
+from api.routes.hooks import HookRoutes
+from api.routes.inbound import InboundRoutes
 from api.routes.ledger import LedgerRoutes
 from api.routes.lineage import LineageRoutes
 from api.routes.platform import PlatformRoutes
 from api.routes.proofs import ProofRoutes
 from api.routes.review_pages import ReviewPageRoutes
 from api.routes.runs import RunRoutes
+from api.routes.signals import SignalRoutes
 from api.routes.subjects import SubjectRoutes
 from api.routes.substitutes import SubstituteRoutes
 from api.routes.tasks import TaskRoutes
@@ -43,6 +46,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
     app.router.route_class = gated_route(Gate(authentication, Idempotency(deps.idempotency, deps.key_pepper)))
     groups = (
         RunRoutes(deps),
+        SignalRoutes(deps),
         LineageRoutes(deps),
         LedgerRoutes(deps),
         ProofRoutes(deps),
@@ -52,6 +56,8 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         TaskRoutes(deps),
         DeadLetterRoutes(deps),
         DefinitionRoutes(deps),
+        HookRoutes(deps),
+        InboundRoutes(deps),
         SubjectRoutes(deps),
         BudgetRoutes(deps),
         CostRoutes(deps),

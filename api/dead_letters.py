@@ -6,6 +6,7 @@ A dead letter is claimed first, so that nothing is redriven twice at a time.
 import logging
 
 from api.deps import GatewayDeps, instant
+from api.hook_redriving import HookRedriver
 from api.redriving import Redriving
 from domain.dead_letters import DeadLetter, DeadLetterKind, Redriver
 from domain.errors import NotRedrivable, StandfastError, Unavailable
@@ -41,6 +42,7 @@ class DeadLetters:
     def __init__(self, deps: GatewayDeps) -> None:
         self._deps = deps
         self._runs = RunRedriver(deps)
+        self._hooks = HookRedriver(deps)
 
     def _redriver(self, kind: DeadLetterKind) -> Redriver:
         """Return who redrives that kind.
@@ -50,6 +52,8 @@ class DeadLetters:
         """
         if kind in (DeadLetterKind.RUN, DeadLetterKind.EFFECT):
             return self._runs
+        if kind is DeadLetterKind.HOOK:
+            return self._hooks
         found = self._deps.dead_letters.redrivers.get(kind)
         if found is None:
             raise NotRedrivable(f"nothing here can redrive a dead letter of the kind {kind.value}; discard it, with the reason")

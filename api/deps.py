@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from api.dead_letter_deps import DeadLetterDeps
 from api.channel_deps import ChannelDeps
+from api.dead_letter_deps import DeadLetterDeps
+from api.hook_deps import HookDeps
 from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
@@ -56,6 +57,7 @@ class GatewayDeps:
     dead_letters: DeadLetterDeps
     subjects: SubjectDeps
     money: MoneyDeps
+    hooks: HookDeps
     channels: ChannelDeps
     reviewing: ReviewingDeps
     bundle_reader: BundleReader

@@ -27,6 +27,19 @@ async def read_body(request: Request) -> bytes:
         BodyTooLarge: over 1 MiB; no more than that is read.
         BadRequest: there is a body, and its type is not JSON.
     """
+    body = await read_bytes(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if body and kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise BadRequest(f"the body's Content-Type is {kind or 'not given'}; send application/json")
+    return body
+
+
+async def read_bytes(request: Request) -> bytes:
+    """Return the whole body, whatever it is.
+
+    Raises:
+        BodyTooLarge: over 1 MiB; no more than that is read.
+    """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > BODY_BYTES_MAX:
         raise BodyTooLarge(f"the body has {length} bytes, and at most {BODY_BYTES_MAX} are read: send large data by reference")
@@ -35,9 +48,6 @@ async def read_body(request: Request) -> bytes:
         body += chunk
         if len(body) > BODY_BYTES_MAX:
             raise BodyTooLarge(f"the body has more than {BODY_BYTES_MAX} bytes: send large data by reference")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body and kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise BadRequest(f"the body's Content-Type is {kind or 'not given'}; send application/json")
     return bytes(body)
 
 

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 import uvicorn
 
 from api.app import create_app
-from api.dead_letter_deps import DeadLetterDeps
 from api.channel_deps import ChannelDeps
+from api.dead_letter_deps import DeadLetterDeps
 from api.deps import GatewayDeps
 from api.histories import TemporalHistories
+from api.hook_deps import HookDeps
 from api.money_deps import MoneyDeps
 from api.residue import ResidueRemover
 from api.reviewing_deps import ReviewingDeps
@@ -66,6 +67,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
             objects=storage.objects,
             pseudonym_key=parts.keys.subjects,
         ),
+        hooks=HookDeps(hooks=storage.hooks, requests=storage.hook_requests),
         money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
         reviewing=ReviewingDeps(calendars=storage.calendars, zones=parts.zones, substitutes=storage.substitutes),
         channels=ChannelDeps(store=storage.channels, link_keys=parts.keys.review_links, form_key=parts.keys.review_forms),

@@ -22,6 +22,7 @@ from api.continuing import start_continuation
 from api.dead_letters import DeadLetters
 from api.decisions import deliver_decision
 from api.deps import GatewayDeps, instant
+from api.hook_signals import deliver as deliver_hook_signal
 from api.starting import start_accepted
 from domain.errors import InvalidDefinition, NotFound, ProjectionTooLarge, ReferenceMissing, Unavailable
 from domain.people_stores import DecisionRow
@@ -40,6 +41,9 @@ START_WINDOW = timedelta(hours=24)
 
 IDLE_AFTER_S = 15.0
 """An open run that was quiet this long is compared with Temporal."""
+
+HOOKS_AFTER_S = 1.0
+"""A waiting signal of an inbound webhook is tried this often at most."""
 
 BATCH = 100
 
@@ -105,6 +109,7 @@ class Sweeper:
             self._start_continuations,
             self._deliver_decisions,
             self._deliver_answers,
+            self._deliver_hook_signals,
             self._reconcile,
             self._keep_budgets,
             self._redrive_dead_letters,
@@ -158,6 +163,10 @@ class Sweeper:
     async def _deliver_answers(self, tenant: str) -> None:
         answers = await self._deps.tasks.undelivered(tenant, limit=BATCH)
         await _each(answers, lambda answer: deliver_completion(self._deps, tenant, *answer))
+
+    async def _deliver_hook_signals(self, tenant: str) -> None:
+        found = await self._deps.hooks.requests.unsettled(tenant, idle_seconds=HOOKS_AFTER_S, limit=BATCH)
+        await _each(found, lambda request: deliver_hook_signal(self._deps, request))
 
     async def _keep_budgets(self, tenant: str) -> None:
         await keep_budgets(self._deps, tenant)

@@ -36,12 +36,14 @@ from workflows.messages import (
     APPROVE,
     COMPLETE_TASK,
     DECIDE_APPROVAL,
+    DELIVER_SIGNAL,
     RUN_STATE,
     RUN_WORKFLOW,
     TASK_QUEUE,
     DecisionResult,
     RunInput,
     RunState,
+    Signal,
     TaskCompletion,
 )
 
@@ -106,6 +108,10 @@ class RunStarter(Protocol):
 
     async def complete_task(self, tenant: str, run: str, completion: TaskCompletion) -> None:
         """Tell the run a person's answer. Raises: RunClosed, Unavailable."""
+        ...
+
+    async def deliver_signal(self, tenant: str, run: str, signal: Signal) -> None:
+        """Send a run what one of its steps listens for, now or later. Raises: RunClosed, Unavailable."""
         ...
 
     async def cancel(self, tenant: str, run: str) -> None:
@@ -215,6 +221,11 @@ class TemporalRuns:
         """Send the signal."""
         async with _translated(run, self._rpc_timeout):
             await self._handle(tenant, run).signal(COMPLETE_TASK, completion, rpc_timeout=self._rpc_timeout)
+
+    async def deliver_signal(self, tenant: str, run: str, signal: Signal) -> None:
+        """Send the signal."""
+        async with _translated(run, self._rpc_timeout):
+            await self._handle(tenant, run).signal(DELIVER_SIGNAL, signal, rpc_timeout=self._rpc_timeout)
 
     async def cancel(self, tenant: str, run: str) -> None:
         """Ask for cancellation."""

@@ -159,10 +159,11 @@ class RunStore(Protocol):
 
     async def append_entry(
         self, tenant: str, run: str, *, kind: str, principal: str, at: str, data: dict[str, JsonValue], content: JsonValue = None
-    ) -> None:
+    ) -> str | None:
         """Append one gateway or platform entry to the run's chain.
 
-        `data` stands in it in plain text; `content`, what a person wrote, becomes a payload that it names and whose digest it keeps.
+        `data` stands in it in plain text; `content`, what a person wrote, becomes a payload that it names and whose digest it keeps: its
+        reference is returned.
         """
         ...
 

@@ -106,16 +106,17 @@ class FakeRunStore:
 
     async def append_entry(
         self, tenant: str, run: str, *, kind: str, principal: str, at: str, data: dict[str, JsonValue], content: JsonValue = None
-    ) -> None:
+    ) -> str | None:
         """Append one entry."""
         row = self._database.run(tenant, run)
         bare = EntryBody(kind=kind, at=at, principal=principal, correlation_id=row.correlation_id, epoch=row.epoch or 0, data=data)
         if content is None:
             self._database.append(tenant, run, bare)
-            return
+            return None
         ref = self._database.store_payload(tenant, content)
         kept = {"payload_digest": digest_hex("standfast:fake:v1", content), "data": {**data, "payload": ref}}
         self._database.append(tenant, run, bare.model_copy(update=kept))
+        return ref
 
     def _of(self, tenant: str) -> list[RunRow]:
         return [row for (owner, _), row in self._database.runs.items() if owner == tenant]

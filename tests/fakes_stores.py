@@ -9,6 +9,7 @@ from tests.fakes_channels import FakeChannelStore
 from tests.fakes_calendars import FakeCalendarStore
 from tests.fakes_database import MemoryDatabase
 from tests.fakes_dead_letters import FakeBulkRedriveStore, FakeDeadLetterStore
+from tests.fakes_hooks import FakeHookRequestStore, FakeHookStore, FakeListenerStore
 from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
 from tests.fakes_money import FakeBudgetStore, FakeCostStore
 from tests.fakes_registry import FakeDefinitionStore, FakeIdempotencyStore, FakeKeyStore
@@ -74,6 +75,21 @@ class FakeStores:
         return FakeBulkRedriveStore(self.database, self.dead_letters)
 
     @cached_property
+    def hooks(self) -> FakeHookStore:
+        """Inbound webhooks."""
+        return FakeHookStore(self.database)
+
+    @cached_property
+    def listeners(self) -> FakeListenerStore:
+        """Steps that listen."""
+        return FakeListenerStore(self.database)
+
+    @cached_property
+    def hook_requests(self) -> FakeHookRequestStore:
+        """What inbound webhooks were sent."""
+        return FakeHookRequestStore(self.database, hooks=self.hooks, runs=self.runs, letters=self.dead_letters, listeners=self.listeners)
+
+    @cached_property
     def definitions(self) -> FakeDefinitionStore:
         """The registry."""
         return FakeDefinitionStore(self.database)
@@ -116,7 +132,7 @@ class FakeStores:
     @cached_property
     def removals(self) -> FakeRemovalStore:
         """Erasures and purges."""
-        return FakeRemovalStore(self.database, self.retention)
+        return FakeRemovalStore(self.database, self.retention, self.dead_letters)
 
     @cached_property
     def idempotency(self) -> FakeIdempotencyStore:

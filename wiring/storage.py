@@ -12,19 +12,25 @@ from adapters.postgres.channels import PostgresChannelStore
 from adapters.postgres.costs import PostgresCostStore
 from adapters.postgres.dead_letters import PostgresDeadLetterStore
 from adapters.postgres.definitions import PostgresDefinitionStore
+from adapters.postgres.deliveries import PostgresDeliveryStore
+from adapters.postgres.hook_requests import PostgresHookRequestStore
+from adapters.postgres.hooks import PostgresHookStore
 from adapters.postgres.idempotency import PostgresIdempotencyStore
 from adapters.postgres.journal import PostgresJournal
 from adapters.postgres.keys import PostgresKeyStore
 from adapters.postgres.ledger import PostgresLedgerReader
 from adapters.postgres.lineage import PostgresLineageStore
+from adapters.postgres.listeners import PostgresListenerStore
 from adapters.postgres.messages import PostgresMessageStore
 from adapters.postgres.payloads import PostgresPayloadStore
 from adapters.postgres.pool import Database
+from adapters.postgres.relay import PostgresRelay
 from adapters.postgres.removals import PostgresRemovalStore
 from adapters.postgres.resets import PostgresResetStore
 from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.subject_ciphers import SubjectCiphers
+from adapters.postgres.subscriptions import PostgresSubscriptionStore
 from adapters.postgres.substitutes import PostgresSubstituteStore
 from adapters.postgres.tasks import PostgresTaskStore
 from adapters.postgres.tree_reader import PostgresTreeReader
@@ -56,6 +62,12 @@ class Storage:
     objects: ObjectStore | None
     budgets: PostgresBudgetStore
     costs: PostgresCostStore
+    relay: PostgresRelay
+    deliveries: PostgresDeliveryStore
+    subscriptions: PostgresSubscriptionStore
+    hooks: PostgresHookStore
+    hook_requests: PostgresHookRequestStore
+    listeners: PostgresListenerStore
     channels: PostgresChannelStore
     calendars: PostgresCalendarStore
     dead_letters: PostgresDeadLetterStore
@@ -89,6 +101,12 @@ def build_storage(
         objects=objects,
         budgets=PostgresBudgetStore(database),
         costs=PostgresCostStore(database),
+        relay=PostgresRelay(database),
+        deliveries=PostgresDeliveryStore(database),
+        subscriptions=PostgresSubscriptionStore(database, cipher),
+        hooks=PostgresHookStore(database, cipher),
+        hook_requests=PostgresHookRequestStore(database, vault, runs),
+        listeners=PostgresListenerStore(database),
         channels=PostgresChannelStore(database, cipher),
         calendars=PostgresCalendarStore(database),
         dead_letters=letters,

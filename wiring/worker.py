@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,20 +13,24 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.calendars import CalendarActivities
+from activities.deliveries import DeliveryActivities
 from activities.effects import PromptActivities, ToolActivities
 from activities.interceptor import JournalInterceptor
 from activities.journal_calls import FaultPoint, JournalTools, no_fault
 from activities.resets import ResetWatch
+from activities.listeners import ListenerActivities
 from activities.run_records import RunRecordActivities
 from activities.segments import SegmentActivities
 from adapters.calendars.zones import PinnedZones
 from adapters.codec.cipher import TenantCipher
 from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
+from domain.deliveries import Audience, Channel
 from domain.effects import EffectJournal
 from domain.errors import StandfastError
 from domain.expressions import ENGINE
 from domain.provider import LlmProvider, PriceBook
+from wiring.channels import build_audiences, build_channels
 from wiring.executions import describe_by
 from wiring.faults import fault_point
 from wiring.keys import InstallationKeys, clock_text, new_token
@@ -35,6 +39,7 @@ from wiring.models import build_models
 from wiring.objects import build_objects, payload_limits
 from wiring.prices import build_prices
 from wiring.processes import may_start, run_loop
+from wiring.relaying import RelayParts, relaying, starter
 from wiring.sealing import sealing
 from wiring.settings import (
     DatabaseSettings,
@@ -44,6 +49,7 @@ from wiring.settings import (
     PlatformSettings,
     SecretSettings,
     TemporalSettings,
+    WebhookSettings,
     WorkerSettings,
     required_database_url,
     required_temporal_address,
@@ -51,6 +57,7 @@ from wiring.settings import (
 from wiring.storage import Storage, build_storage
 from wiring.temporal import connect
 from wiring.tools import Toolbox, build_toolbox
+from workflows.delivery import DeliveryWorkflow
 from workflows.messages import TASK_QUEUE
 from workflows.run import RunWorkflow
 
@@ -74,9 +81,12 @@ class WorkerParts:
     provider: LlmProvider
     prices: PriceBook
     task_queue: str = TASK_QUEUE
-    workflows: list[type] = field(default_factory=lambda: [RunWorkflow])
+    workflows: list[type] = field(default_factory=lambda: [RunWorkflow, DeliveryWorkflow])
     journal: EffectJournal | None = None
     fault_point: FaultPoint = no_fault
+    channels: Mapping[str, Channel] = field(default_factory=dict[str, Channel])
+    audiences: Sequence[Audience] = ()
+    bind_tenant: Callable[[str, str], None] = lambda _workflow, _tenant: None
 
 
 def build_worker(parts: WorkerParts) -> Worker:
@@ -87,12 +97,20 @@ def build_worker(parts: WorkerParts) -> Worker:
         tools=parts.toolbox.registry, declared=parts.toolbox.declared, approvals=storage.approvals, payloads=storage.payloads
     )
     prompts = PromptActivities(provider=parts.provider, prices=parts.prices, messages=storage.messages, payloads=storage.payloads)
-    records = RunRecordActivities(run_ledger=storage.journal, journal=journal, keys=storage.keys, attestation_key=parts.keys.attestation)
+    records = RunRecordActivities(
+        run_ledger=storage.journal,
+        journal=journal,
+        keys=storage.keys,
+        attestation_key=parts.keys.attestation,
+        substitutes=storage.substitutes,
+    )
     resets = ResetWatch(resets=storage.resets, describe=describe_by(parts.client), clock=clock_text)
     around = JournalTools(
         journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point, prices=parts.prices, resets=resets
     )
     segments = SegmentActivities(tools=tools, journal=around, run_ledger=storage.journal)
+    listeners = ListenerActivities(listeners=storage.listeners, secret=parts.keys.attestation)
+    deliveries = DeliveryActivities(deliveries=storage.deliveries, channels=parts.channels)
     calendars = CalendarActivities(calendars=storage.calendars, zones=PinnedZones())
     return Worker(
         parts.client,
@@ -107,6 +125,8 @@ def build_worker(parts: WorkerParts) -> Worker:
             records.check_completion,
             records.resolve_effect,
             calendars.resolve_calendar,
+            deliveries.send_delivery,
+            listeners.keep_listener,
         ],
         interceptors=[JournalInterceptor(around)],
         build_id=BUILD_ID,
@@ -139,22 +159,46 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
         models = ModelSettings()
         provider = build_models(models)
         stack.push_async_callback(provider.aclose)
+        storage = build_storage(database, cipher, objects=build_objects(platform, payloads), limits=payload_limits(payloads))
+        channels = build_channels(storage, platform, WebhookSettings())
+        for channel in channels.values():
+            stack.push_async_callback(channel.aclose)
         yield WorkerParts(
             client=link.client,
-            storage=build_storage(database, cipher, objects=build_objects(platform, payloads), limits=payload_limits(payloads)),
+            storage=storage,
             keys=keys,
             toolbox=toolbox,
             provider=provider,
             prices=build_prices(models),
             fault_point=fault_point(platform, FaultSettings()),
+            channels=channels,
+            audiences=build_audiences(storage),
+            bind_tenant=link.tenants.bind,
         )
+
+
+def relay_parts(parts: WorkerParts) -> RelayParts:
+    """Return what this worker's relay works with."""
+    return RelayParts(
+        tenants=parts.storage.runs.tenants,
+        store=parts.storage.relay,
+        audiences=parts.audiences,
+        start=starter(parts.client, parts.bind_tenant, task_queue=parts.task_queue),
+        holder=new_token(),
+        pause_s=WebhookSettings().relay_seconds,
+    )
 
 
 async def run_worker(stop: asyncio.Event) -> None:
     """Run until `stop` is set; makes the ready file once it polls."""
     if not await may_start(PlatformSettings().start_file, stop):
         return
-    async with worker_parts() as parts, build_worker(parts), sealing(parts.storage, parts.keys, stop):
+    async with (
+        worker_parts() as parts,
+        build_worker(parts),
+        sealing(parts.storage, parts.keys, stop),
+        relaying(relay_parts(parts), stop),
+    ):
         ready = WorkerSettings().ready_file
         if ready is not None:
             ready.parent.mkdir(parents=True, exist_ok=True)

@@ -220,8 +220,8 @@ class PostgresRunStore:
 
     async def append_entry(
         self, tenant: str, run: str, *, kind: str, principal: str, at: str, data: dict[str, JsonValue], content: JsonValue = None
-    ) -> None:
-        """Append one gateway or platform entry to the run's chain.
+    ) -> str | None:
+        """Append one gateway or platform entry to the run's chain; return the reference of its content.
 
         Raises:
             NotFound: there is no such run.
@@ -242,6 +242,7 @@ class PostgresRunStore:
                 data=data if payload is None else {**data, "payload": payload.ref},
             )
             await append_body(tx, tenant, run, body)
+        return None if payload is None else payload.ref
 
 
 async def append_body(tx: Transaction, tenant: str, run: str, body: EntryBody) -> None:

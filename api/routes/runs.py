@@ -63,7 +63,7 @@ class RunRoutes:
         )
         app.router.add_api_route(f"{run}/cancel", self.cancel_run, methods=["POST"], tags=tags, status_code=202)
         app.router.add_api_route(
-            f"{run}/signals/{{name}}",
+            f"{run}/signals/{APPROVE}",
             self.signal_run,
             methods=["POST"],
             tags=tags,
@@ -219,15 +219,13 @@ class RunRoutes:
         return CancelRequested(run=run_id, status=row.status)
 
     async def signal_run(
-        self, run_id: RunIdInPath, name: str, body: SignalledDecision, context: Context, response: Response
+        self, run_id: RunIdInPath, body: SignalledDecision, context: Context, response: Response
     ) -> DecisionView:
         """Send a run a signal. `approve` takes a decision, as POST /v1/approvals/{approval_id}/decision does, and does not wait for it.
 
         Raises:
-            NotFound: no such signal, run or approval. As `Deciding.signal` for the rest.
+            NotFound: no such run or approval. As `Deciding.signal` for the rest.
         """
-        if name != APPROVE:
-            raise NotFound(f"runs of this version take no signal {name[:60]!r}; there is {APPROVE}")
         outcome = await self._deciding.signal(context, run=run_id, approval=body.approval, body=body)
         response.status_code = 200 if outcome.state == "accepted" else 202
         return outcome

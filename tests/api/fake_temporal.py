@@ -9,6 +9,7 @@ from domain.completion import TaskCompletion, completion_attested
 from domain.decision_rules import refusal
 from domain.errors import Forbidden, RunClosed, StandfastError
 from domain.runs import RunStatus
+from domain.signals import Signal
 from workflows.messages import DecisionResult, RunInput, RunState
 
 DECIDED_AT = "2026-01-05T09:30:00.000000+00:00"
@@ -29,6 +30,7 @@ class FakeTemporal:
     decisions: dict[str, Decision] = field(default_factory=dict[str, Decision])
     completions: list[TaskCompletion] = field(default_factory=list[TaskCompletion])
     cancelled: list[str] = field(default_factory=list[str])
+    signals: list[tuple[str, Signal]] = field(default_factory=list[tuple[str, Signal]])
     timeouts: list[float] = field(default_factory=list[float])
     sends: int = 0
     down: StandfastError | None = None
@@ -80,6 +82,12 @@ class FakeTemporal:
         self._known(tenant, run)
         if completion_attested(self.attestation_key, tenant=tenant, run=run, completion=completion):
             self.completions.append(completion)
+
+    async def deliver_signal(self, tenant: str, run: str, signal: Signal) -> None:
+        """Remember the signal, with its run."""
+        self._reach()
+        self._known(tenant, run)
+        self.signals.append((run, signal))
 
     async def cancel(self, tenant: str, run: str) -> None:
         """Remember the wish."""

@@ -17,9 +17,10 @@ from adapters.calendars.zones import PinnedZones
 from adapters.codec.head_keys import DerivedHeadKeys
 from adapters.definitions.yaml_reader import YamlBundleReader
 from api.app import create_app
+from api.channel_deps import ChannelDeps
 from api.dead_letter_deps import DeadLetterDeps
 from api.deps import GatewayDeps
-from api.channel_deps import ChannelDeps
+from api.hook_deps import HookDeps
 from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
@@ -232,6 +233,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **change
             objects=FakeObjects(),
             pseudonym_key=PSEUDONYMS,
         ),
+        "hooks": HookDeps(hooks=stores.hooks, requests=stores.hook_requests),
         "money": MoneyDeps(budgets=stores.budgets, costs=stores.costs, prices=FakePrices(2)),
         "reviewing": ReviewingDeps(calendars=stores.calendars, zones=PinnedZones(), substitutes=stores.substitutes),
         "channels": ChannelDeps(store=stores.channels, link_keys=LINK_KEYS, form_key=FORMS),
