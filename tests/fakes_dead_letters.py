@@ -71,6 +71,11 @@ class FakeDeadLetterStore:
         self._note(letter, Kind.DEAD_LETTER_DISCARDED, at)
         return letter
 
+    def open_of(self, tenant: str, run: str) -> str | None:
+        """Return an open dead letter of a run."""
+        found = (letter for (owner, _), letter in self.letters.items() if owner == tenant and letter.run == run and letter.state == "open")
+        return next((letter.dead_letter for letter in found), None)
+
     async def _change(self, tenant: str, dead_letter: str, **changes: object) -> DeadLetter:
         letter = (await self.get(tenant, dead_letter)).model_copy(update=changes)
         self.letters[tenant, dead_letter] = letter

@@ -19,6 +19,7 @@ from domain.subjects import (
     RetentionRule,
 )
 from tests.fakes_database import MemoryDatabase, paged
+from tests.fakes_dead_letters import FakeDeadLetterStore
 
 
 class FakeHistories:
@@ -103,9 +104,10 @@ class FakeRetentionStore:
 class FakeRemovalStore:
     """RemovalStore in memory; what is removed is inputs, results, approvals' titles and tasks' details."""
 
-    def __init__(self, database: MemoryDatabase, retention: FakeRetentionStore) -> None:
+    def __init__(self, database: MemoryDatabase, retention: FakeRetentionStore, letters: FakeDeadLetterStore) -> None:
         self._database = database
         self._retention = retention
+        self._letters = letters
         self.done: dict[tuple[str, str], Removal] = {}
         self._left: dict[tuple[str, str], Residue] = {}
         self._counts: dict[tuple[str, str], dict[str, int]] = {}
@@ -234,6 +236,8 @@ class FakeRemovalStore:
             raise InsideTerm(f"no retention rule covers run {row.run}, so its content is kept for ever")
         if datetime.fromisoformat(row.closed_at) + term > self._database.time:
             raise InsideTerm(f"the content of run {row.run} is kept until its term is over")
+        if found := self._letters.open_of(row.tenant, row.run):
+            raise InsideTerm(f"run {row.run} is an open dead letter, {found}")
 
     async def purge(self, order: PurgeOrder) -> Removal | None:
         """Remove what is over its term."""

@@ -87,16 +87,18 @@ ORDER BY o.next_at LIMIT 1 FOR UPDATE SKIP LOCKED
 
 TAKE = (
     b"""
-UPDATE dead_letters SET lease_until = clock_timestamp() + %(lease_s)s * interval '1 second', last_order = %(redrive)s, refused = NULL
-WHERE tenant_id = %(tenant)s AND dead_letter IN (SELECT d.dead_letter FROM dead_letters d, dead_letter_redrives o
+WITH chosen AS MATERIALIZED (SELECT d.dead_letter FROM dead_letters d, dead_letter_redrives o
     WHERE o.tenant_id = %(tenant)s AND o.redrive = %(redrive)s AND"""
     + _FITS
     + b"""
     AND (d.lease_until IS NULL OR d.lease_until <= clock_timestamp())
     ORDER BY d.last_at, d.dead_letter LIMIT %(places)s FOR UPDATE OF d SKIP LOCKED)
+UPDATE dead_letters SET lease_until = clock_timestamp() + %(lease_s)s * interval '1 second', last_order = %(redrive)s, refused = NULL
+WHERE tenant_id = %(tenant)s AND dead_letter IN (SELECT dead_letter FROM chosen)
 RETURNING *
 """
 )
+"""Materialised: a plan that asks the inner select anew for each row would take more than its limit."""
 
 TAKEN = b"""
 UPDATE dead_letter_redrives o SET next_at = greatest(next_at, clock_timestamp() - interval '10 seconds')

@@ -30,7 +30,7 @@ async def rows_of_subject(tx: Transaction, tenant: str, subject: str, *, lock: b
 
 
 async def rows_past_term(tx: Transaction, tenant: str, run: str | None, limit: int, *, lock: bytes = b"") -> list[Row]:
-    """Return runs whose term is over and that no hold covers.
+    """Return runs whose term is over, that no hold covers and that are no open dead letter.
 
     Raises:
         NotFound: there is no run of that name.
@@ -52,6 +52,10 @@ async def rows_past_term(tx: Transaction, tenant: str, run: str | None, limit: i
         raise InsideTerm(f"run {run} is open: its retention term begins when it ends")
     if why["purgeable_at"] is None:
         raise InsideTerm(f"no retention rule covers run {run}, so its content is kept for ever: set one with `standfast retention set`")
+    if why["dead_letter"] is not None:
+        raise InsideTerm(
+            f"run {run} is an open dead letter, {why['dead_letter']}: redrive it, or discard it with a reason, before it is purged"
+        )
     raise InsideTerm(f"the content of run {run} is kept until {rfc3339(why['purgeable_at'])}")
 
 

@@ -16,12 +16,14 @@ WHERE r.tenant_id = %(tenant)s AND r.closed_at IS NOT NULL AND r.erased_at IS NU
     AND (%(run)s::text IS NULL OR r.run = %(run)s)
     AND purgeable_at(r.tenant_id, r.definition, r.closed_at) <= clock_timestamp()
     AND NOT run_is_held(r.tenant_id, r.run, coalesce(r.subject, r.run), r.definition)
+    AND open_dead_letter(r.tenant_id, r.run) IS NULL
 ORDER BY r.closed_at, r.run LIMIT %(limit)s
 """
 
 WHY_NOT_PURGED = b"""
 SELECT r.closed_at, r.erased_at, purgeable_at(r.tenant_id, r.definition, r.closed_at) AS purgeable_at,
-    run_is_held(r.tenant_id, r.run, coalesce(r.subject, r.run), r.definition) AS held
+    run_is_held(r.tenant_id, r.run, coalesce(r.subject, r.run), r.definition) AS held,
+    open_dead_letter(r.tenant_id, r.run) AS dead_letter
 FROM runs r WHERE r.tenant_id = %(tenant)s AND r.run = %(run)s
 """
 
@@ -57,6 +59,11 @@ EMPTY_TASKS = b"UPDATE tasks SET sealed = '', output_ref = NULL, delivered = tru
 EMPTY_DECISIONS = (
     b"UPDATE decisions SET comment_sealed = '', content_sealed = NULL, refusal = NULL WHERE tenant_id = %(tenant)s AND run = ANY(%(runs)s)"
 )
+
+EMPTY_DEAD_LETTERS = b"""
+UPDATE dead_letters SET error = json_build_object('code', cause, 'detail', '(erased)'), payload_ref = NULL, reason_sealed = NULL
+WHERE tenant_id = %(tenant)s AND run = ANY(%(runs)s)
+"""
 
 EMPTY_EFFECTS = b"""
 UPDATE effects SET digest = '', diverged_digest = NULL, output_digest = NULL, request_ref = NULL, output_ref = NULL,

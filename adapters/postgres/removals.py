@@ -103,6 +103,7 @@ class PostgresRemovalStore:
         }
         await tx.execute(sql.EMPTY_DECISIONS, ready)
         await tx.execute(sql.EMPTY_EFFECTS, ready)
+        await tx.execute(sql.EMPTY_DEAD_LETTERS, ready)
         await tx.execute(sql.EMPTY_RUNS, ready)
         keys = await tx.affected(sql.DESTROY_KEYS, ready)
         answers = await self._forget_answers(tx, ready, {str(row["run"]).encode() for row in rows})

@@ -3,9 +3,12 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
+import psycopg
 import pytest
 
+from adapters.postgres.dead_letters import PostgresDeadLetterStore
 from adapters.postgres.pool import Database
+from domain.dead_letters import DeadLetterKind, DeadLetterStore, NewDeadLetter
 from domain.effects import Carrier
 from domain.errors import Erased, ErasureRefused, InsideTerm, NotFound, UnderLegalHold
 from domain.runs import Projection, RunStatus
@@ -26,7 +29,9 @@ class Bench:
     runs: RunStore
     removals: RemovalStore
     retention: RetentionStore
+    letters: DeadLetterStore
     flush: Callable[[Carrier, Projection], Awaitable[int]]
+    two_days_later: Callable[[], None]
 
     async def live(self, number: int, *, subject: str | None = ADA) -> str:
         """Accept a run."""
@@ -60,7 +65,15 @@ async def house(request: pytest.FixtureRequest, servers: Servers, tenant: str) -
         async def flush_fake(carrier: Carrier, projection: Projection) -> int:
             return await fakes.run_ledger.flush(carrier, projection, fact_seq=1)
 
-        yield Bench(tenant, fakes.runs, fakes.removals, fakes.retention, flush_fake)
+        yield Bench(
+            tenant,
+            fakes.runs,
+            fakes.removals,
+            fakes.retention,
+            fakes.dead_letters,
+            flush_fake,
+            lambda: fakes.database.pass_time(seconds=2 * 86_400),
+        )
         return
     async with Database(servers.get(request.param).app_url, timeout_s=5) as database:
         process = Process(database)
@@ -68,7 +81,12 @@ async def house(request: pytest.FixtureRequest, servers: Servers, tenant: str) -
         async def flush(carrier: Carrier, projection: Projection) -> int:
             return await process.journal.flush(carrier, projection, fact_seq=1)
 
-        yield Bench(tenant, process.runs, process.removals, process.retention, flush)
+        def age() -> None:
+            with psycopg.connect(servers.get(request.param).owner_url) as connection:
+                connection.execute("UPDATE runs SET closed_at = closed_at - interval '2 days' WHERE tenant_id = %s", [tenant])
+
+        letters = PostgresDeadLetterStore(database, process.vault)
+        yield Bench(tenant, process.runs, process.removals, process.retention, letters, flush, age)
 
 
 class TestErase:
@@ -158,6 +176,27 @@ class TestPurge:
     async def test_of_a_run_that_is_not_there_is_refused(self, house: Bench) -> None:
         with pytest.raises(NotFound):
             await house.removals.purge(house.purge_order(run_id(9)))
+
+    async def test_of_an_open_dead_letter_is_refused_until_somebody_has_seen_it(self, house: Bench) -> None:
+        run = await house.ended(1)
+        letter = NewDeadLetter(
+            tenant=house.tenant,
+            kind=DeadLetterKind.EFFECT,
+            subject=f"{run}/settle.pay/1/0",
+            occasion="1",
+            run=run,
+            cause="effect-in-doubt",
+            first_at=AT,
+            last_at=AT,
+        )
+        name = await house.letters.add(letter)
+        await house.retention.set_rule(house.tenant, "", 1, principal="prn_b")
+        house.two_days_later()
+        with pytest.raises(InsideTerm, match=name):
+            await house.removals.purge(house.purge_order(run))
+        assert await house.removals.purge(house.purge_order()) is None
+        await house.letters.discard(house.tenant, name, by="prn_b", reason="paid by hand", at=AT)
+        assert (await house.removals.purge_plan(house.tenant, run=run, limit=1)).runs == (run,)
 
 
 class TestHolds:

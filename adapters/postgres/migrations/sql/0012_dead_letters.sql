@@ -97,6 +97,11 @@ BEGIN
     RETURN v_id;
 END $$;
 
+-- An open dead letter of a run: nothing it is about is purged unseen.
+CREATE FUNCTION open_dead_letter(p_tenant text, p_run text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT d.dead_letter FROM dead_letters d WHERE d.tenant_id = p_tenant AND d.run = p_run AND d.state = 'open' LIMIT 1
+$$;
+
 -- A run that ended badly is a dead letter, unless people wanted it so (domain/dead_letters.WANTED), or the effect that ended it is one.
 CREATE FUNCTION run_gives_up() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
