@@ -5,13 +5,13 @@ Everything is real but the time: Temporal skips it, workflow by workflow, and th
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import pytest
 import pytest_asyncio
 
-from tests.end_to_end.three_days.clock import WorldClock, spring_friday
+from tests.end_to_end.three_days.clock import ZONE, WorldClock, spring_friday
 from tests.end_to_end.three_days.house import open_house
 from tests.end_to_end.three_days.script import SCRIPT
 from tests.end_to_end.three_days.story import Claim, Story
@@ -63,6 +63,13 @@ class TestThreeDays:
             return (await story.house.people.clients["audra"].runs.handle(claim.run).verify()).ok
 
         assert set((await of_each(story, verdict)).values()) == {True}
+
+    async def test_are_recorded_at_the_times_of_the_scenario(self, story: Story) -> None:
+        async def first(claim: Claim) -> datetime:
+            [entry, *_] = await story.house.people.clients["audra"].runs.handle(claim.run).ledger()
+            return datetime.fromtimestamp(entry.recorded_at_us / 1_000_000, ZONE)
+
+        assert {at.date() for at in (await of_each(story, first)).values()} <= {story.friday + timedelta(days=days) for days in range(4)}
 
     async def test_leave_one_decision_or_none_about_every_claim(self, story: Story) -> None:
         async def decided(claim: Claim) -> tuple[str, ...]:

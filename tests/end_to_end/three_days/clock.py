@@ -34,7 +34,11 @@ class WorldClock:
     """What time it is in the scenario: as far ahead of the machine's clock as it was moved."""
 
     def __init__(self, begins: datetime) -> None:
-        self.ahead = begins - datetime.now(UTC)
+        self.ahead = self.ahead_at(begins)
+
+    def ahead_at(self, instant: datetime) -> timedelta:
+        """Return how far ahead the clock is when it shows an instant now."""
+        return instant - datetime.now(UTC)
 
     def now(self) -> datetime:
         """Return the scenario's time, UTC."""

@@ -22,6 +22,7 @@ from api.main import gateway_deps
 from api.sweeper import Sweeper
 from api.temporal import TemporalRuns
 from tests.end_to_end.three_days.clock import TimeMachine, WorldClock
+from tests.end_to_end.three_days.database_clock import follow_the_scenario, set_ahead
 from tests.end_to_end.three_days.people import People, staff
 from tests.examples.running_service import ServiceProcess
 from tests.servers.postgres import embedded_postgres
@@ -44,6 +45,7 @@ class House:
     time: TimeMachine
     people: People
     bank: ServiceProcess
+    owner_url: str
 
     @property
     def tenant(self) -> str:
@@ -51,7 +53,8 @@ class House:
         return self.parts.platform.tenant
 
     async def go_to(self, instant: datetime) -> None:
-        """Let time pass."""
+        """Let time pass: for gateway, database and runs."""
+        set_ahead(self.owner_url, self.time.clock.ahead_at(instant))
         await self.time.go_to(instant, self.client)
 
 
@@ -72,6 +75,8 @@ async def open_house(folder: Path, *, begins: datetime, **settings: str) -> Asyn
         postgres = stack.enter_context(embedded_postgres())
         app_url = migrate(postgres.owner_url, app_password="app-password").app_url
         assert app_url is not None
+        clock = WorldClock(begins)
+        follow_the_scenario(postgres.owner_url, clock.ahead)
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         given = {
             "STANDFAST_ENVIRONMENT": "test",
@@ -86,10 +91,10 @@ async def open_house(folder: Path, *, begins: datetime, **settings: str) -> Asyn
         stack.callback(bank.stop)
         await stack.enter_async_context(_working())
         parts = await stack.enter_async_context(gateway_parts())
-        yield await _furnish(stack, parts, bank, WorldClock(begins))
+        yield await _furnish(stack, parts, bank, clock=clock, owner_url=postgres.owner_url)
 
 
-async def _furnish(stack: AsyncExitStack, parts: GatewayParts, bank: ServiceProcess, clock: WorldClock) -> House:
+async def _furnish(stack: AsyncExitStack, parts: GatewayParts, bank: ServiceProcess, *, clock: WorldClock, owner_url: str) -> House:
     """Open the gateway on the scenario's clock and give everybody a key."""
     machine = TimeMachine(clock)
     plain = parts.link.client
@@ -99,7 +104,7 @@ async def _furnish(stack: AsyncExitStack, parts: GatewayParts, bank: ServiceProc
     url = await stack.enter_async_context(_serving(deps))
     people = People(url, staff(), await stack.enter_async_context(AsyncExitStack()))
     await people.enrol(parts.storage.keys, parts.platform.tenant, parts.keys.pepper)
-    return House(parts=parts, deps=deps, client=client, url=url, time=machine, people=people, bank=bank)
+    return House(parts=parts, deps=deps, client=client, url=url, time=machine, people=people, bank=bank, owner_url=owner_url)
 
 
 @asynccontextmanager
