@@ -8,6 +8,7 @@ from typing import Literal, cast
 from pydantic import JsonValue
 
 from domain.budget import AMOUNT_MAX, BudgetRule, usd_micros
+from domain.definition_approvals import ApprovalReader
 from domain.definition_keywords import (
     AGENT_KEYS,
     APPROVE_KEYS,
@@ -15,10 +16,9 @@ from domain.definition_keywords import (
     COMPENSATE_KEYS,
     LISTEN_KEYS,
     RETRY_KEYS,
-    REVIEWER_KEYS,
 )
 from domain.definition_parts import DocPath, ParsedDefinition, Spot, ToolUse, Use
-from domain.definition_reader import DocumentReader, Node
+from domain.definition_reader import Node
 from domain.errors import ExpressionFailed
 from domain.expressions import whole
 from domain.program import AgentStep, ApproveStep, CallStep, Compensation, ListenStep, RetryRule
@@ -26,7 +26,7 @@ from domain.signals import is_signal_name
 from domain.versions import is_range
 
 
-class BlockReader(DocumentReader):
+class BlockReader(ApprovalReader):
     """Reads what stands under a keyword, and notes templates and tools in `parsed`."""
 
     def __init__(self, parsed: ParsedDefinition) -> None:
@@ -205,16 +205,14 @@ class BlockReader(DocumentReader):
             self.note((*path, "timeout"), "this step says `timeout` twice; keep the one inside `approve`", on_key=True)
         if "on_timeout" in node and "timeout" not in node and common["timeout_s"] is None:
             self.note((*path, "on_timeout"), "`on_timeout` needs a `timeout`", "timeout: 24h", on_key=True)
-        role, exclude = self._reviewers(node.get("reviewers"), (*path, "reviewers"))
+        timeout_s = timeout_s or cast("float | None", common["timeout_s"])
         return ApproveStep.model_validate(
             {
                 **common,
-                "timeout_s": timeout_s or common["timeout_s"],
+                **self.asking(node, path, timeout_s),
+                "timeout_s": timeout_s,
                 "title": title,
                 "binds": self._binds(node.get("binds", []), (*path, "binds")),
-                "reviewer_role": role,
-                "exclude_requester": exclude,
-                "on_timeout": self.choice(node, "on_timeout", path, ("reject", "approve", "fail")),
             }
         )
 
@@ -234,17 +232,6 @@ class BlockReader(DocumentReader):
         if timeout_s is not None and common["timeout_s"] is not None:
             self.note((*path, "timeout"), "this step says `timeout` twice; keep the one inside `listen`", on_key=True)
         return ListenStep.model_validate({**common, "timeout_s": timeout_s or common["timeout_s"], "signal": name, "correlate": correlate})
-
-    def _reviewers(self, value: JsonValue, path: DocPath) -> tuple[str, bool]:
-        node = self.mapping(value, path if value is not None else path[:-1], "reviewers: {role: claims-approver}")
-        if node is None:
-            return "", True
-        self.keys(node, path, REVIEWER_KEYS, place="reviewers")
-        quorum = self.integer(node, "quorum", path, default=1, between=(1, 100))
-        if quorum > 1:
-            self.note((*path, "quorum"), "a `quorum` above 1 comes in a later version", "quorum: 1")
-        role = self.text(node, "role", path, example="role: claims-approver")
-        return role, self.boolean(node, "exclude_requester", path, default=True)
 
     def _binds(self, value: JsonValue, path: DocPath) -> list[str]:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):

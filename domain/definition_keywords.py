@@ -17,10 +17,18 @@ EXECUTIONS: Final = ("segment", "steps")
 """Words of `execution:`."""
 AGENT_KEYS: Final = ("model", "instructions", "input", "tools", "max_turns", "max_output_tokens", "output")
 """Keys of `agent:`."""
-APPROVE_KEYS: Final = ("title", "binds", "reviewers", "timeout", "on_timeout")
+APPROVE_KEYS: Final = ("title", "binds", "reviewers", "timeout", "on_timeout", "remind", "escalate", "form", "calendar")
 """Keys of `approve:`."""
-REVIEWER_KEYS: Final = ("role", "quorum", "exclude_requester")
-"""Keys of `approve.reviewers`."""
+REVIEWER_KEYS: Final = ("role", "quorum", "veto", "any", "all", "four_eyes", "exclude_requester")
+"""Keys of `approve.reviewers`: one role, or `any` or `all` of several groups."""
+GROUP_KEYS: Final = ("role", "quorum", "veto")
+"""Keys of a group of reviewers."""
+RUNG_KEYS: Final = ("after", "to", "replace")
+"""Keys of a rung of `approve.escalate`."""
+TO_KEYS: Final = ("role", "quorum")
+"""Keys of a rung's `to`."""
+QUORUM_MAX: Final = 100
+"""Most persons of one group."""
 LISTEN_KEYS: Final = ("signal", "correlate", "timeout")
 """Keys of `listen:`."""
 BUDGET_KEYS: Final = ("usd", "tokens", "seconds")
@@ -43,9 +51,8 @@ LATER: Final[dict[str, frozenset[str]]] = {
         }
     ),
     "agent": frozenset({"memory", "stream", "temperature", "fallback"}),
-    "approve": frozenset({"remind", "escalate", "delegate", "channels", "amend", "veto"}),
-    "reviewers": frozenset({"any_of", "all_of", "veto", "principals", "four_eyes"}),
-    "on_timeout": frozenset({"escalate"}),
+    "approve": frozenset({"channels"}),
+    "reviewers": frozenset({"principals"}),
 }
 """What the design names and this version does not do, by the place where it would stand."""
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from domain.definition_keywords import CALL_KEYS, NAME_CHARS_MAX
+from domain.definition_keywords import CALL_KEYS, NAME_CHARS_MAX, QUORUM_MAX
 
 Schema = dict[str, JsonValue]
 
@@ -174,16 +174,36 @@ def _agent() -> Schema:
 
 
 def _approve() -> Schema:
+    quorum: Schema = {"type": "integer", "minimum": 1, "maximum": QUORUM_MAX, "default": 1}
+    no: Schema = {"type": "boolean", "default": False}
+    group = _object({"role": _TEXT, "quorum": quorum, "veto": no}, required=["role"])
+    groups: Schema = {"type": "array", "minItems": 1, "items": group}
     reviewers = _object(
-        {"role": _TEXT, "quorum": {"const": 1}, "exclude_requester": {"type": "boolean", "default": True}}, required=["role"]
+        {
+            "role": _TEXT,
+            "quorum": quorum,
+            "veto": no,
+            "any": groups,
+            "all": groups,
+            "four_eyes": no,
+            "exclude_requester": {"type": "boolean", "default": True},
+        }
+    )
+    one_way: list[JsonValue] = [{"required": [way]} for way in ("role", "any", "all")]
+    rung = _object(
+        {"after": _DURATION, "to": _object({"role": _TEXT, "quorum": quorum}, required=["role"]), "replace": no}, required=["to"]
     )
     return _object(
         {
             "title": _TEXT,
             "binds": {"type": "array", "items": _TEXT, "description": "Paths of later call steps whose arguments are approved."},
-            "reviewers": reviewers,
+            "reviewers": {**reviewers, "oneOf": one_way},
             "timeout": _DURATION,
-            "on_timeout": {"enum": ["reject", "approve", "fail"], "default": "reject"},
+            "on_timeout": {"enum": ["reject", "approve", "fail", "escalate"], "default": "reject"},
+            "remind": {"type": "array", "items": _DURATION, "description": "When to remind, counted from the opening."},
+            "escalate": {"type": "array", "items": rung, "description": "Who may decide as well, or instead, and from when."},
+            "form": _object({"schema": _ref("jsonSchema")}, required=["schema"]),
+            "calendar": {"type": "string", "description": "Whose working time the durations are: a calendar's name."},
         },
         required=["title", "reviewers"],
     )

@@ -58,7 +58,7 @@ class _Inliner:
         last = path[-1] if path else None
         if key in _DATA_KEYS or (key == "input" and path) or (key == "output" and not path):
             return value
-        if key == "schema" and last in ("input", "config", "output"):
+        if key == "schema" and last in ("input", "config", "output", "form"):
             return self._schema(value, at)
         if key == "instructions" and last == "agent" and isinstance(value, str):
             return self._prompt(value, at)

@@ -36,19 +36,6 @@ class TestKeywords:
         compensate = "- a: {call: mail.send, compensate: {call: mail.send}}\n"
         assert messages_of(compensate) == ["1:24: `compensate` belongs to a step inside a `saga` → "]
 
-    @pytest.mark.parametrize("key", ["remind", "escalate", "delegate"])
-    def test_refuses_what_approvals_will_do_later(self, key: str) -> None:
-        (message,) = messages_of(f"- a: {{approve: {{title: x, reviewers: {{role: r}}, {key}: [4h]}}}}\n")
-        assert f"`{key}` comes in a later version" in message
-
-    def test_refuses_a_quorum_above_one(self) -> None:
-        (message,) = messages_of("- a: {approve: {title: x, reviewers: {role: r, quorum: 2}}}\n")
-        assert message == "1:56: a `quorum` above 1 comes in a later version → quorum: 1"
-
-    def test_refuses_escalation_on_timeout(self) -> None:
-        (message,) = messages_of("- a: {approve: {title: x, reviewers: {role: r}, timeout: 1h, on_timeout: escalate}}\n")
-        assert "`on_timeout: escalate` comes in a later version" in message
-
 
 class TestNames:
     @pytest.mark.parametrize("name", ["status", "output", "if", "true", "Big", "a-b", "1a", "x" * 64])
