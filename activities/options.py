@@ -115,3 +115,13 @@ CHECK_OPTIONS: ActivityOptions = {
         initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5), maximum_attempts=0
     ),
 }
+
+DELIVERY_OPTIONS: ActivityOptions = {
+    "start_to_close_timeout": timedelta(seconds=60),
+    "schedule_to_close_timeout": timedelta(days=30),
+    "heartbeat_timeout": None,
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1), maximum_attempts=0
+    ),
+}
+"""An attempt at a delivery ends itself after 30 s; retries are for a lost worker and for PostgreSQL being away, not for the endpoint."""

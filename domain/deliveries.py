@@ -147,7 +147,7 @@ def after(result: AttemptResult, *, attempt: int, schedule: Schedule, chance: fl
             return Next(state=DeliveryState.DEAD)
         case "busy":
             pause = min(BUSY_S * 2 ** min(waits, 16), BUSY_S_MAX) * (0.5 + 0.5 * chance)
-            return Next(state=DeliveryState.PENDING, attempt=attempt, pause_s=max(pause, asked))
+            return Next(state=DeliveryState.PENDING, attempt=attempt, pause_s=asked + pause)
         case "throttled" | "failed":
             throttle = (asked or THROTTLE_S) if result.outcome == "throttled" else 0.0
             if attempt >= len(schedule.pauses_s):
@@ -185,11 +185,18 @@ class DeliveryInput(Wire):
     v: int = 1
     tenant: str
     delivery: str
+    channel: str = ""
+    endpoint: str = ""
     round: int = 1
     attempt: int = 1
     pause_s: float = 0.0
     waits: int = 0
     schedule: Schedule = Schedule()
+
+    @property
+    def workflow_id(self) -> str:
+        """The id of this round's workflow: the delivery's, with the round from the second on."""
+        return self.delivery if self.round == 1 else f"{self.delivery}.{self.round}"
 
 
 class SendRequest(Wire):
@@ -198,6 +205,8 @@ class SendRequest(Wire):
     v: int = 1
     tenant: str
     delivery: str
+    channel: str = ""
+    endpoint: str = ""
     round: int
     attempt: int
     chance: float

@@ -189,7 +189,10 @@ class FakeRelay:
             if left > 0:
                 free[place] = left - 1
                 chosen.append(row)
-        return [DeliveryInput(tenant=tenant, delivery=row.delivery, round=row.round) for row in chosen[:limit]]
+        return [
+            DeliveryInput(tenant=tenant, delivery=row.delivery, channel=row.channel, endpoint=row.endpoint, round=row.round)
+            for row in chosen[:limit]
+        ]
 
     def _behind_another(self, tenant: str, row: DeliveryRow) -> bool:
         if (tenant, row.delivery) not in self._tables.ordered:

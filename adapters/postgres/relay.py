@@ -78,7 +78,10 @@ class PostgresRelay:
         """Return what may start now."""
         async with self._db.tenant(tenant) as tx:
             rows = await tx.rows(sql.STARTABLE, {"tenant": tenant, "limit": limit, "in_flight": self._in_flight})
-        return [DeliveryInput(tenant=tenant, delivery=row["delivery"], round=row["round"]) for row in rows]
+        return [
+            DeliveryInput(tenant=tenant, delivery=row["delivery"], channel=row["channel"], endpoint=row["endpoint"], round=row["round"])
+            for row in rows
+        ]
 
     async def started(self, tenant: str, deliveries: list[DeliveryInput]) -> None:
         """Remember their workflows."""

@@ -61,7 +61,7 @@ ON CONFLICT (tenant_id, run) DO UPDATE SET seq = greatest(c.seq, excluded.seq)
 """
 
 STARTABLE = b"""
-SELECT d.delivery, d.round FROM delivery_endpoints n CROSS JOIN LATERAL (
+SELECT d.delivery, d.round, n.channel, n.endpoint FROM delivery_endpoints n CROSS JOIN LATERAL (
     SELECT d.delivery, d.round, d.created_at, d.seq FROM deliveries d
     WHERE d.tenant_id = n.tenant_id AND d.channel = n.channel AND d.endpoint = n.endpoint AND d.state = 'pending'
         AND d.started_round < d.round

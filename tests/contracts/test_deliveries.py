@@ -100,7 +100,7 @@ class TestRelay:
     async def test_starts_each_delivery_once(self, bench: DeliveryBench) -> None:
         [first] = await bench.deliveries.add(bench.tenant, [paused(bench.tenant, 1)])
         assert await bench.relay.waiting(bench.tenant)
-        assert await starts(bench) == [DeliveryInput(tenant=bench.tenant, delivery=first, round=1)]
+        assert await starts(bench) == [DeliveryInput(tenant=bench.tenant, delivery=first, channel="webhook", endpoint="whk_a", round=1)]
         assert await starts(bench) == []
         assert not await bench.relay.waiting(bench.tenant)
 

@@ -1,0 +1,175 @@
+"""The relay's loop in the worker process: ledger entries become delivery rows, delivery rows become workflows (docs/webhooks.md).
+
+Every worker runs one; a lease per tenant lets one of them work for it at a time. A crash anywhere loses nothing: cursors move in the
+transaction that writes the rows, and a row whose workflow may not exist is started again under the same id.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from domain.deliveries import DELIVERY_WORKFLOW, Audience, DeliveryInput, Schedule
+from domain.delivery_stores import RELAY_ENTRIES_MAX, RelayStore
+from domain.errors import Unavailable
+from domain.events import Event, events_of
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 15.0
+"""How long a dead relay keeps others out; each transaction renews it."""
+
+STARTS_MAX = 200
+"""Most workflows started in one go."""
+
+RPC_TIMEOUT = timedelta(seconds=10)
+
+Start = Callable[[DeliveryInput], Awaitable[None]]
+"""Start a delivery's workflow; already started is success. Raises: Unavailable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelayParts:
+    """What a relay works with. `tenants` lists all tenants; `holder` names this process and no other."""
+
+    tenants: Callable[[], Awaitable[list[str]]]
+    store: RelayStore
+    audiences: Sequence[Audience]
+    start: Start
+    holder: str
+    pause_s: float
+    schedule: Schedule = field(default_factory=Schedule)
+    lease_s: float = LEASE_S
+    entries_max: int = RELAY_ENTRIES_MAX
+
+
+class Relay:
+    """One per worker process."""
+
+    def __init__(self, parts: RelayParts) -> None:
+        self._parts = parts
+        self._epochs: dict[str, int] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Go round until `stop` is set, then give the leases back; a round that fails is logged, and the next one tries again."""
+        while not stop.is_set():
+            try:
+                await self.round(stop)
+            except Unavailable as error:
+                log.warning("the relay waits: %s", error.detail)
+            except Exception:  # what cannot be read must not end the relay for all
+                log.exception("a round of the relay broke")
+            try:
+                await asyncio.wait_for(stop.wait(), self._parts.pause_s)
+            except TimeoutError:
+                continue
+        await self._release()
+
+    async def round(self, stop: asyncio.Event | None = None) -> None:
+        """Tell what is new in every tenant, and start what waits; a tenant that fails keeps no other from its turn.
+
+        Raises:
+            Unavailable: PostgreSQL or Temporal does not answer; the next tenant would fare no better.
+        """
+        for tenant in await self._parts.tenants():
+            if stop is not None and stop.is_set():
+                return
+            try:
+                await self._serve(tenant, stop)
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("nothing is relayed for tenant %s now", tenant)
+
+    async def _serve(self, tenant: str, stop: asyncio.Event | None) -> None:
+        parts = self._parts
+        if not await parts.store.waiting(tenant):
+            return
+        epoch = await parts.store.claim(tenant, holder=parts.holder, lease_s=parts.lease_s)
+        if epoch is None:
+            self._epochs.pop(tenant, None)
+            return
+        self._epochs[tenant] = epoch
+        while stop is None or not stop.is_set():
+            more = await self._tell(tenant, epoch)
+            started = await self._start(tenant)
+            if not more and started < STARTS_MAX:
+                return
+
+    async def _tell(self, tenant: str, epoch: int) -> bool:
+        """Write one portion of deliveries; return whether there is more."""
+        parts = self._parts
+        unread = await parts.store.unread(tenant, limit=parts.entries_max)
+        if not unread.cursors:
+            return False
+        events: list[Event] = [event for entry in unread.entries for event in events_of(entry)]
+        deliveries = [one for audience in parts.audiences for one in await audience.recipients(tenant, events)] if events else []
+        if not await parts.store.relay(tenant, epoch=epoch, lease_s=parts.lease_s, deliveries=deliveries, cursors=unread.cursors):
+            log.warning("another relay took over tenant %s", tenant)
+            self._epochs.pop(tenant, None)
+            return False
+        return unread.more
+
+    async def _start(self, tenant: str) -> int:
+        """Start what may start; return how many."""
+        found = await self._parts.store.startable(tenant, limit=STARTS_MAX)
+        if found:
+            await asyncio.gather(*(self._parts.start(one.model_copy(update={"schedule": self._parts.schedule})) for one in found))
+            await self._parts.store.started(tenant, found)
+        return len(found)
+
+    async def _release(self) -> None:
+        for tenant, epoch in self._epochs.items():
+            try:
+                await self._parts.store.release(tenant, epoch=epoch)
+            except Unavailable as error:
+                log.warning("a lease of the relay ends by itself: %s", error.detail)
+                return
+
+
+def starter(client: Client, bind_tenant: Callable[[str, str], None], *, task_queue: str) -> Start:
+    """Return what starts deliveries' workflows; `bind_tenant` tells the payload codec whose a workflow is."""
+
+    async def start(delivery: DeliveryInput) -> None:
+        """Start one; the fairness key is the tenant.
+
+        Raises:
+            Unavailable: Temporal does not answer.
+        """
+        bind_tenant(delivery.workflow_id, delivery.tenant)
+        try:
+            await client.start_workflow(
+                DELIVERY_WORKFLOW,
+                delivery,
+                id=delivery.workflow_id,
+                task_queue=task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                static_summary=f"{delivery.channel} {delivery.endpoint}",
+                priority=Priority(fairness_key=delivery.tenant),
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            raise Unavailable(f"Temporal did not start a delivery: {error.message}") from error
+
+    return start
+
+
+@asynccontextmanager
+async def relaying(parts: RelayParts, stop: asyncio.Event) -> AsyncGenerator[None]:
+    """Run this process's relay beside what the block does; after `stop` the portion under way is finished and the leases are given back."""
+    running = asyncio.create_task(Relay(parts).run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
