@@ -206,6 +206,19 @@ class SealingSettings(Group):
     )
 
 
+class WebhookSettings(Group):
+    """Outgoing webhooks and the relay that feeds them."""
+
+    relay_seconds: float = Field(
+        default=0.5, gt=0, le=30, validation_alias="STANDFAST_RELAY_SECONDS", description="pause between rounds of the relay"
+    )
+    allow_private: bool = Field(
+        default=False,
+        validation_alias="STANDFAST_WEBHOOK_PRIVATE",
+        description="let webhooks go to this machine and private networks, and over http://; refused in production",
+    )
+
+
 class PayloadSettings(Group):
     """Where large payloads live."""
 
@@ -271,6 +284,7 @@ GROUPS: tuple[type[BaseSettings], ...] = (
     BudgetSettings,
     WorkerSettings,
     SealingSettings,
+    WebhookSettings,
     PayloadSettings,
     SecretSettings,
     FaultSettings,
