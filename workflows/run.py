@@ -6,7 +6,7 @@ the main coroutine takes it and tells the driver, which stops what runs, undoes 
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pydantic import JsonValue
 from temporalio import workflow
@@ -17,6 +17,7 @@ from domain.errors import StandfastError
 from domain.ledger import Kind
 from domain.projection import unproject
 from domain.runs import Projection, RunStatus
+from domain.saga_views import saga_shapes, sagas_of_state
 from domain.segments import Segment
 from domain.state import (
     AskApproval,
@@ -81,6 +82,7 @@ class RunWorkflow:
         self._fault: BaseException | None = None
         self._told = False
         self._asked_to_end = CancelRequested()
+        self._shapes = saga_shapes(given.program)
         self._deferred: list[Callable[[], None]] = []
         self._running: set[asyncio.Task[None]] = set()
 
@@ -231,7 +233,7 @@ class RunWorkflow:
 
     async def _walk(self, segment: Segment) -> list[Command]:
         """Run a segment; a cancellation ends it early, and is told to the stepper after its outcomes."""
-        workflow.set_current_details(run_details(self._given, self.state, segment.summary, walking=segment.paths))
+        self._show(segment.summary, walking=segment.paths)
         walk = self._segments.start(segment, self._stepper, cancelled=lambda: self._asked_to_end if self._people.cancelled else None)
         await workflow.wait_condition(lambda: walk.done() or self._people.cancelled)
         if not walk.done():
@@ -251,6 +253,11 @@ class RunWorkflow:
         elif isinstance(asked, Listen):
             await self._listening.close(asked)
         return commands
+
+    def _show(self, waits_for: str | None, *, walking: Sequence[str] = ()) -> None:
+        """Show the run in the Web UI."""
+        sagas = sagas_of_state(self._shapes, self.state)
+        workflow.set_current_details(run_details(self._given, self.state, waits_for, walking=walking, sagas=sagas))
 
     def _call_off(self) -> None:
         """Take back what runs beside a branch that failed, where its saga does not await it."""
@@ -275,7 +282,7 @@ class RunWorkflow:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         if commands:
-            workflow.set_current_details(run_details(self._given, self.state, self._waits_for()))
+            self._show(self._waits_for())
 
     async def _execute(self, command: Command) -> None:
         """Run one command to its outcome; a bug in this code stops the workflow task, not the run."""
@@ -336,4 +343,4 @@ class RunWorkflow:
             self._courier.closed(finish.status)
         else:
             await self._courier.flush(projection, f"{finish.status.value}: write the result")
-        workflow.set_current_details(run_details(self._given, self.state, None))
+        self._show(None)

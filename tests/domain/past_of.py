@@ -29,6 +29,7 @@ from domain.state import (
     RenderedUndo,
     State,
     Tick,
+    UndoEnd,
     Unwind,
     Unwound,
 )
@@ -249,7 +250,16 @@ class Execution:
         for entry in command.undo:
             if self._wanted(entry) and not self._undo(entry, word):
                 return None
-        return Unwound(command=command.id)
+        return Unwound(command=command.id, ended={entry.step: self._end_of(entry) for entry in command.undo})
+
+    def _end_of(self, entry: RenderedUndo) -> UndoEnd:
+        place = (entry.step, entry.visit)
+        if not self._wanted(entry):
+            return "not_happened"
+        if place in self.books.by_hand:
+            return "by_hand"
+        given_up = any((answer.step, answer.visit) == place for answer in self.books.answers)
+        return "given_up" if given_up else "undone"
 
     def _wanted(self, entry: RenderedUndo) -> bool:
         """A person, if one is asked, tells the truth."""

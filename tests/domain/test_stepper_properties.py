@@ -55,7 +55,7 @@ def _step(draw: st.DrawFn, kind: str, here: str, depth: int) -> Step:
     if kind == "do":
         return do(here, *inner, when=when)
     if kind == "saga":
-        return saga(here, *inner, when=when)
+        return saga(here, *inner, when=when, mode=draw(st.sampled_from(["sequential", "sequential", "parallel"])))
     return switch(here, ("input.n > 5", [put(f"{here}.x", 1)]), (None, inner), when=when)
 
 

@@ -96,3 +96,14 @@ class TestState:
             assert state.steps == {"pay": "succeeded", "gate": "entered"}
             assert [each.approval for each in state.approvals] == [approval.approval]
             await run.handle.terminate()
+
+
+class TestSagas:
+    async def test_are_shown_with_the_state_of_each_step(self, bench: Bench) -> None:
+        steps = saga("s", call("s.pay", undo="bank.refund"), approve("s.gate"))
+        async with bench.running(program(steps), ScriptedTool("bank.pay"), ScriptedTool("bank.refund")) as run:
+            approval = await run.approval()
+            assert "Saga `s` (sequential): **running**\n- `s.pay` done, `s.gate` running" in await details(run)
+            await run.decide(run.decision(approval, verdict="reject"))
+            assert await run.failure() == "approval-rejected"
+            assert "Saga `s` (sequential): **undone**\n- `s.pay` undone, `s.gate` failed" in await details(run)

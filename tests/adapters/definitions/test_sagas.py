@@ -14,7 +14,9 @@ UNDO = "compensate: {call: mail.send}"
 
 def saga_of(do: str) -> SagaStep:
     """Parse a definition whose first step is a saga."""
-    parsed = parse_definition(read_yaml("refund.yaml", HEAD + do).value)
+    document = read_yaml("refund.yaml", HEAD + do).value
+    assert isinstance(document, dict)
+    parsed = parse_definition(document)
     assert not parsed.mistakes, parsed.mistakes
     [step] = parsed.steps
     assert isinstance(step, SagaStep)
