@@ -39,6 +39,9 @@ from workflows.couriers import STATUS
 from workflows.messages import COMPLETE_TASK, DECIDE_APPROVAL, RUN_STATE, DecisionResult, RunInput, RunResult, RunState
 from workflows.run import RunWorkflow
 
+QUIET = ("WORKFLOW_TASK_COMPLETED", "TIMER_STARTED", "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES", "WORKFLOW_EXECUTION_UPDATE_COMPLETED")
+"""Last events of a run that waits."""
+
 REQUESTER = "prn_starter"
 REVIEWER = "prn_reviewer"
 OTHER_REVIEWER = "prn_reviewer_2"
@@ -207,7 +210,7 @@ class LiveRun:
 
         async def look() -> list[str] | None:
             events = await self.events()
-            return events if events[-1] in ("WORKFLOW_TASK_COMPLETED", "TIMER_STARTED", "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES") else None
+            return events if events[-1] in QUIET else None
 
         return await until(look)
 
