@@ -1,0 +1,1 @@
+"""Security checks of PROOF §5, over the real gateway."""
