@@ -69,7 +69,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         ),
         hooks=HookDeps(hooks=storage.hooks, requests=storage.hook_requests),
         money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
-        reviewing=ReviewingDeps(calendars=storage.calendars, zones=parts.zones, substitutes=storage.substitutes),
+        reviewing=ReviewingDeps(calendars=storage.calendars, zones=parts.zones, substitutes=storage.substitutes, messages=storage.messages),
         channels=ChannelDeps(store=storage.channels, link_keys=parts.keys.review_links, form_key=parts.keys.review_forms),
         bundle_reader=parts.bundle_reader,
         compile_program=parts.compile_program,

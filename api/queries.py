@@ -30,15 +30,6 @@ class RunListQuery(Value):
     cursor: Cursor | None = None
 
 
-class ApprovalListQuery(Value):
-    """Filters of the inbox; `mine` narrows it to what the caller's reviewer roles may decide."""
-
-    state: Annotated[str, Field(pattern="^(open|approved|rejected|timed_out|withdrawn)$")] | None = None
-    mine: bool = False
-    limit: Limit = 50
-    cursor: Cursor | None = None
-
-
 class TaskListQuery(Value):
     """Filters of the list of tasks."""
 
@@ -105,7 +96,6 @@ OtherRunIdInPath = Annotated[str, Depends(_other_run_id)]
 ApprovalIdInPath = Annotated[str, Depends(_approval_id)]
 TaskIdInPath = Annotated[str, Depends(_task_id)]
 RunList = Annotated[RunListQuery, Query()]
-ApprovalList = Annotated[ApprovalListQuery, Query()]
 TaskList = Annotated[TaskListQuery, Query()]
 Wait = Annotated[WaitQuery, Query()]
 LedgerPart = Annotated[LedgerQuery, Query()]

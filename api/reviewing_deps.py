@@ -1,8 +1,9 @@
-"""What calendars and substitutes need beside the run stores."""
+"""What calendars, substitutes and the inbox need beside the run stores."""
 
 from dataclasses import dataclass
 
 from domain.calendars import CalendarStore, Zones
+from domain.stores import MessageReader
 from domain.substitutes import SubstituteStore
 
 
@@ -13,3 +14,4 @@ class ReviewingDeps:
     calendars: CalendarStore
     zones: Zones
     substitutes: SubstituteStore
+    messages: MessageReader

@@ -177,6 +177,10 @@ class ApprovalView(ApprovalProjection):
     decided_by: str | None
     decided_at: str | None
     comment: str | None
+    hidden: tuple[str, ...] = ()
+    assignee: str | None = None
+    assigned_by: str | None = None
+    assigned_at: str | None = None
 
 
 class DecisionBody(Value):

@@ -6,6 +6,7 @@ from pydantic import JsonValue
 
 from domain.approval import DecisionContent
 from domain.approval_rules import Verdict
+from domain.inbox import InboxFilter
 from domain.model import Value
 from domain.runs import ApprovalProjection, TaskProjection
 from domain.stores import Page
@@ -22,6 +23,9 @@ class ApprovalRow(Value):
     decided_by: str | None = None
     decided_at: str | None = None
     comment: str | None = None
+    assignee: str | None = None
+    assigned_by: str | None = None
+    assigned_at: str | None = None
 
 
 DecisionState = Literal["stored", "accepted", "refused"]
@@ -48,10 +52,20 @@ class DecisionRow(Value):
 class ApprovalStore(Protocol):
     """The inbox and the stored decisions."""
 
-    async def page(
-        self, tenant: str, *, state: str | None, reviewer_roles: tuple[str, ...] | None, limit: int, cursor: str | None
-    ) -> Page[ApprovalRow]:
-        """Return one page, earliest deadline first; `reviewer_roles` narrows to what such a reviewer may decide."""
+    async def page(self, tenant: str, where: InboxFilter) -> Page[ApprovalRow]:
+        """Return one page of what fits. Raises: BadRequest when the cursor is none of this list."""
+        ...
+
+    async def decided_like(self, tenant: str, row: ApprovalRow, *, limit: int) -> list[ApprovalRow]:
+        """Return the last approvals of the same definition and one of the same tools that people decided, latest first."""
+        ...
+
+    async def assign(self, tenant: str, approval: str, *, assignee: str | None, principal: str, take_over: bool) -> ApprovalRow:
+        """Assign an open approval, or release it with None. One assigned to somebody else needs `take_over`.
+
+        Raises:
+            NotFound, ApprovalClosed. Conflict: somebody else has it.
+        """
         ...
 
     async def get(self, tenant: str, approval: str) -> ApprovalRow:

@@ -10,6 +10,8 @@ from domain.approval_timeline import Standing
 from domain.effects import Carrier
 from domain.envelope import Usage
 from domain.model import Wire
+from domain.provenance import ArgumentOrigin
+from domain.tasks import TaskProjection
 
 
 class RunStatus(StrEnum):
@@ -52,7 +54,8 @@ class ApprovalProjection(Wire):
     """The inbox row of an open approval. Times are RFC 3339 UTC; `calls` is what will run, argument for argument.
 
     `reviewer_roles` are asked now, and `delegates` are those a vote was handed to. One with a higher `revision` replaces the row while it
-    is open: how it `standing`s, the decisions taken (`events`), amended calls, its deadline.
+    is open: how it `standing`s, the decisions taken (`events`), amended calls, its deadline. `provenance` says where bound values come
+    from, and `conversation` names the messages behind them.
     """
 
     approval: str
@@ -76,6 +79,8 @@ class ApprovalProjection(Wire):
     form: dict[str, JsonValue] | None = None
     revision: int = 0
     amended_by: str | None = None
+    provenance: list[ArgumentOrigin] = []
+    conversation: str | None = None
 
     @property
     def roles(self) -> list[str]:

@@ -11,6 +11,7 @@ from domain.envelope import Receipt, Usage
 from domain.facts import Fact
 from domain.model import Wire
 from domain.program import RetryRule
+from domain.provenance import ArgumentOrigin
 from domain.runs import RunStatus
 from domain.signals import Signal
 
@@ -184,6 +185,8 @@ class AskApproval(Wire):
     visit: int
     approval: OpenApproval
     unbound: list[str] = []
+    provenance: list[ArgumentOrigin] = []
+    conversation: str | None = None
     summary: str = ""
 
 

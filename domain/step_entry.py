@@ -15,6 +15,7 @@ from domain.errors import ExpressionFailed, StandfastError, StepTimedOut
 from domain.ledger import Kind
 from domain.program import ApproveStep, CallStep, DoStep, PinnedTool, SagaStep, SetStep, Step, SwitchStep
 from domain.projection import unproject
+from domain.provenance import conversation_behind, provenance_of
 from domain.recorder import Recorder
 from domain.saga_plan import register
 from domain.state import AskApproval, BoundArguments, CallTool, Failure, StepRecord, StepStatus
@@ -215,8 +216,16 @@ def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
         visit=visit,
         approval=opened,
         unbound=step.unbound,
+        provenance=provenance_of(recorder.program, step),
+        conversation=_conversation(recorder, step),
         summary=recorder.summary(step.summary, step.path),
     )
+
+
+def _conversation(recorder: Recorder, step: ApproveStep) -> str | None:
+    """The name of the conversation behind a question, as the message store has it."""
+    agent = conversation_behind(recorder.program, step)
+    return None if agent is None or agent not in recorder.state.steps else f"{agent}#{recorder.state.steps[agent].visit}"
 
 
 def _rules(recorder: Recorder, step: ApproveStep) -> ApprovalRules:

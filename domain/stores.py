@@ -211,6 +211,14 @@ class MessageStore(Protocol):
         ...
 
 
+class MessageReader(Protocol):
+    """What people may read of conversations."""
+
+    async def last(self, tenant: str, run: str, conversation: str, *, limit: int) -> list[Message]:
+        """Return the last messages in their order; none when there are none, or they are erased."""
+        ...
+
+
 class DefinitionStore(Protocol):
     """Immutable definition versions."""
 

@@ -3,6 +3,7 @@
 from pydantic import JsonValue
 
 from domain.errors import NotFound, TaskClosed
+from domain.inbox import InboxFilter, refuse_assignment
 from domain.people_stores import ApprovalRow, DecisionRow, DecisionState, TaskRow
 from domain.stores import Page
 from tests.fakes_database import MemoryDatabase, paged
@@ -17,16 +18,69 @@ class FakeApprovalStore:
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
 
-    async def page(
-        self, tenant: str, *, state: str | None, reviewer_roles: tuple[str, ...] | None, limit: int, cursor: str | None
-    ) -> Page[ApprovalRow]:
-        """Return one page, earliest deadline first."""
-        rows = [
-            row
-            for (owner, _), row in self._database.approvals.items()
-            if owner == tenant and state in (None, row.state) and (reviewer_roles is None or row.projection.reviewer_role in reviewer_roles)
+    async def page(self, tenant: str, where: InboxFilter) -> Page[ApprovalRow]:
+        """Return one page of what fits."""
+        rows = [row for (owner, _), row in self._database.approvals.items() if owner == tenant and self._fits(tenant, row, where)]
+        latest = where.order == "opened"
+        return paged(
+            rows,
+            key=lambda row: (row.projection.opened_at if latest else row.projection.deadline or LAST, row.projection.approval),
+            limit=where.limit,
+            cursor=where.cursor,
+            newest_first=latest,
+        )
+
+    def _fits(self, tenant: str, row: ApprovalRow, where: InboxFilter) -> bool:
+        shown, before, may = row.projection, where.deadline_before, where.may_decide
+        if where.state not in (None, row.state) or (before is not None and (shown.deadline or LAST) >= before):
+            return False
+        if may is not None and shown.exclude_requester and shown.requester == may.principal:
+            return False
+        facets = self._facets(tenant, row)
+        return all(any(value in facets[facet] for facet, value in group) for group in where.facets())
+
+    def _facets(self, tenant: str, row: ApprovalRow) -> dict[str, list[str | None]]:
+        shown = row.projection
+        decided = [
+            one.principal
+            for (owner, _), one in self._database.decisions.items()
+            if (owner, one.approval, one.state) == (tenant, shown.approval, "accepted")
         ]
-        return paged(rows, key=lambda row: (row.projection.deadline or LAST, row.projection.approval), limit=limit, cursor=cursor)
+        return {
+            "run": [row.run],
+            "definition": [row.definition],
+            "role": [*shown.roles],
+            "delegate": [*shown.delegates],
+            "requester": [shown.requester],
+            "assignee": [row.assignee],
+            "tool": [str(call["tool"]) for call in shown.calls],
+            "decider": [*decided],
+        }
+
+    async def decided_like(self, tenant: str, row: ApprovalRow, *, limit: int) -> list[ApprovalRow]:
+        """Return what people decided of the same kind."""
+        tools = set(self._facets(tenant, row)["tool"])
+        rows = [
+            each
+            for (owner, _), each in self._database.approvals.items()
+            if owner == tenant
+            and each.definition == row.definition
+            and each.decided_at is not None
+            and each.decided_by is not None
+            and each.projection.approval != row.projection.approval
+            and tools & set(self._facets(tenant, each)["tool"])
+        ]
+        return sorted(rows, key=lambda each: (each.decided_at or "", each.projection.approval), reverse=True)[:limit]
+
+    async def assign(self, tenant: str, approval: str, *, assignee: str | None, principal: str, take_over: bool) -> ApprovalRow:
+        """Assign it while it is open."""
+        row = await self.get(tenant, approval)
+        if row.state != "open" or not (take_over or row.assignee in (None, principal, assignee)):
+            refuse_assignment(approval, state=row.state, assignee=row.assignee)
+        by, at = (None, None) if assignee is None else (principal, self._database.now())
+        said = {"assignee": assignee, "assigned_by": by, "assigned_at": at}
+        self._database.approvals[tenant, approval] = row.model_copy(update=said)
+        return self._database.approvals[tenant, approval]
 
     async def get(self, tenant: str, approval: str) -> ApprovalRow:
         """Return the row."""

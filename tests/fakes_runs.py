@@ -167,7 +167,10 @@ class FakeRunLedger:
         row = self._database.change_run(tenant, run, **changes)
         if new.open_approval is not None:
             opened = ApprovalRow(run=run, definition=row.definition, projection=new.open_approval, state="open")
-            self._database.approvals.setdefault((tenant, new.open_approval.approval), opened)
+            known = self._database.approvals.setdefault((tenant, new.open_approval.approval), opened)
+            if known.state == "open" and known.projection.revision < new.open_approval.revision:
+                changed = known.model_copy(update={"projection": new.open_approval})
+                self._database.approvals[tenant, new.open_approval.approval] = changed
         if (closed := new.close_approval) is not None:
             state = {"approve": "approved", "reject": "rejected"}.get(closed.decision, closed.decision)
             said = {"state": state, **closed.model_dump(include={"decision_id", "decided_by", "decided_at", "comment"})}

@@ -11,6 +11,7 @@ from tests.fakes_database import MemoryDatabase
 from tests.fakes_dead_letters import FakeBulkRedriveStore, FakeDeadLetterStore
 from tests.fakes_hooks import FakeHookRequestStore, FakeHookStore, FakeListenerStore
 from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
+from tests.fakes_messages import FakeMessageStore
 from tests.fakes_money import FakeBudgetStore, FakeCostStore
 from tests.fakes_registry import FakeDefinitionStore, FakeIdempotencyStore, FakeKeyStore
 from tests.fakes_runs import FakeLedgerReader, FakePayloadStore, FakeRunLedger, FakeRunStore
@@ -108,6 +109,11 @@ class FakeStores:
     def budgets(self) -> FakeBudgetStore:
         """Budgets."""
         return FakeBudgetStore(self.database, self.definitions)
+
+    @cached_property
+    def messages(self) -> FakeMessageStore:
+        """Conversations."""
+        return FakeMessageStore()
 
     @cached_property
     def calendars(self) -> FakeCalendarStore:

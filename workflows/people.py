@@ -274,6 +274,8 @@ def _row(command: AskApproval) -> ApprovalProjection:
         {
             **known,
             "unbound": command.unbound,
+            "provenance": command.provenance,
+            "conversation": command.conversation,
             "deadline": standing.deadline,
             "reviewer_roles": list(dict.fromkeys(group.role for group in standing.groups)),
             "delegates": list(dict.fromkeys(delegates)),

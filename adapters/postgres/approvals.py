@@ -2,13 +2,15 @@
 
 from typing import cast
 
+from adapters.postgres.inbox_queries import ASSIGN, DECIDED_LIKE, page_query
 from adapters.postgres.pool import Database, Row, Transaction
 from adapters.postgres.projections import ERASED_APPROVAL, approval_place, comment_place, content_place
 from adapters.postgres.sealing import open_text, seal_text
-from adapters.postgres.select_texts import APPROVAL, APPROVAL_PAGE, DECISION, UNSETTLED_DECISIONS
-from adapters.postgres.values import decode_cursor, encode_cursor, json_error, rfc3339, rfc3339_or_none
+from adapters.postgres.select_texts import APPROVAL, DECISION, UNSETTLED_DECISIONS
+from adapters.postgres.values import encode_cursor, json_error, rfc3339, rfc3339_or_none
 from adapters.postgres.vault import Vault
 from domain.errors import NotFound
+from domain.inbox import InboxFilter, refuse_assignment
 from domain.people_stores import ApprovalRow, DecisionRow, DecisionState
 from domain.runs import ApprovalProjection
 from domain.stores import Page, PayloadCipher
@@ -29,30 +31,48 @@ class PostgresApprovalStore:
         self._db = db
         self._ciphers = Vault.over(db, cipher).ciphers
 
-    async def page(
-        self, tenant: str, *, state: str | None, reviewer_roles: tuple[str, ...] | None, limit: int, cursor: str | None
-    ) -> Page[ApprovalRow]:
-        """Return one page, earliest deadline first, those without one last; `reviewer_roles` narrows to what such a reviewer may decide.
+    async def page(self, tenant: str, where: InboxFilter) -> Page[ApprovalRow]:
+        """Return one page of what fits.
 
         Raises:
             BadRequest: the cursor is none of this list.
         """
-        deadline, approval = decode_cursor(cursor, 2) if cursor else ("-infinity", "")
-        params = {
-            "tenant": tenant,
-            "state": state,
-            "any_role": reviewer_roles is None,
-            "roles": list(reviewer_roles or ()),
-            "deadline": deadline,
-            "approval": approval,
-            "limit": limit + 1,
-        }
+        query = page_query(tenant, where)
         async with self._db.tenant(tenant) as tx:
-            rows = await tx.rows(APPROVAL_PAGE, params)
+            rows = await tx.rows(query.sql, query.params)
+        items = tuple(await self._approvals(tenant, rows[: where.limit]))
+        if len(rows) <= where.limit:
+            return Page(items=items)
+        last = rows[where.limit - 1]
+        return Page(items=items, next_cursor=encode_cursor(rfc3339(last["at"]), last["approval"]))
+
+    async def decided_like(self, tenant: str, row: ApprovalRow, *, limit: int) -> list[ApprovalRow]:
+        """Return the last approvals of the same definition and one of the same tools that people decided, latest first."""
+        tools = [call["tool"] for call in row.projection.calls]
+        fields = {"tenant": tenant, "definition": row.definition, "approval": row.projection.approval, "tools": tools, "limit": limit}
+        async with self._db.tenant(tenant) as tx:
+            rows = await tx.rows(DECIDED_LIKE, fields)
+        return await self._approvals(tenant, rows)
+
+    async def assign(self, tenant: str, approval: str, *, assignee: str | None, principal: str, take_over: bool) -> ApprovalRow:
+        """Assign an open approval, or release it with None. One assigned to somebody else needs `take_over`.
+
+        Raises:
+            NotFound: there is none of that id in the tenant.
+            ApprovalClosed: it is decided.
+            Conflict: somebody else has it.
+        """
+        fields = {"tenant": tenant, "approval": approval, "assignee": assignee, "principal": principal, "take_over": take_over}
+        async with self._db.tenant(tenant) as tx:
+            changed = await tx.affected(ASSIGN, fields)
+            row = await _approval_row(tx, tenant, approval)
+        if not changed:
+            refuse_assignment(approval, state=row["state"], assignee=row["assignee"])
+        return await self._approval(tenant, row)
+
+    async def _approvals(self, tenant: str, rows: list[Row]) -> list[ApprovalRow]:
         await self._ciphers.learn(tenant, {row["run"] for row in rows if row["sealed"]})
-        items = tuple([await self._approval(tenant, row) for row in rows[:limit]])
-        last = items[-1].projection if len(rows) > limit else None
-        return Page(items=items, next_cursor=None if last is None else encode_cursor(last.deadline or "infinity", last.approval))
+        return [await self._approval(tenant, row) for row in rows]
 
     async def get(self, tenant: str, approval: str) -> ApprovalRow:
         """Return one approval.
@@ -126,6 +146,9 @@ class PostgresApprovalStore:
             decided_by=row["decided_by"],
             decided_at=rfc3339_or_none(row["decided_at"]),
             comment=cast("str | None", comment),
+            assignee=row["assignee"],
+            assigned_by=row["assigned_by"],
+            assigned_at=rfc3339_or_none(row["assigned_at"]),
         )
 
     async def _decision(self, row: Row) -> DecisionRow:

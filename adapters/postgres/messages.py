@@ -17,6 +17,7 @@ INSERT INTO messages (tenant_id, run, conversation, ordinal, digest, sealed)
 SELECT %s, %s, %s, n.ordinal, n.digest, n.sealed FROM unnest(%s::integer[], %s::text[], %s::bytea[]) AS n(ordinal, digest, sealed)
 ON CONFLICT (tenant_id, run, conversation, ordinal) DO NOTHING
 """
+_LAST = b"SELECT * FROM messages WHERE tenant_id = %s AND run = %s AND conversation = %s ORDER BY ordinal DESC LIMIT %s"
 
 
 class PostgresMessageStore:
@@ -64,6 +65,15 @@ class PostgresMessageStore:
         if len(rows) != head.count or (digests[-1] if digests else "") != head.digest:
             raise ReferenceMissing(f"the conversation {conversation} of run {run} is not what its head of {head.count} messages names")
         return messages
+
+    async def last(self, tenant: str, run: str, conversation: str, *, limit: int) -> list[Message]:
+        """Return the last messages in their order; none when there are none, or they are erased."""
+        async with self._db.tenant(tenant) as tx:
+            rows = await tx.rows(_LAST, [tenant, run, conversation, limit])
+        if not rows:
+            return []
+        cipher = await self._ciphers.of_run(tenant, run)
+        return [_opened(cipher, tenant, row) for row in reversed(rows)]
 
 
 def _opened(cipher: PayloadCipher, tenant: str, row: Row) -> Message:

@@ -9,7 +9,7 @@ from adapters.postgres.vault import Vault
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, TaskProjection
 from domain.stores import PayloadCipher
 
-SEALED_OF_APPROVAL = {"title", "nonce", "calls", "unbound", "events", "form"}
+SEALED_OF_APPROVAL = {"title", "nonce", "calls", "unbound", "events", "form", "provenance", "conversation"}
 SEALED_OF_TASK = {"title", "detail"}
 
 ERASED_APPROVAL: dict[str, object] = {"title": "(erased)", "nonce": "", "calls": [], "unbound": []}
@@ -67,6 +67,7 @@ def _open_approval(cipher: PayloadCipher, tenant: str, approval: ApprovalProject
     if approval is None:
         return None, None
     columns, hidden = _split(approval.model_dump(mode="json"), SEALED_OF_APPROVAL)
+    columns["tools"] = [tool for call in approval.calls if isinstance(tool := call.get("tool"), str)]
     return json_fields(columns), seal_text(cipher, tenant, approval_place(approval.approval), hidden)
 
 

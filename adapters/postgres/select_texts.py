@@ -143,29 +143,18 @@ APPROVAL = b"""
 SELECT approvals.tenant_id, approvals.approval, approvals.run, approvals.definition, approvals.step, approvals.visit, approvals.state,
     approvals.digest, approvals.reviewer_role, approvals.exclude_requester, approvals.requester, approvals.opened_at,
     approvals.deadline, approvals.sealed, approvals.decision_id, approvals.decided_by, approvals.decided_at, approvals.comment_sealed,
-    approvals.reviewer_roles, approvals.delegates, approvals.rules, approvals.standing, approvals.revision, approvals.amended_by
+    approvals.reviewer_roles, approvals.delegates, approvals.rules, approvals.standing, approvals.revision, approvals.amended_by,
+    approvals.due, approvals.assignee, approvals.assigned_by, approvals.assigned_at
 FROM approvals
 WHERE approvals.tenant_id = %(tenant)s::VARCHAR AND approvals.approval = %(approval)s::VARCHAR
-"""
-
-APPROVAL_PAGE = b"""
-SELECT approvals.tenant_id, approvals.approval, approvals.run, approvals.definition, approvals.step, approvals.visit, approvals.state,
-    approvals.digest, approvals.reviewer_role, approvals.exclude_requester, approvals.requester, approvals.opened_at,
-    approvals.deadline, approvals.sealed, approvals.decision_id, approvals.decided_by, approvals.decided_at, approvals.comment_sealed,
-    approvals.reviewer_roles, approvals.delegates, approvals.rules, approvals.standing, approvals.revision, approvals.amended_by
-FROM approvals
-WHERE approvals.tenant_id = %(tenant)s::VARCHAR AND (%(state)s::VARCHAR IS NULL OR approvals.state = %(state)s::VARCHAR) AND
-    (%(any_role)s OR approvals.reviewer_role = any(%(roles)s)) AND (coalesce(approvals.deadline, 'infinity'::timestamptz),
-    approvals.approval) > (%(deadline)s, %(approval)s) ORDER BY coalesce(approvals.deadline, 'infinity'::timestamptz),
-    approvals.approval
-LIMIT %(limit)s
 """
 
 APPROVALS_OF_RUN = b"""
 SELECT approvals.tenant_id, approvals.approval, approvals.run, approvals.definition, approvals.step, approvals.visit, approvals.state,
     approvals.digest, approvals.reviewer_role, approvals.exclude_requester, approvals.requester, approvals.opened_at,
     approvals.deadline, approvals.sealed, approvals.decision_id, approvals.decided_by, approvals.decided_at, approvals.comment_sealed,
-    approvals.reviewer_roles, approvals.delegates, approvals.rules, approvals.standing, approvals.revision, approvals.amended_by
+    approvals.reviewer_roles, approvals.delegates, approvals.rules, approvals.standing, approvals.revision, approvals.amended_by,
+    approvals.due, approvals.assignee, approvals.assigned_by, approvals.assigned_at
 FROM approvals
 WHERE approvals.tenant_id = %(tenant)s::VARCHAR AND approvals.run = %(run)s::VARCHAR ORDER BY approvals.opened_at
 """

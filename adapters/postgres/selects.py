@@ -125,19 +125,7 @@ MESSAGE_SLICE = (
 
 # The inbox: approvals with their decisions, and tasks
 
-_deadline = func.coalesce(col(Approvals.deadline), literal_column("'infinity'::timestamptz"))
 APPROVAL = select(Approvals).where(col(Approvals.tenant_id) == _tenant, col(Approvals.approval) == _param("approval"))
-APPROVAL_PAGE = (
-    select(Approvals)
-    .where(
-        col(Approvals.tenant_id) == _tenant,
-        or_(bindparam("state", type_=Text()).is_(None), col(Approvals.state) == _param("state")),
-        or_(bindparam("any_role"), col(Approvals.reviewer_role) == func.any(bindparam("roles"))),
-        tuple_(_deadline, col(Approvals.approval)) > tuple_(_param("deadline"), _param("approval")),
-    )
-    .order_by(_deadline, col(Approvals.approval))
-    .limit(_limit)
-)
 APPROVALS_OF_RUN = (
     select(Approvals).where(col(Approvals.tenant_id) == _tenant, col(Approvals.run) == _run).order_by(col(Approvals.opened_at))
 )

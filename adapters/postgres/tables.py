@@ -251,7 +251,9 @@ class Approvals(Table, table=True):
     """An approval of the inbox; title, calls and nonce are sealed."""
 
     __table_args__ = (
-        Index("approvals_by_deadline", "tenant_id", "state", "deadline", "approval"),
+        Index("approvals_by_due", "tenant_id", "state", "due", "approval"),
+        Index("approvals_by_opening", "tenant_id", "state", "opened_at", "approval"),
+        Index("approvals_decided", "tenant_id", "definition", "decided_at", "approval", postgresql_where=text("decided_at IS NOT NULL")),
         Index("approvals_by_run", "tenant_id", "run"),
         ForeignKeyConstraint(["tenant_id", "run"], ["runs.tenant_id", "runs.run"]),
     )
@@ -280,6 +282,10 @@ class Approvals(Table, table=True):
     standing: dict[str, Any] | None = _column(JSON(), nullable=True)
     revision: int = _column(Integer())
     amended_by: str | None = _column(Text(), nullable=True)
+    due: datetime = _column(DateTime(timezone=True))
+    assignee: str | None = _column(Text(), nullable=True)
+    assigned_by: str | None = _column(Text(), nullable=True)
+    assigned_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
 
 
 class Decisions(Table, table=True):

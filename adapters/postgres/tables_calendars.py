@@ -1,4 +1,4 @@
-"""The tables of calendars and of reviewers' substitutes."""
+"""The tables of calendars, of reviewers' substitutes, and of what the inbox filters by."""
 
 from datetime import datetime
 from typing import Any
@@ -41,3 +41,21 @@ class Substitutes(Table, table=True):
     created_at: datetime = column(DateTime(timezone=True))
     ended_by: str | None = column(Text(), nullable=True)
     ended_at: datetime | None = column(DateTime(timezone=True), nullable=True)
+
+
+class ApprovalFacets(Table, table=True):
+    """One value that the inbox finds an approval by; triggers keep it in step with the approval's row."""
+
+    __table_args__ = (
+        Index("approval_facets_by_due", "tenant_id", "facet", "value", "state", "due", "approval"),
+        Index("approval_facets_by_opening", "tenant_id", "facet", "value", "state", "opened_at", "approval"),
+        ForeignKeyConstraint(["tenant_id", "approval"], ["approvals.tenant_id", "approvals.approval"]),
+    )
+
+    tenant_id: str = column(Text(), primary_key=True)
+    approval: str = column(Text(), primary_key=True)
+    facet: str = column(Text(), primary_key=True)
+    value: str = column(Text(), primary_key=True)
+    state: str = column(Text())
+    due: datetime = column(DateTime(timezone=True))
+    opened_at: datetime = column(DateTime(timezone=True))

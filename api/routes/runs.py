@@ -11,7 +11,7 @@ from api.deciding import Deciding
 from api.deps import GatewayDeps, instant
 from api.derived_ids import run_id_for, start_print
 from api.fitting import check_fit
-from api.queries import RunIdInPath, RunList, Wait
+from api.queries import PAGE_MAX, RunIdInPath, RunList, Wait
 from api.starting import Prepared, prepare, start_accepted
 from api.views import (
     CancelBody,
@@ -30,6 +30,7 @@ from api.waiting import closed_or_late
 from domain.compile import merged_config
 from domain.errors import IdempotencyKeyReused, NotFound, RunClosed, Unavailable
 from domain.expressions import ENGINE
+from domain.inbox import InboxFilter
 from domain.ledger import Kind
 from domain.people_stores import ApprovalRow
 from domain.runs import RunStatus
@@ -258,11 +259,4 @@ class RunRoutes:
         return TraceView(run=shown, effects=tuple(effects), approvals=approvals)
 
     async def _open_approvals(self, tenant: str, run: str) -> list[ApprovalRow]:
-        found: list[ApprovalRow] = []
-        cursor: str | None = None
-        while True:
-            page = await self._deps.approvals.page(tenant, state="open", reviewer_roles=None, limit=200, cursor=cursor)
-            found += [row for row in page.items if row.run == run]
-            cursor = page.next_cursor
-            if cursor is None:
-                return found
+        return [*(await self._deps.approvals.page(tenant, InboxFilter(state="open", run=run, limit=PAGE_MAX))).items]

@@ -68,21 +68,20 @@ class SubstituteRoutes:
         try:
             found = await self._deps.keys.principal(context.principal.tenant, principal)
         except NotFound as unknown:
-            mistaken = _mistaken(where, unknown.detail)
-            raise mistaken from unknown
+            raise Mistaken(*_mistake(where, unknown.detail)) from unknown
         if found.role not in DECIDING:
-            raise _mistaken(where, f"{principal} has the platform role {found.role.value}, which decides no approvals")
+            raise Mistaken(*_mistake(where, f"{principal} has the platform role {found.role.value}, which decides no approvals"))
         return found
 
     def _checked(self, body: SubstituteBody, context: RequestContext, reviewer: str) -> Substitution:
         now = self._deps.now()
         since = body.since or now
         if reviewer == body.substitute:
-            raise _mistaken("/substitute", "a substitute is somebody else than the reviewer")
+            raise Mistaken(*_mistake("/substitute", "a substitute is somebody else than the reviewer"))
         if body.until <= now:
-            raise _mistaken("/to", f"it would be over already: it is {instant(now)}")
+            raise Mistaken(*_mistake("/to", f"it would be over already: it is {instant(now)}"))
         if not since < body.until <= since + LENGTH_MAX:
-            raise _mistaken("/to", f"a substitution ends after it begins, and within {LENGTH_MAX.days} days")
+            raise Mistaken(*_mistake("/to", f"a substitution ends after it begins, and within {LENGTH_MAX.days} days"))
         return Substitution(
             substitution=self._deps.new_id("sbs"),
             reviewer=reviewer,
@@ -108,5 +107,5 @@ class SubstituteRoutes:
         return ended
 
 
-def _mistaken(where: str, detail: str) -> Mistaken:
-    return Mistaken(InvalidInput(detail), [Mistake(where=where, detail=detail)])
+def _mistake(where: str, detail: str) -> tuple[InvalidInput, list[Mistake]]:
+    return InvalidInput(detail), [Mistake(where=where, detail=detail)]

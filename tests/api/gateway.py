@@ -235,7 +235,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **change
         ),
         "hooks": HookDeps(hooks=stores.hooks, requests=stores.hook_requests),
         "money": MoneyDeps(budgets=stores.budgets, costs=stores.costs, prices=FakePrices(2)),
-        "reviewing": ReviewingDeps(calendars=stores.calendars, zones=PinnedZones(), substitutes=stores.substitutes),
+        "reviewing": ReviewingDeps(calendars=stores.calendars, zones=PinnedZones(), substitutes=stores.substitutes, messages=stores.messages),
         "channels": ChannelDeps(store=stores.channels, link_keys=LINK_KEYS, form_key=FORMS),
         "bundle_reader": YamlBundleReader(),
         "compile_program": compile_program,

@@ -6,7 +6,8 @@ import pytest
 
 from adapters.postgres.pool import Database
 from domain.effects import RetryClass
-from domain.errors import BadRequest, NotFound, TaskClosed
+from domain.errors import ApprovalClosed, BadRequest, Conflict, NotFound, TaskClosed
+from domain.inbox import InboxFilter, MayDecide
 from domain.people_stores import DecisionRow
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStatus, TaskProjection
 from tests.contracts.journal_bench import AT, RUN, carrier, intent, outcome
@@ -58,6 +59,20 @@ def decision(tenant: str, name: str = "dec_1", *, of: str = "apr_1") -> Decision
     )
 
 
+async def found(inbox: PostgresBench, where: InboxFilter) -> list[str]:
+    """Return the names on a page."""
+    return [row.projection.approval for row in (await inbox.approvals.page(inbox.tenant, where)).items]
+
+
+async def closed(inbox: PostgresBench, name: str, *, at: str = AT, by: str = "prn_b") -> None:
+    """Approve by one accepted decision."""
+    decided = decision(inbox.tenant, f"dec_{name}", of=name).model_copy(update={"principal": by})
+    await inbox.approvals.store_decision(decided)
+    closure = ApprovalClosure(approval=name, decision="approve", decision_id=decided.decision_id, decided_by=by, comment="", decided_at=at)
+    await inbox.journal.flush(carrier(inbox), Projection(close_approval=closure), fact_seq=0)
+    await inbox.approvals.settle_decision(inbox.tenant, decided.decision_id, state="accepted", refusal=None)
+
+
 @pytest.fixture
 async def inbox(db: Database, tenant: str) -> PostgresBench:
     """A run and all stores."""
@@ -85,7 +100,7 @@ class TestApprovals:
         names: list[str] = []
         cursor: str | None = None
         for _ in range(4):
-            page = await inbox.approvals.page(inbox.tenant, state="open", reviewer_roles=None, limit=1, cursor=cursor)
+            page = await inbox.approvals.page(inbox.tenant, InboxFilter(state="open", limit=1, cursor=cursor))
             names += [row.projection.approval for row in page.items]
             cursor = page.next_cursor
         assert (names, cursor) == (["apr_a", "apr_b", "apr_c", "apr_d"], None)
@@ -94,19 +109,44 @@ class TestApprovals:
         await opened(inbox, approval("apr_1"), approval("apr_2", role="leads"))
         closed = ApprovalClosure(approval="apr_1", decision="reject", decision_id="dec_1", decided_by="prn_b", comment="no", decided_at=AT)
         await inbox.journal.flush(carrier(inbox), Projection(close_approval=closed), fact_seq=0)
-        for roles, names in ((("leads",), ["apr_2"]), (("claims",), []), ((), []), (None, ["apr_2"])):
-            page = await inbox.approvals.page(inbox.tenant, state="open", reviewer_roles=roles, limit=9, cursor=None)
-            assert [row.projection.approval for row in page.items] == names
-        every = await inbox.approvals.page(inbox.tenant, state=None, reviewer_roles=None, limit=9, cursor=None)
+        for roles, names in ((("leads",), ["apr_2"]), (("claims",), []), ((), [])):
+            where = InboxFilter(state="open", may_decide=MayDecide(principal="prn_b", roles=roles))
+            assert await found(inbox, where) == names
+        assert await found(inbox, InboxFilter(state="open")) == ["apr_2"]
+        every = await inbox.approvals.page(inbox.tenant, InboxFilter())
         row = next(row for row in every.items if row.projection.approval == "apr_1")
         assert (row.state, row.decision_id, row.decided_by, row.comment, row.decided_at) == ("rejected", "dec_1", "prn_b", "no", AT)
         with pytest.raises(BadRequest):
-            await inbox.approvals.page(inbox.tenant, state=None, reviewer_roles=None, limit=9, cursor="bogus")
+            await inbox.approvals.page(inbox.tenant, InboxFilter(cursor="bogus"))
 
     async def test_are_withdrawn_when_the_run_is_closed_from_outside(self, inbox: PostgresBench) -> None:
         await opened(inbox, approval("apr_1"))
         await inbox.runs.close_externally(inbox.tenant, RUN, status=RunStatus.TERMINATED, reason="by hand", at=AT, epoch=1)
         assert await inbox.approval_state("apr_1") == "withdrawn"
+
+
+class TestAssignment:
+    async def test_is_a_hint_that_one_takes_and_releases(self, inbox: PostgresBench) -> None:
+        await opened(inbox, approval("apr_1"))
+        assign = partial(inbox.approvals.assign, inbox.tenant, "apr_1", take_over=False)
+        taken = await assign(assignee="prn_b", principal="prn_b")
+        assert (taken.assignee, taken.assigned_by, taken.assigned_at is None) == ("prn_b", "prn_b", False)
+        assert await found(inbox, InboxFilter(assignee="prn_b")) == ["apr_1"]
+        with pytest.raises(Conflict, match="prn_b"):
+            await assign(assignee="prn_c", principal="prn_c")
+        over = await inbox.approvals.assign(inbox.tenant, "apr_1", assignee="prn_c", principal="prn_c", take_over=True)
+        assert (over.assignee, await found(inbox, InboxFilter(assignee="prn_b"))) == ("prn_c", [])
+        released = await assign(assignee=None, principal="prn_c")
+        assert (released.assignee, released.assigned_by, released.assigned_at) == (None, None, None)
+        assert await found(inbox, InboxFilter(assignee="prn_c")) == []
+
+    async def test_ends_with_the_approval(self, inbox: PostgresBench) -> None:
+        await opened(inbox, approval("apr_1"))
+        await closed(inbox, "apr_1")
+        with pytest.raises(ApprovalClosed):
+            await inbox.approvals.assign(inbox.tenant, "apr_1", assignee="prn_b", principal="prn_b", take_over=True)
+        with pytest.raises(NotFound):
+            await inbox.approvals.assign("other", "apr_1", assignee="prn_b", principal="prn_b", take_over=True)
 
 
 class TestDecisions:

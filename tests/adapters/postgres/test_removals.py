@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from adapters.postgres.pool import Database
 from domain.canonical import canonical_bytes
 from domain.errors import BodyTooLarge, Erased, ErasureRefused, NotFound, ReferenceMissing, UnderLegalHold
+from domain.inbox import InboxFilter
 from domain.provider import Message
 from domain.stores import ConversationHead
 from tests.adapters.postgres.databases import MigratedServer
@@ -114,7 +115,7 @@ class TestErasure:
             assert (shown.projection.title, shown.projection.calls, shown.comment) == ("(erased)", [], None)
             told = await reader.tasks.get(bench.tenant, f"tsk_{bench.tenant}-1")
             assert (told.projection.detail, told.delivered) == ("(erased)", True)
-            assert (await reader.approvals.page(bench.tenant, state=None, reviewer_roles=None, limit=9, cursor=None)).items == (shown,)
+            assert (await reader.approvals.page(bench.tenant, InboxFilter())).items == (shown,)
         with pytest.raises(Erased):
             await bench.removals.erase(bench.order(subject=run, erasure="era_2"))
 
