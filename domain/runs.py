@@ -11,7 +11,6 @@ from domain.effects import Carrier
 from domain.envelope import Usage
 from domain.model import Wire
 from domain.provenance import ArgumentOrigin
-from domain.tasks import TaskProjection
 
 
 class RunStatus(StrEnum):
