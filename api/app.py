@@ -25,6 +25,7 @@ from api.routes.platform import PlatformRoutes
 from api.routes.proofs import ProofRoutes
 from api.routes.review_pages import ReviewPageRoutes
 from api.routes.runs import RunRoutes
+from api.routes.sagas import SagaRoutes
 from api.routes.signals import SignalRoutes
 from api.routes.subjects import SubjectRoutes
 from api.routes.substitutes import SubstituteRoutes
@@ -48,6 +49,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         RunRoutes(deps),
         SignalRoutes(deps),
         LineageRoutes(deps),
+        SagaRoutes(deps),
         LedgerRoutes(deps),
         ProofRoutes(deps),
         ApprovalRoutes(deps),

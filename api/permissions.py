@@ -7,6 +7,8 @@ READERS = ANY_ROLE
 STARTERS = frozenset({Role.OPERATOR, Role.DEVELOPER, Role.ADMIN})
 OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
 DECIDERS = frozenset({Role.APPROVER, Role.ADMIN})
+STEERERS = DECIDERS | STARTERS
+"""Who may say something to an approval; which verdicts, `api/asked.py` tells."""
 AUTHORS = frozenset({Role.DEVELOPER, Role.ADMIN})
 KEEPERS = frozenset({Role.AUDITOR, Role.ADMIN})
 AUDITORS = frozenset({Role.AUDITOR, Role.ADMIN})
@@ -19,6 +21,8 @@ PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/runs"): READERS,
     ("GET", RUN): READERS,
     ("POST", f"{RUN}/cancel"): OPERATORS,
+    ("POST", f"{RUN}/compensate"): OPERATORS,
+    ("GET", f"{RUN}/sagas"): READERS,
     ("POST", f"{RUN}/redrive"): OPERATORS,
     ("POST", f"{RUN}/fork"): STARTERS,
     ("GET", f"{RUN}/compare/{{other_run_id}}"): READERS,
@@ -38,7 +42,8 @@ PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/ledger/bundle"): AUDITORS,
     ("GET", "/v1/approvals"): READERS,
     ("GET", "/v1/approvals/{approval_id}"): READERS,
-    ("POST", "/v1/approvals/{approval_id}/decision"): DECIDERS,
+    ("POST", "/v1/approvals/{approval_id}/decision"): STEERERS,
+    ("POST", "/v1/approvals/decisions"): STEERERS,
     ("POST", "/v1/approvals/{approval_id}/assign"): DECIDERS,
     ("GET", "/v1/calendars"): READERS,
     ("GET", "/v1/calendars/{name}"): READERS,

@@ -192,6 +192,11 @@ class Redriving:
             expression_engine=ENGINE,
         )
 
+    async def program_of(self, row: RunRow) -> Program:
+        """Return what a run runs. Raises: ReferenceMissing, if what it was given is erased."""
+        source = await self._source(row)
+        return source.forked or self._prepared(source.definition, source.given, source.config).program
+
     async def _source(self, row: RunRow) -> Source:
         definition = await self._deps.definitions.get(row.tenant, row.definition, row.version)
         given, config = await self._deps.runs.input_of(row.tenant, row.run)

@@ -34,6 +34,7 @@ from domain.model import Value
 from domain.runs import RunStatus
 from workflows.messages import (
     APPROVE,
+    COMPENSATE,
     COMPLETE_TASK,
     DECIDE_APPROVAL,
     DELIVER_SIGNAL,
@@ -116,6 +117,10 @@ class RunStarter(Protocol):
 
     async def cancel(self, tenant: str, run: str) -> None:
         """Ask the run to stop; its compensations run. Raises: RunClosed, Unavailable."""
+        ...
+
+    async def compensate(self, tenant: str, run: str) -> None:
+        """Have the run undo what its open sagas did, and fail. Raises: RunClosed, Unavailable."""
         ...
 
     async def describe(self, tenant: str, run: str) -> RunDescription | None:
@@ -231,6 +236,11 @@ class TemporalRuns:
         """Ask for cancellation."""
         async with _translated(run, self._rpc_timeout):
             await self._handle(tenant, run).cancel(rpc_timeout=self._rpc_timeout)
+
+    async def compensate(self, tenant: str, run: str) -> None:
+        """Send the signal."""
+        async with _translated(run, self._rpc_timeout):
+            await self._handle(tenant, run).signal(COMPENSATE, rpc_timeout=self._rpc_timeout)
 
     async def describe(self, tenant: str, run: str) -> RunDescription | None:
         """Describe the latest Temporal run of this id."""

@@ -1,13 +1,17 @@
 """JSON shapes of the gateway where they must differ from the domain's: what is asked, and what is shown."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import AwareDatetime, Field, JsonValue, StringConstraints, model_validator
 
+from domain.approval import DecisionContent
+from domain.approval_rules import Verdict
+from domain.display import hidden_places
 from domain.lineage import ForkEffects, RunRequest
 from domain.model import Value
 from domain.people_stores import ApprovalRow, DecisionState, TaskRow
 from domain.runs import ApprovalProjection, RunStatus, TaskProjection
+from domain.saga_views import SagaView
 from domain.stores import EffectRow, RunRow
 
 WAIT_S_MAX = 30.0
@@ -15,6 +19,14 @@ WAIT_S_MAX = 30.0
 
 Comment = Annotated[str, StringConstraints(max_length=2000)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+CONTENT_OF: Final = {
+    "arguments": "amend",
+    "form": "approve",
+    "deadline": "extend",
+    **dict.fromkeys(("to", "starts", "ends"), "delegate"),
+}
+"""Which verdict each part of a decision's content belongs to."""
+
 Seconds = Annotated[float, Field(ge=0, le=WAIT_S_MAX)]
 
 
@@ -124,6 +136,28 @@ class CancelRequested(Value):
     cancel_requested: Literal[True] = True
 
 
+class CompensateBody(Value):
+    """Why a run is undone; the run shows it, and its ledger keeps it sealed."""
+
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+
+
+class CompensateRequested(Value):
+    """The answer to `compensate`: the run was asked; its compensations run before it ends."""
+
+    run: str
+    status: RunStatus
+    compensate_requested: Literal[True] = True
+
+
+class SagasView(Value):
+    """The sagas of a run, outer ones before those inside them."""
+
+    run: str
+    status: RunStatus
+    sagas: tuple[SagaView, ...]
+
+
 class EntryView(Value):
     """A ledger entry; `prev`, `hash` and `body` are the stored bytes in base64, `recorded_at_us` microseconds since 1970."""
 
@@ -169,7 +203,10 @@ class VerificationView(Value):
 
 
 class ApprovalView(ApprovalProjection):
-    """An approval of the inbox. `state` is open, approved, rejected, timed_out or withdrawn."""
+    """An approval of the inbox. `state` is open, approved, rejected, timed_out or withdrawn.
+
+    `hidden` tells where arguments hold characters that are not seen, or turn the direction of what follows.
+    """
 
     run: str
     definition: str
@@ -184,11 +221,35 @@ class ApprovalView(ApprovalProjection):
 
 
 class DecisionBody(Value):
-    """A decision; `digest` is the approval's own, so nobody approves what they have not read."""
+    """A decision; `digest` is the approval's own, so nobody approves what they have not read.
 
-    verdict: Literal["approve", "reject"]
+    Beside approve and reject: `amend` gives new `arguments` by bound step and name, `request_info` asks in its comment and `give_info`
+    answers there, `extend` gives a new `deadline`, `delegate` hands the vote `to` a principal between `starts` and `ends`, `withdraw` takes
+    the question back. `form` answers the approval's form.
+    """
+
+    verdict: Verdict
     digest: Digest
     comment: Comment = ""
+    arguments: Annotated[dict[str, dict[str, JsonValue]], Field(max_length=100)] = {}
+    form: JsonValue = None
+    deadline: AwareDatetime | None = None
+    to: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    starts: AwareDatetime | None = None
+    ends: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _says_what_its_verdict_means(self) -> Self:
+        for name, verdict in CONTENT_OF.items():
+            if getattr(self, name) not in (None, {}) and self.verdict != verdict:
+                raise ValueError(f"`{name}` belongs to the verdict {verdict}")
+        return self
+
+    def content(self) -> DecisionContent | None:
+        """Return what it says beside its comment, None for nothing."""
+        if all(getattr(self, name) in (None, {}) for name in CONTENT_OF):
+            return None
+        return DecisionContent.model_validate(self.model_dump(mode="json", include=set(CONTENT_OF)))
 
 
 class SignalledDecision(DecisionBody):
@@ -197,17 +258,49 @@ class SignalledDecision(DecisionBody):
     approval: str
 
 
+class BatchedDecision(DecisionBody):
+    """A decision of a batch, which names its approval."""
+
+    approval: Annotated[str, StringConstraints(pattern=r"^apr_[0-9a-hjkmnp-tv-z]{26}$")]
+
+
+class DecisionBatch(Value):
+    """Many decisions; each is answered by itself, in their order."""
+
+    decisions: Annotated[tuple[BatchedDecision, ...], Field(min_length=1, max_length=100)]
+
+
+class BatchAnswer(Value):
+    """What became of one decision of a batch: `status` is what it would have been answered with alone."""
+
+    approval: str
+    status: int
+    decision: "DecisionView | None" = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class BatchAnswers(Value):
+    """What became of each decision of a batch, in their order."""
+
+    answers: tuple[BatchAnswer, ...]
+
+
 class DecisionView(Value):
-    """A decision: `accepted` is final; `stored` is being delivered, see the approval for the end of it."""
+    """A decision: `accepted` is final; `stored` is being delivered, see the approval for the end of it.
+
+    `ending` is how the approval ended by it; null while it goes on, or when the run has not said so.
+    """
 
     decision_id: str
     approval: str
     run: str
-    verdict: Literal["approve", "reject"]
+    verdict: Verdict
     state: DecisionState
     decided_by: str
     decided_at: str | None
     detail: str
+    ending: str | None = None
 
 
 class TaskView(TaskProjection):
@@ -248,7 +341,9 @@ def run_view(row: RunRow, requests: tuple[RunRequest, ...] = ()) -> RunView:
 
 def approval_view(row: ApprovalRow) -> ApprovalView:
     """Show an approval, flat."""
-    return ApprovalView.model_validate({**row.projection.model_dump(), **row.model_dump(exclude={"projection", "decision_id"})})
+    hidden = [place for call in row.projection.calls for place in hidden_places(call.get("arguments"), str(call.get("step", "")))]
+    shown = {**row.projection.model_dump(), **row.model_dump(exclude={"projection", "decision_id"}), "hidden": tuple(hidden)}
+    return ApprovalView.model_validate(shown)
 
 
 def task_view(row: TaskRow) -> TaskView:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import approvals, ledgers, lineage, local, money, registry, runs, subjects, tasks
+from cli.commands import approvals, ledgers, lineage, local, money, registry, runs, sagas, subjects, tasks
 from cli.connection import Globals
 from cli.group import RunsGroup, StandfastGroup
 
@@ -34,6 +34,8 @@ _add(app, runs.run)
 _add(app, runs.result)
 _add(app, runs.cancel)
 _add(app, runs.trace)
+_add(app, sagas.sagas)
+_add(app, sagas.compensate)
 _add(app, approvals.approvals)
 _add(app, approvals.approve)
 _add(app, approvals.reject)

@@ -75,13 +75,17 @@ class Lineage(Value):
 class RunRequest(Value):
     """What a person asked of a run that had begun. `reason` is None where none was given, or where it is erased."""
 
-    what: Literal["cancel", "redrive"]
+    what: Literal["cancel", "redrive", "compensate"]
     by: str
     at: str
     reason: str | None = None
 
 
-REQUESTS: dict[str, Literal["cancel", "redrive"]] = {Kind.RUN_CANCEL_REQUESTED: "cancel", Kind.RUN_REDRIVEN: "redrive"}
+REQUESTS: dict[str, Literal["cancel", "redrive", "compensate"]] = {
+    Kind.RUN_CANCEL_REQUESTED: "cancel",
+    Kind.RUN_REDRIVEN: "redrive",
+    Kind.RUN_COMPENSATE_REQUESTED: "compensate",
+}
 """The ledger kinds of requests. Their reasons are people's words: they stand in sealed payloads, as {reason}."""
 
 

@@ -195,7 +195,7 @@ class Effects(Table, table=True):
     model: str | None = _column(Text(), nullable=True)
 
 
-REQUESTS = "kind IN ('gateway:run:cancel_requested', 'gateway:run:redriven')"
+REQUESTS = "kind IN ('gateway:run:cancel_requested', 'gateway:run:redriven', 'gateway:run:compensate_requested')"
 """The few entries that say what people asked of a run: its page shows them, however long its ledger is."""
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from api.temporal import RunDescription
 from domain.approval import Decision, OpenApproval, attested
+from domain.approval_rules import ReviewEvent
+from domain.approval_timeline import standing_of
 from domain.completion import TaskCompletion, completion_attested
 from domain.decision_rules import refusal
 from domain.errors import Forbidden, RunClosed, StandfastError
@@ -30,6 +32,7 @@ class FakeTemporal:
     decisions: dict[str, Decision] = field(default_factory=dict[str, Decision])
     completions: list[TaskCompletion] = field(default_factory=list[TaskCompletion])
     cancelled: list[str] = field(default_factory=list[str])
+    compensated: list[str] = field(default_factory=list[str])
     signals: list[tuple[str, Signal]] = field(default_factory=list[tuple[str, Signal]])
     timeouts: list[float] = field(default_factory=list[float])
     sends: int = 0
@@ -95,6 +98,12 @@ class FakeTemporal:
         self._known(tenant, run)
         self.cancelled.append(run)
 
+    async def compensate(self, tenant: str, run: str) -> None:
+        """Remember the wish."""
+        self._reach()
+        self._known(tenant, run)
+        self.compensated.append(run)
+
     async def describe(self, tenant: str, run: str) -> RunDescription | None:
         """Describe a started run."""
         self._reach()
@@ -128,5 +137,8 @@ class FakeTemporal:
         if not attested(self.attestation_key, tenant=tenant, run=run, decision=decision):
             raise Forbidden("the gateway did not attest this decision")
         self.decisions[decision.decision_id] = decision
-        closed = {"decision": decision.verdict, "decision_id": decision.decision_id}
-        self.approvals[decision.approval] = self.approvals[decision.approval].model_copy(update=closed)
+        known, said = self.approvals[decision.approval], decision.model_dump(include={"verdict", "decision_id", "principal", "comment"})
+        events = [*known.events, ReviewEvent.model_validate({**said, "at": known.opened_at, "roles": known.asks.roles()})]
+        standing = standing_of(known.asks, events, known.opened_at)
+        closed = {"events": events, "decision": standing.ending, "decision_id": standing.decision_id}
+        self.approvals[decision.approval] = known.model_copy(update=closed)

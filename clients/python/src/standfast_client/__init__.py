@@ -46,6 +46,7 @@ from standfast_client.models import (
 from standfast_client.money import Budget, BudgetEvent, CostGroup, Costs, Estimate, Invoice, Price
 from standfast_client.proofs import Consistency, Inclusion, PublicKey, TreeHead
 from standfast_client.removals import LegalHold, Removal, RemovalPlan, Retention, RetentionRule
+from standfast_client.sagas import RunSagas, SagaState, SagaStep
 from standfast_client.verify import LedgerEntry, Verdict
 
 __all__ = [
@@ -92,7 +93,10 @@ __all__ = [
     "Run",
     "RunFailedError",
     "RunHandle",
+    "RunSagas",
     "RunSide",
+    "SagaState",
+    "SagaStep",
     "ServerError",
     "Standfast",
     "StandfastError",

@@ -62,7 +62,7 @@ class RunAccepted(Received):
 
 
 class RunRequest(Received):
-    """What a person asked of a run: `what` is cancel or redrive. `reason` is None where none was given, or where it is erased."""
+    """What a person asked of a run: `what` is cancel, redrive or compensate. `reason` is None where none was given, or where it is erased."""
 
     what: str
     by: str
@@ -73,7 +73,7 @@ class RunRequest(Received):
 class Run(Received):
     """A run. `status` says how far it is, `waits_for` in words for what it waits, `error` why it failed.
 
-    `requests` are cancels and redrives; a list of runs leaves them out.
+    `requests` are cancels, redrives and compensations asked for; a list of runs leaves them out.
     """
 
     run: str

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import JsonValue
 
 from standfast_client.drivers import Driver
-from standfast_client.flows import lineage, proof, runs
+from standfast_client.flows import lineage, proof, runs, sagas
 from standfast_client.lineage import Comparison, Redriven
 from standfast_client.models import JsonInput, Run, Trace
+from standfast_client.sagas import RunSagas
 from standfast_client.verify import LedgerEntry, Verdict
 
 
@@ -77,6 +78,19 @@ class RunHandle:
     def cancel(self, reason: str = "") -> Run:
         """Ask the run to stop; what it did is undone first, so it may go on for a while."""
         return self._driver.run(runs.cancel(self._driver.link, self.id, reason=reason, idempotency_key=None))
+
+    def compensate(self, reason: str = "", *, idempotency_key: str | None = None) -> Run:
+        """Have the run undo what its open sagas did, now; it then ends as failed. One that is past its pivot goes on to its end.
+
+        Args:
+            reason: Why; it stands in the ledger.
+            idempotency_key: A random key when None.
+        """
+        return self._driver.run(sagas.compensate(self._driver.link, self.id, reason=reason, idempotency_key=idempotency_key))
+
+    def sagas(self) -> RunSagas:
+        """Read the state of each saga of the run and of each of its steps."""
+        return self._driver.run(sagas.read(self._driver.link, self.id))
 
     def redrive(self, reason: str = "", *, idempotency_key: str | None = None) -> Redriven:
         """Let the run go on from the step that failed; what it did stays done, what was undone is done anew.
