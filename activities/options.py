@@ -117,7 +117,7 @@ CHECK_OPTIONS: ActivityOptions = {
 }
 
 DELIVERY_OPTIONS: ActivityOptions = {
-    "start_to_close_timeout": timedelta(seconds=60),
+    "start_to_close_timeout": timedelta(seconds=40),
     "schedule_to_close_timeout": timedelta(days=30),
     "heartbeat_timeout": None,
     "retry_policy": RetryPolicy(

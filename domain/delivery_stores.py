@@ -62,6 +62,25 @@ class RelayStore(Protocol):
         ...
 
 
+class Past(Value):
+    """Entries to be told again. `next` is where the next portion begins, None at the end."""
+
+    entries: tuple[RelayEntry, ...]
+    next: int | None = None
+
+
+class LedgerPast(Protocol):
+    """Reads what the ledgers said before, for replays."""
+
+    async def from_position(self, tenant: str, position: int, *, limit: int) -> Past:
+        """Return entries in the order of the tenant's sealed log, from a leaf index on (0 is the first)."""
+        ...
+
+    async def of_run(self, tenant: str, run: str, sequence: int, *, limit: int) -> Past:
+        """Return a run's entries from a sequence on (1 is the first). Raises: NotFound."""
+        ...
+
+
 class Attempt(Value):
     """One line of a delivery's log. `outcome` is `open` while it runs, or for ever when its worker was lost."""
 
@@ -121,6 +140,10 @@ class DeliveryStore(Protocol):
 
     async def add(self, tenant: str, deliveries: list[NewDelivery]) -> list[str]:
         """Write deliveries that the relay did not make; return the ids of those that are new."""
+        ...
+
+    async def replay(self, tenant: str, deliveries: list[NewDelivery]) -> int:
+        """Write deliveries, and begin a new round of those that exist and are settled; return how many go out."""
         ...
 
     async def get(self, tenant: str, delivery: str) -> tuple[DeliveryRow, tuple[Attempt, ...]]:

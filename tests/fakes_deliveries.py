@@ -2,14 +2,14 @@
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from domain.deliveries import AttemptResult, DeliveryInput, DeliveryState, NewDelivery, Next, Outgoing
-from domain.delivery_stores import ENDPOINT_IN_FLIGHT_MAX, RELAY_ENTRIES_MAX, Attempt, DeliveryFilter, DeliveryRow, Unread
+from domain.delivery_stores import ENDPOINT_IN_FLIGHT_MAX, RELAY_ENTRIES_MAX, Attempt, DeliveryFilter, DeliveryRow, Past, Unread
 from domain.errors import NotFound
 from domain.events import RelayEntry, delivery_id
-from domain.ledger import EntryBody
-from domain.stores import Page
+from domain.ledger import EntryBody, StoredEntry
+from domain.stores import Page, RunRow
 from domain.subscriptions import Subscription
 from tests.fakes_database import Key, MemoryDatabase, paged
 
@@ -147,18 +147,7 @@ class FakeRelay:
                 recorded = datetime.fromtimestamp(stored.recorded_at_us / 1_000_000, tz=since.tzinfo)
                 if recorded <= since:
                     continue
-                found.append(
-                    RelayEntry(
-                        tenant=tenant,
-                        run=run,
-                        seq=stored.seq,
-                        hash=stored.hash.hex(),
-                        recorded_at=recorded.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-                        definition=row.definition,
-                        version=row.version,
-                        body=EntryBody.model_validate(json.loads(stored.body)),
-                    )
-                )
+                found.append(entry_of(row, stored))
                 if len(found) == limit:
                     cursors[run] = stored.seq
                     return Unread(entries=tuple(found), cursors=cursors, more=True)
@@ -293,6 +282,15 @@ class FakeDeliveryStore:
         self._tables.activate(tenant)
         return self._tables.insert(tenant, deliveries)
 
+    async def replay(self, tenant: str, deliveries: list[NewDelivery]) -> int:
+        """Write them, or begin a new round of those that are settled."""
+        new = await self.add(tenant, deliveries)
+        ids = [delivery_id(one.event.id, one.to.channel, one.to.endpoint) for one in deliveries]
+        settled = [one for one in ids if self._tables.row(tenant, one).state is not DeliveryState.PENDING]
+        for one in settled:
+            await self.redeliver(tenant, one)
+        return len(new) + len(settled)
+
     async def get(self, tenant: str, delivery: str) -> tuple[DeliveryRow, tuple[Attempt, ...]]:
         """Return a delivery with its log."""
         return self._tables.row(tenant, delivery), tuple(self._tables.log.get((tenant, delivery), []))
@@ -320,3 +318,43 @@ class FakeDeliveryStore:
 def text_of(instant: datetime) -> str:
     """Return RFC 3339 UTC."""
     return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def entry_of(row: RunRow, stored: StoredEntry) -> RelayEntry:
+    """Return an entry as the relay reads it."""
+    return RelayEntry(
+        tenant=row.tenant,
+        run=row.run,
+        seq=stored.seq,
+        hash=stored.hash.hex(),
+        recorded_at=text_of(datetime.fromtimestamp(stored.recorded_at_us / 1_000_000, tz=UTC)),
+        definition=row.definition,
+        version=row.version,
+        body=EntryBody.model_validate(json.loads(stored.body)),
+    )
+
+
+class FakeLedgerPast:
+    """Implements `LedgerPast`; every entry counts as sealed, in the order of its recording."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    def _entries(self, tenant: str) -> list[StoredEntry]:
+        found = [entry for (owner, _), chain in self._database.entries.items() if owner == tenant for entry in chain]
+        return sorted(found, key=lambda entry: entry.recorded_at_us)
+
+    async def from_position(self, tenant: str, position: int, *, limit: int) -> Past:
+        """Return entries in the order of the log."""
+        listed = self._entries(tenant)[position : position + limit]
+        return self._past(listed, limit, position)
+
+    async def of_run(self, tenant: str, run: str, sequence: int, *, limit: int) -> Past:
+        """Return a run's entries."""
+        self._database.run(tenant, run)
+        listed = self._database.entries[tenant, run][sequence - 1 : sequence - 1 + limit]
+        return self._past(listed, limit, sequence)
+
+    def _past(self, listed: list[StoredEntry], limit: int, first: int) -> Past:
+        entries = tuple(entry_of(self._database.runs[entry.tenant, entry.run], entry) for entry in listed)
+        return Past(entries=entries, next=first + limit if len(listed) == limit else None)

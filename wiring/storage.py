@@ -24,7 +24,7 @@ from adapters.postgres.listeners import PostgresListenerStore
 from adapters.postgres.messages import PostgresMessageStore
 from adapters.postgres.payloads import PostgresPayloadStore
 from adapters.postgres.pool import Database
-from adapters.postgres.relay import PostgresRelay
+from adapters.postgres.relay import PostgresLedgerPast, PostgresRelay
 from adapters.postgres.removals import PostgresRemovalStore
 from adapters.postgres.resets import PostgresResetStore
 from adapters.postgres.retention import PostgresRetentionStore
@@ -63,6 +63,7 @@ class Storage:
     budgets: PostgresBudgetStore
     costs: PostgresCostStore
     relay: PostgresRelay
+    ledger_past: PostgresLedgerPast
     deliveries: PostgresDeliveryStore
     subscriptions: PostgresSubscriptionStore
     hooks: PostgresHookStore
@@ -102,6 +103,7 @@ def build_storage(
         budgets=PostgresBudgetStore(database),
         costs=PostgresCostStore(database),
         relay=PostgresRelay(database),
+        ledger_past=PostgresLedgerPast(database),
         deliveries=PostgresDeliveryStore(database),
         subscriptions=PostgresSubscriptionStore(database, cipher),
         hooks=PostgresHookStore(database, cipher),

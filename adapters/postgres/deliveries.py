@@ -9,7 +9,7 @@ from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339, rfc3
 from domain.deliveries import DETAIL_CHARS_MAX, AttemptResult, DeliveryState, NewDelivery, Next, Outgoing
 from domain.delivery_stores import Attempt, DeliveryFilter, DeliveryRow
 from domain.errors import NotFound
-from domain.events import Event
+from domain.events import Event, delivery_id
 from domain.stores import Page
 
 CAUSES = {"gone": "endpoint-gone", "refused": "delivery-refused"}
@@ -102,6 +102,16 @@ class PostgresDeliveryStore:
         async with self._db.tenant(tenant) as tx:
             await tx.execute(sql.ACTIVATE, {"tenant": tenant})
             return await insert_deliveries(tx, tenant, deliveries)
+
+    async def replay(self, tenant: str, deliveries: list[NewDelivery]) -> int:
+        """Write them, or begin a new round of those that are settled."""
+        ids = [delivery_id(one.event.id, one.to.channel, one.to.endpoint) for one in deliveries]
+        async with self._db.tenant(tenant) as tx:
+            await tx.execute(sql.ACTIVATE, {"tenant": tenant})
+            new = await insert_deliveries(tx, tenant, deliveries)
+            again = await tx.rows(sql.REPLAY, {"tenant": tenant, "ids": ids})
+            await tx.execute(sql.CLOSE_MANY, {"tenant": tenant, "ids": [row["delivery"] for row in again]})
+        return len(new) + len(again)
 
     async def get(self, tenant: str, delivery: str) -> tuple[DeliveryRow, tuple[Attempt, ...]]:
         """Return a delivery with its log.

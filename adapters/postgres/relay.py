@@ -8,7 +8,8 @@ from adapters.postgres import relay_queries as sql
 from adapters.postgres.pool import Database, Row, Transaction
 from adapters.postgres.values import rfc3339
 from domain.deliveries import DeliveryInput, NewDelivery
-from domain.delivery_stores import ENDPOINT_IN_FLIGHT_MAX, RELAY_ENTRIES_MAX, Unread
+from domain.delivery_stores import ENDPOINT_IN_FLIGHT_MAX, RELAY_ENTRIES_MAX, Past, Unread
+from domain.errors import NotFound
 from domain.events import RelayEntry, delivery_id
 from domain.ledger import EntryBody
 
@@ -92,6 +93,36 @@ class PostgresRelay:
         }
         async with self._db.tenant(tenant) as tx:
             await tx.execute(sql.STARTED, given)
+
+
+class PostgresLedgerPast:
+    """Implements `LedgerPast`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def from_position(self, tenant: str, position: int, *, limit: int) -> Past:
+        """Return entries in the order of the log."""
+        async with self._db.tenant(tenant) as tx:
+            rows = await tx.rows(sql.FROM_POSITION, {"tenant": tenant, "position": Int8(position), "limit": limit})
+        return _past(tenant, rows, limit)
+
+    async def of_run(self, tenant: str, run: str, sequence: int, *, limit: int) -> Past:
+        """Return a run's entries.
+
+        Raises:
+            NotFound: there is no such run in the tenant.
+        """
+        async with self._db.tenant(tenant) as tx:
+            if await tx.row(sql.KNOWN_RUN, {"tenant": tenant, "run": run}) is None:
+                raise NotFound(f"there is no run {run}")
+            rows = await tx.rows(sql.OF_RUN, {"tenant": tenant, "run": run, "sequence": Int8(sequence), "limit": limit})
+        return _past(tenant, rows, limit)
+
+
+def _past(tenant: str, rows: list[Row], limit: int) -> Past:
+    following = int(rows[-1]["place"]) + 1 if len(rows) == limit else None
+    return Past(entries=tuple(_entry(tenant, row) for row in rows), next=following)
 
 
 async def insert_deliveries(tx: Transaction, tenant: str, deliveries: list[NewDelivery]) -> list[str]:

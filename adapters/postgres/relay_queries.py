@@ -155,3 +155,39 @@ WHERE tenant_id = %(tenant)s AND channel = %(channel)s AND endpoint = %(endpoint
     AND (created_at, delivery) < (%(created_at)s::timestamptz, %(before)s)
 ORDER BY created_at DESC, delivery DESC LIMIT %(limit)s
 """
+
+REPLAY = b"""
+UPDATE deliveries SET state = 'pending', reason = '', round = round + 1, attempts = 0, next_attempt_at = NULL, settled_at = NULL
+WHERE tenant_id = %(tenant)s AND delivery = ANY (%(ids)s::text[]) AND state <> 'pending'
+RETURNING delivery
+"""
+
+CLOSE_MANY = b"""
+UPDATE dead_letters SET state = 'redriven', closed_at = clock_timestamp(), lease_until = NULL
+WHERE tenant_id = %(tenant)s AND kind = 'delivery' AND subject = ANY (%(ids)s::text[]) AND state = 'open'
+"""
+
+_PAST = b"""
+SELECT e.run, e.seq, encode(e.hash, 'hex') AS hash, e.recorded_at, e.body, r.definition, r.version, %(place)s AS place
+"""
+
+FROM_POSITION = (
+    _PAST.replace(b"%(place)s", b"l.leaf_index")
+    + b"""
+FROM ledger_leaves l
+    JOIN ledger_entries e ON e.tenant_id = l.tenant_id AND e.run = l.run AND e.seq = l.seq
+    JOIN runs r ON r.tenant_id = l.tenant_id AND r.run = l.run
+WHERE l.tenant_id = %(tenant)s AND l.leaf_index >= %(position)s ORDER BY l.leaf_index LIMIT %(limit)s
+"""
+)
+"""Leaf indexes are given one after the other under the sealer's lease and have no gap, so they may be followed (JOURNAL section 4)."""
+
+OF_RUN = (
+    _PAST.replace(b"%(place)s", b"e.seq")
+    + b"""
+FROM runs r JOIN ledger_entries e ON e.tenant_id = r.tenant_id AND e.run = r.run AND e.seq >= %(sequence)s AND e.seq <= r.head_seq
+WHERE r.tenant_id = %(tenant)s AND r.run = %(run)s ORDER BY e.seq LIMIT %(limit)s
+"""
+)
+
+KNOWN_RUN = b"SELECT 1 AS known FROM runs WHERE tenant_id = %(tenant)s AND run = %(run)s"

@@ -3,13 +3,15 @@
 import secrets
 from typing import Protocol
 
+from adapters.codec.head_keys import DerivedHeadKeys
 from adapters.postgres.deliveries import PostgresDeliveryStore
 from adapters.postgres.pool import Database
-from adapters.postgres.relay import PostgresRelay
+from adapters.postgres.relay import PostgresLedgerPast, PostgresRelay
 from adapters.postgres.runs import PostgresRunStore
+from adapters.postgres.sealer import PostgresSealer
 from adapters.postgres.subscriptions import PostgresSubscriptionStore
 from domain.deliveries import NewDelivery, Recipient
-from domain.delivery_stores import DeliveryStore, RelayStore
+from domain.delivery_stores import DeliveryStore, LedgerPast, RelayStore
 from domain.events import Event, events_of
 from domain.ids import format_id
 from domain.ledger import EntryBody, Kind
@@ -17,9 +19,9 @@ from domain.subscriptions import SubscriptionDraft, SubscriptionStore
 from tests.adapters.postgres.sealing_by_xor import XorCipher
 from tests.contracts.journal_bench import AT
 from tests.contracts.postgres_bench import new_run
-from tests.contracts.sealing_bench import run_id
+from tests.contracts.sealing_bench import MASTER, run_id
 from tests.fakes_database import MemoryDatabase
-from tests.fakes_deliveries import DeliveryTables, FakeDeliveryStore, FakeRelay
+from tests.fakes_deliveries import DeliveryTables, FakeDeliveryStore, FakeLedgerPast, FakeRelay
 from tests.fakes_runs import FakeRunStore
 from tests.fakes_subscriptions import FakeSubscriptionStore
 
@@ -53,6 +55,15 @@ class DeliveryBench(Protocol):
         """The subscriptions under test."""
         ...
 
+    @property
+    def past(self) -> LedgerPast:
+        """The past under test."""
+        ...
+
+    async def seal(self) -> None:
+        """Seal what was appended."""
+        ...
+
     async def accept(self, number: int) -> None:
         """Accept a run; it has one entry then."""
         ...
@@ -74,7 +85,15 @@ class PostgresDeliveryBench:
         self.relay = PostgresRelay(db, in_flight=IN_FLIGHT)
         self.deliveries = PostgresDeliveryStore(db)
         self.subscriptions = PostgresSubscriptionStore(db, XorCipher())
+        self.past = PostgresLedgerPast(db)
         self._runs = PostgresRunStore(db, XorCipher())
+
+    async def seal(self) -> None:
+        """Seal what was appended."""
+        sealer = PostgresSealer(self.db, DerivedHeadKeys(MASTER))
+        epoch = await sealer.claim(self.tenant, holder="s", lease_s=60)
+        assert epoch is not None
+        await sealer.seal(self.tenant, epoch=epoch, lease_s=60)
 
     async def accept(self, number: int) -> None:
         """Accept a run."""
@@ -103,6 +122,10 @@ class FakeDeliveryBench:
         self.relay = FakeRelay(self.tables, in_flight=IN_FLIGHT)
         self.deliveries = FakeDeliveryStore(self.tables)
         self.subscriptions = FakeSubscriptionStore(self.tables)
+        self.past = FakeLedgerPast(self.tables.database)
+
+    async def seal(self) -> None:
+        """Every entry counts as sealed."""
 
     async def accept(self, number: int) -> None:
         """Accept a run."""

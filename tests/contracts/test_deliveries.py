@@ -225,6 +225,42 @@ class TestDelivery:
             await bench.deliveries.begin("t-other", delivery, round_=1, attempt=1)
 
 
+class TestReplay:
+    async def test_reads_the_sealed_log_from_any_position(self, bench: DeliveryBench) -> None:
+        await bench.accept(1)
+        await bench.seal()
+        await bench.accept(2)
+        await bench.append(1, 2)
+        await bench.seal()
+        whole = await bench.past.from_position(bench.tenant, 0, limit=10)
+        assert len(whole.entries) == 4
+        assert whole.next is None
+        part = await bench.past.from_position(bench.tenant, 1, limit=2)
+        assert part.entries == whole.entries[1:3]
+        assert part.next == 3
+        assert (await bench.past.from_position("t-other", 0, limit=10)).entries == ()
+
+    async def test_reads_a_run_from_any_sequence(self, bench: DeliveryBench) -> None:
+        await bench.accept(1)
+        await bench.append(1, 3)
+        past = await bench.past.of_run(bench.tenant, run_id(1), 2, limit=2)
+        assert [entry.seq for entry in past.entries] == [2, 3]
+        assert past.next == 4
+        with pytest.raises(NotFound):
+            await bench.past.of_run("t-other", run_id(1), 1, limit=2)
+
+    async def test_sends_new_ones_and_settled_ones_again_and_leaves_pending_ones(self, bench: DeliveryBench) -> None:
+        settled, pending, new = (paused(bench.tenant, number) for number in (1, 2, 3))
+        first, second = await bench.deliveries.add(bench.tenant, [settled, pending])
+        await bench.deliveries.settle(await begun(bench, first, attempt=10), FAILED, Next(state=DeliveryState.DEAD))
+        assert await bench.deliveries.replay(bench.tenant, [settled, pending, new]) == 2
+        rows = {row.delivery: row for row in (await bench.deliveries.page(bench.tenant, "webhook", "whk_a", DeliveryFilter())).items}
+        assert (rows[first].round, rows[first].state) == (2, DeliveryState.PENDING)
+        assert rows[second].round == 1
+        assert len(rows) == 3
+        assert await bench.dead_letters() == []
+
+
 class TestSubscription:
     @pytest.fixture
     async def webhook(self, bench: DeliveryBench) -> str:

@@ -78,10 +78,14 @@ class WebhookSink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._closing.set()
+        self.release()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+    def release(self) -> None:
+        """Let every held answer go, now and from now on."""
+        self._closing.set()
 
     def answer(self, came: Came) -> Said:
         """Remember a request and return its answer, after it was thought about."""
