@@ -1,0 +1,1 @@
+"""Tests of Slack messages to reviewers."""
