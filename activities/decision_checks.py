@@ -10,14 +10,12 @@ from pydantic import JsonValue
 from activities.requests import DecisionRequest
 from domain.approval import attested
 from domain.approval_rules import REVIEWING
+from domain.decision_rules import NOT_THEIRS, may_steer
 from domain.errors import Forbidden, InvalidInput, NotFound, StandfastError
-from domain.principals import Principal, Role
+from domain.principals import Principal
 from domain.schemas import validate
 from domain.stores import KeyStore
 from domain.substitutes import DECIDING, Authority, Represented, authority
-
-OPERATING = frozenset({Role.OPERATOR, Role.ADMIN})
-"""Platform roles that may extend, withdraw and answer for the requester."""
 
 Checked = dict[str, JsonValue] | StandfastError
 """What the workflow learns (`roles`, `acting_for`), or why it is refused."""
@@ -94,15 +92,10 @@ def _authority(request: DecisionRequest, principal: Principal, lent: list[Repres
 
 
 def _beside(request: DecisionRequest, principal: Principal) -> Checked:
-    """Whether somebody beside the reviewers may say this: an operator, the requester, or a lead for an extension."""
-    if principal.role in OPERATING:
+    """Whether somebody beside the reviewers may say this."""
+    if may_steer(principal, request.decision.verdict, requester=request.requester, lead_roles=request.lead_roles):
         return {}
-    leads = principal.role in DECIDING and set(principal.reviewer_roles) & set(request.lead_roles)
-    if request.decision.verdict == "extend":
-        return {} if leads else Forbidden("an operator, or a reviewer of the escalation ladder, extends a deadline")
-    if principal.id == request.requester:
-        return {}
-    return Forbidden("only whoever started the run, or an operator, may do that")
+    return Forbidden(NOT_THEIRS[request.decision.verdict == "extend"])
 
 
 def _unfit(request: DecisionRequest) -> StandfastError | None:

@@ -1,20 +1,25 @@
 """Takes a decision in: check, store, attest, send (JOURNAL §9). The decision route and the signal route share it."""
 
+import asyncio
 from datetime import datetime
 
+from api.asked import check_asked
 from api.context import RequestContext
 from api.decisions import Delivery, decision_of, deliver_decision, settle_refusal, settled
 from api.deps import GatewayDeps, instant
 from api.derived_ids import decision_id_for
-from api.views import DecisionBody, DecisionView
+from api.views import BatchAnswer, BatchAnswers, BatchedDecision, DecisionBatch, DecisionBody, DecisionView
 from domain.approval import attest
-from domain.errors import ApprovalClosed, Forbidden, IdempotencyKeyReused, NotFound, RunClosed, StaleDigest, Unavailable
+from domain.errors import IdempotencyKeyReused, NotFound, RunClosed, StandfastError, Unavailable
 from domain.people_stores import ApprovalRow, DecisionRow
 
 DETAIL = {
     "accepted": "the run has taken the decision",
     "stored": "the decision is stored and being delivered to the run; read the approval to see when it is taken",
 }
+
+BATCH_AT_ONCE = 8
+"""Decisions of a batch that are under way at once; each waits for its run."""
 
 
 class Deciding:
@@ -23,13 +28,13 @@ class Deciding:
     def __init__(self, deps: GatewayDeps) -> None:
         self._deps = deps
 
-    async def decide(self, context: RequestContext, *, approval: str, body: DecisionBody) -> DecisionView:
-        """Store a decision and wait for the run's answer to it.
+    async def decide(self, context: RequestContext, *, approval: str, body: DecisionBody, place: int | None = None) -> DecisionView:
+        """Store a decision and wait for the run's answer to it; `place` is where it stands in a batch.
 
         Raises:
             NotFound, Forbidden, StaleDigest, ApprovalClosed: refused, here or by the run. IdempotencyKeyReused.
         """
-        row = await self._stored(context, approval=approval, run=None, body=body)
+        row = await self._stored(context, approval=approval, run=None, body=body, place=place)
         delivery = await deliver_decision(self._deps, row, timeout_s=self._deps.decision_timeout_s)
         if delivery.refusal is not None:
             raise delivery.refusal
@@ -54,7 +59,24 @@ class Deciding:
             raise delivery.refusal
         return await self._shown(row, delivery)
 
-    async def _stored(self, context: RequestContext, *, approval: str, run: str | None, body: DecisionBody) -> DecisionRow:
+    async def batch(self, context: RequestContext, batch: DecisionBatch) -> BatchAnswers:
+        """Decide many approvals, each answered by itself: one that is refused keeps no other waiting."""
+        places = asyncio.Semaphore(BATCH_AT_ONCE)
+
+        async def one(place: int, body: BatchedDecision) -> BatchAnswer:
+            async with places:
+                try:
+                    shown = await self.decide(context, approval=body.approval, body=body, place=place)
+                except StandfastError as error:
+                    return BatchAnswer(approval=body.approval, status=error.status, code=error.code, detail=error.detail)
+                return BatchAnswer(approval=body.approval, status=200 if shown.state == "accepted" else 202, decision=shown)
+
+        answers = await asyncio.gather(*(one(place, body) for place, body in enumerate(batch.decisions)))
+        return BatchAnswers(answers=tuple(answers))
+
+    async def _stored(
+        self, context: RequestContext, *, approval: str, run: str | None, body: DecisionBody, place: int | None = None
+    ) -> DecisionRow:
         """Return the stored decision: the one this Idempotency-Key stored before, or a new one that passed every check made here.
 
         Raises:
@@ -63,22 +85,19 @@ class Deciding:
             IdempotencyKeyReused: the key stored another decision.
         """
         tenant, key = context.principal.tenant, context.idempotency_key
+        if key and place is not None:
+            key = f"{key}\x1f{place}"
         decision_id = decision_id_for(self._deps.run_id_key, tenant, approval, key) if key else self._deps.new_id("dec")
         row = await self._known(tenant, decision_id) if key else None
         if row is None:
             open_approval = await self._deps.approvals.get(tenant, approval)
             if run is not None and open_approval.run != run:
                 raise NotFound(f"run {run} has no approval {approval}")
-            _check(context, open_approval, body)
+            await check_asked(self._deps, context.principal, open_approval, body)
             row = await self._deps.approvals.store_decision(self._new(context, open_approval, decision_id, body))
         context.kept = True
-        if (row.approval, row.verdict, row.digest, row.comment, row.principal) != (
-            approval,
-            body.verdict,
-            body.digest,
-            body.comment,
-            context.principal.id,
-        ):
+        said = (approval, body.verdict, body.digest, body.comment, body.content(), context.principal.id)
+        if (row.approval, row.verdict, row.digest, row.comment, row.content, row.principal) != said:
             raise IdempotencyKeyReused("this Idempotency-Key carried another decision or another principal's; use a new key")
         return row
 
@@ -101,6 +120,7 @@ class Deciding:
             comment=body.comment,
             principal=context.principal.id,
             attestation="",
+            content=body.content(),
             stored_at=instant(self._deps.now()),
         )
         signed = attest(self._deps.attestation_key, tenant=tenant, run=approval.run, decision=decision_of(bare))
@@ -108,8 +128,9 @@ class Deciding:
 
     async def _shown(self, row: DecisionRow, delivery: Delivery) -> DecisionView:
         decided_at = instant(datetime.fromisoformat(delivery.result.decided_at)) if delivery.result else None
+        ending = delivery.result.ending if delivery.result else None
         if delivery.state == "accepted" and decided_at is None:
-            decided_at = (await self._deps.approvals.get(row.tenant, row.approval)).decided_at
+            decided_at, ending = _as_shown(await self._deps.approvals.get(row.tenant, row.approval), row.decision_id)
         return DecisionView(
             decision_id=row.decision_id,
             approval=row.approval,
@@ -119,23 +140,13 @@ class Deciding:
             decided_by=row.principal,
             decided_at=decided_at,
             detail=DETAIL[delivery.state],
+            ending=ending,
         )
 
 
-def _check(context: RequestContext, row: ApprovalRow, body: DecisionBody) -> None:
-    """Refuse what the inbox already knows to be refused; the run itself has the last word.
-
-    Raises:
-        Forbidden: not a reviewer, or the requester.
-        ApprovalClosed: the inbox says so.
-        StaleDigest: another digest.
-    """
-    approval, principal = row.projection, context.principal
-    if approval.reviewer_role not in principal.reviewer_roles:
-        raise Forbidden(f"this approval asks reviewers with the role {approval.reviewer_role}; the key's principal has not got it")
-    if approval.exclude_requester and principal.id == approval.requester:
-        raise Forbidden("whoever started the run may not decide its approvals")
-    if row.state != "open":
-        raise ApprovalClosed(f"approval {approval.approval} is closed: {row.state}")
-    if body.digest != approval.digest:
-        raise StaleDigest(f"the approval's digest is {approval.digest}, the decision names {body.digest}; read the approval again")
+def _as_shown(approval: ApprovalRow, decision_id: str) -> tuple[str | None, str | None]:
+    """Return when the inbox says that a decision was taken, and how the approval ended by it."""
+    if approval.decision_id == decision_id:
+        return approval.decided_at, {"approved": "approve", "rejected": "reject"}.get(approval.state, approval.state)
+    event = next((event for event in approval.projection.events if event.decision_id == decision_id), None)
+    return (None if event is None else instant(datetime.fromisoformat(event.at))), None

@@ -7,6 +7,7 @@ decided". The decision route and the sweeper share this module.
 from typing import NamedTuple, Protocol
 
 from domain.approval import Decision
+from domain.approval_rules import ReviewEvent
 from domain.errors import ApprovalClosed, RunClosed, StandfastError, Unavailable, error_classes
 from domain.people_stores import ApprovalRow, DecisionRow, DecisionState
 from workflows.messages import DecisionResult, RunState
@@ -68,6 +69,7 @@ def decision_of(row: DecisionRow) -> Decision:
         principal=row.principal,
         comment=row.comment,
         attestation=row.attestation,
+        content=row.content,
     )
 
 
@@ -105,14 +107,15 @@ async def settle_refusal(ports: DecisionPorts, row: DecisionRow, error: Standfas
 
 
 async def _taken_before(ports: DecisionPorts, row: DecisionRow, *, ask_run: bool) -> bool:
-    """Whether this very decision closed the approval: it came by signal, or an earlier answer was lost.
+    """Whether this very decision was taken: it came by signal, or an earlier answer was lost.
 
     The inbox knows it for good, the run only while it is in the same epoch, but sooner.
 
     Raises:
         Unavailable: the inbox or the run cannot be asked now.
     """
-    if (await ports.approvals.get(row.tenant, row.approval)).decision_id == row.decision_id:
+    shown = await ports.approvals.get(row.tenant, row.approval)
+    if shown.decision_id == row.decision_id or _among(row, shown.projection.events):
         return True
     if not ask_run:
         return False
@@ -122,7 +125,12 @@ async def _taken_before(ports: DecisionPorts, row: DecisionRow, *, ask_run: bool
         raise
     except StandfastError:
         return False
-    return any(approval.decision_id == row.decision_id for approval in state.approvals)
+    return any(approval.decision_id == row.decision_id or _among(row, approval.events) for approval in state.approvals)
+
+
+def _among(row: DecisionRow, events: list[ReviewEvent]) -> bool:
+    """Whether a decision is one of those that were taken."""
+    return any(event.decision_id == row.decision_id for event in events)
 
 
 async def _settle(ports: DecisionPorts, row: DecisionRow, delivery: Delivery) -> Delivery:

@@ -3,12 +3,25 @@
 Roles are no matter of state: who holds one is asked live, by an activity.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from domain.approval import Decision, OpenApproval
-from domain.approval_rules import REVIEWING, VOTES, ReviewEvent
+from domain.approval_rules import REVIEWING, VOTES, ReviewEvent, Verdict
 from domain.approval_timeline import standing_of
 from domain.errors import AlreadyDecided, ApprovalClosed, Conflict, Forbidden, InvalidInput, NotFound, StaleDigest, StandfastError
+from domain.principals import Principal, Role
+from domain.substitutes import DECIDING
+
+OPERATING: Final = frozenset({Role.OPERATOR, Role.ADMIN})
+"""Platform roles that may extend, withdraw, and answer for the requester."""
+
+NOT_THEIRS: Final = (
+    "only whoever started the run, or an operator, may do that",
+    "an operator, or a reviewer of the escalation ladder, extends a deadline",
+)
+"""Why somebody else may not: of an extension the second."""
 
 
 def refusal(
@@ -137,6 +150,15 @@ def instant(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo is not None else None
+
+
+def may_steer(principal: Principal, verdict: Verdict, *, requester: str, lead_roles: Iterable[str]) -> bool:
+    """Whether somebody may say what is no reviewer's: operators may, requesters withdraw and answer, leads of the ladder extend."""
+    if principal.role in OPERATING:
+        return True
+    if verdict == "extend":
+        return principal.role in DECIDING and not set(principal.reviewer_roles).isdisjoint(lead_roles)
+    return principal.id == requester
 
 
 def delegators(approval: OpenApproval, principal: str, now: str) -> list[str]:

@@ -19,7 +19,7 @@ from api.inbox_views import (
 )
 from api.problems import Mistake, Mistaken
 from api.queries import ApprovalIdInPath
-from api.views import ApprovalView, DecisionBody, DecisionView, approval_view, run_view
+from api.views import ApprovalView, BatchAnswers, DecisionBatch, DecisionBody, DecisionView, approval_view, run_view
 from domain.errors import InvalidInput, NotFound
 from domain.people_stores import ApprovalRow
 from domain.stores import Page
@@ -37,6 +37,7 @@ class ApprovalRoutes:
         """Add the group's routes."""
         tags: list[str | Enum] = ["approvals"]
         app.router.add_api_route("/v1/approvals", self.list_approvals, methods=["GET"], tags=tags)
+        app.router.add_api_route("/v1/approvals/decisions", self.decide_approvals, methods=["POST"], tags=tags)
         app.router.add_api_route("/v1/approvals/{approval_id}", self.get_approval, methods=["GET"], tags=tags)
         app.router.add_api_route("/v1/approvals/{approval_id}/assign", self.assign_approval, methods=["POST"], tags=tags)
         app.router.add_api_route(
@@ -82,6 +83,10 @@ class ApprovalRoutes:
         )
         context.kept = True
         return approval_view(row)
+
+    async def decide_approvals(self, body: DecisionBatch, context: Context) -> BatchAnswers:
+        """Decide up to 100 approvals; each decision is answered by itself, in their order."""
+        return await self._deciding.batch(context, body)
 
     async def decide_approval(
         self, approval_id: ApprovalIdInPath, body: DecisionBody, context: Context, response: Response

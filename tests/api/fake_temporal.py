@@ -71,7 +71,10 @@ class FakeTemporal:
         if self.silent:
             return None
         taken = self.decisions[decision.decision_id]
-        return DecisionResult(approval=taken.approval, decision=taken.verdict, decided_by=taken.principal, decided_at=DECIDED_AT)
+        known = self.approvals[taken.approval]
+        ending = known.decision if known.decision_id == taken.decision_id else None
+        said = {"decision": taken.verdict, "decided_by": taken.principal, "decided_at": DECIDED_AT, "ending": ending}
+        return DecisionResult.model_validate({"approval": taken.approval, **said})
 
     async def approve(self, tenant: str, run: str, decision: Decision) -> None:
         """Take a decision that nobody answers."""
