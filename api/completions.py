@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from domain.completion import TaskCompletion, attest_completion
 from domain.errors import RunClosed
 from domain.people_stores import TaskRow
+from domain.tasks import HUMAN
 
 
 class TaskDelivery(Protocol):
@@ -48,9 +49,13 @@ class CompletionPorts(Protocol):
 async def deliver_completion(ports: CompletionPorts, tenant: str, row: TaskRow, output: JsonValue) -> None:
     """Signal the run, with the gateway's attestation, and mark the task delivered; a run that has ended has nobody to tell.
 
+    A task that a person made is waited for by nobody, and is delivered as it is.
+
     Raises:
         Unavailable: not delivered; the row says so, and the sweeper tries again.
     """
+    if row.own or row.run is None:
+        return
     late = row.state == "closed_late"
     told = "happened" if row.resolution == "done" else "did_not_happen"
     completion = TaskCompletion.model_validate(
@@ -60,6 +65,7 @@ async def deliver_completion(ports: CompletionPorts, tenant: str, row: TaskRow, 
             "output": output,
             "principal": row.completed_by or "",
             "late": late,
+            "ref": row.output_ref if row.projection.kind == HUMAN else None,
         }
     )
     attested = attest_completion(ports.attestation_key, tenant=tenant, run=row.run, completion=completion)

@@ -50,6 +50,7 @@ def compile_program(definition: DefinitionDraft, *, tools: list[ToolSpec], confi
         input_projection=input_projection,
         execution=parsed.execution,
         subject=parsed.subject,
+        doubts=parsed.doubts,
         budget=parsed.budget,
     )
 

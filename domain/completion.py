@@ -12,14 +12,15 @@ class TaskCompletion(Wire):
     """The signal `complete_task`: a person's answer to an effect in doubt; `attestation` is the gateway's word for it.
 
     `resolution` is `happened` (then `output` is the outcome), `did_not_happen` (the effect is done anew) or `give_up` (the step
-    fails). `late` says that the lost attempt's own outcome arrived (`did_not_happen`: it failed): the journal already has it.
+    fails); of a person's work it is `completed`, with `output` as it was filled in and stored under `ref`. `late` says that the lost attempt's own outcome arrived (`did_not_happen`: it failed): the journal already has it.
     """
 
     task: str
-    resolution: Literal["happened", "did_not_happen", "give_up"]
+    resolution: Literal["happened", "did_not_happen", "give_up", "completed"]
     output: JsonValue = None
     principal: str = ""
     late: bool = False
+    ref: str | None = None
     attestation: str = ""
 
 
@@ -42,4 +43,5 @@ def completion_attested(key: bytes, *, tenant: str, run: str, completion: TaskCo
 
 
 def _said(tenant: str, run: str, completion: TaskCompletion) -> dict[str, JsonValue]:
-    return {"tenant": tenant, "run": run, "completion": completion.model_dump(mode="json", exclude={"attestation"})}
+    unsaid = {"attestation"} if completion.ref is not None else {"attestation", "ref"}  # as before there was a `ref`
+    return {"tenant": tenant, "run": run, "completion": completion.model_dump(mode="json", exclude=unsaid)}

@@ -5,13 +5,16 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-KEYWORDS: Final = ("agent", "call", "approve", "listen", "saga", "set", "switch", "do")
+KEYWORDS: Final = ("agent", "call", "approve", "task", "listen", "saga", "set", "switch", "do")
 """Step keywords; a step has exactly one."""
 STEP_KEYS: Final = ("if", "timeout", "retry", "summary", "output", "execution", "budget", "subject")
 """What every step may say beside its keyword."""
 CALL_KEYS: Final = ("with", "compensate", "pivot", "retriable")
 """What only a `call:` step may say."""
-TOP_KEYS: Final = ("standfast", "name", "version", "description", "input", "config", "do", "output", "execution", "budget", "subject")
+TOP_KEYS: Final = (
+    *("standfast", "name", "version", "description", "input", "config", "do", "output"),
+    *("execution", "budget", "subject", "doubts"),
+)
 """Keys of a definition."""
 EXECUTIONS: Final = ("segment", "steps")
 """Words of `execution:`."""
@@ -29,6 +32,12 @@ TO_KEYS: Final = ("role", "quorum")
 """Keys of a rung's `to`."""
 QUORUM_MAX: Final = 100
 """Most persons of one group."""
+TASK_KEYS: Final = ("title", "instructions", "assign", "priority", "form", "due", "escalate", "timeout", "on_timeout")
+"""Keys of `task:`."""
+DOUBTS_KEYS: Final = ("assign", "priority", "due", "escalate")
+"""Keys of `doubts:`, the terms of questions about effects."""
+ASSIGN_KEYS: Final = ("role", "principal")
+"""Keys of `assign:`; one of them."""
 LISTEN_KEYS: Final = ("signal", "correlate", "timeout")
 """Keys of `listen:`."""
 BUDGET_KEYS: Final = ("usd", "tokens", "seconds")

@@ -37,6 +37,8 @@ def parse_definition(document: dict[str, JsonValue]) -> ParsedDefinition:
     if "subject" in document:
         parsed.subject = reader.text(document, "subject", (), example='subject: "${ input.claim.passenger_id }"')
         reader.spot(("subject",), "", "subject", parsed.subject)
+    if "doubts" in document:
+        parsed.doubts = reader.doubts(document["doubts"], ("doubts",))
     if "output" in document:
         parsed.output = document["output"]
         reader.spot(("output",), "", "result", parsed.output)

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from domain.budget import BudgetRule
 from domain.program import Execution, Step
+from domain.tasks import TaskTerms
 
 DocPath = tuple[str | int, ...]
 Use = Literal["condition", "template", "output_as", "compensation", "model", "result", "subject"]
@@ -64,6 +65,7 @@ class ParsedDefinition:
     steps: list[Step] = field(default_factory=list[Step])
     output: JsonValue = None
     subject: str | None = None
+    doubts: TaskTerms | None = None
     execution: Execution | None = None
     budget: BudgetRule | None = None
     order: list[str] = field(default_factory=list[str])

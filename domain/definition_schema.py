@@ -67,6 +67,7 @@ def definition_schema() -> Schema:
                 },
                 "execution": _EXECUTION,
                 "budget": _BUDGET,
+                "doubts": _object(_terms()),
             },
             required=["standfast", "name", "version", "do"],
         ),
@@ -76,6 +77,7 @@ def definition_schema() -> Schema:
             "step": _step(),
             "agent": _agent(),
             "approve": _approve(),
+            "task": _task(),
             "listen": _listen(),
             "case": _object({"when": _EXPRESSION, "do": _ref("steps")}, required=["do"]),
             "compensate": _object(
@@ -111,6 +113,7 @@ def _step() -> Schema:
         "agent": _ref("agent"),
         "call": _TOOL,
         "approve": _ref("approve"),
+        "task": _ref("task"),
         "listen": _ref("listen"),
         "saga": {"anyOf": [_ref("steps"), _ref("saga")]},
         "set": {"description": "A value; may hold `${ }`."},
@@ -206,6 +209,33 @@ def _approve() -> Schema:
             "calendar": {"type": "string", "description": "Whose working time the durations are: a calendar's name."},
         },
         required=["title", "reviewers"],
+    )
+
+
+def _terms() -> Schema:
+    role: Schema = {"type": "string", "minLength": 1}
+    return {
+        "assign": {"oneOf": [_object({"role": role}, required=["role"]), _object({"principal": role}, required=["principal"])]},
+        "priority": {"enum": ["low", "normal", "high", "urgent"], "default": "normal"},
+        "due": _DURATION,
+        "escalate": {
+            "type": "array",
+            "items": _object({"after": _DURATION, "to": _object({"role": role}, required=["role"])}, required=["after", "to"]),
+        },
+    }
+
+
+def _task() -> Schema:
+    return _object(
+        {
+            "title": _TEXT,
+            "instructions": _TEXT,
+            **_terms(),
+            "form": _object({"schema": _ref("jsonSchema")}, required=["schema"]),
+            "timeout": _DURATION,
+            "on_timeout": {"enum": ["fail", "skip"], "default": "fail"},
+        },
+        required=["title"],
     )
 
 

@@ -13,7 +13,7 @@ from domain.definition_keywords import near
 from domain.definition_parts import ParsedDefinition, Spot
 from domain.errors import ExpressionFailed
 from domain.expressions import Reference, whole
-from domain.program import AgentStep, ApproveStep, CallStep, DoStep, ListenStep, SagaStep, SetStep, Step, SwitchStep
+from domain.program import AgentStep, ApproveStep, CallStep, DoStep, ListenStep, SagaStep, SetStep, Step, SwitchStep, TaskStep
 from domain.schema_fields import MissingField, Schema, field_schema, type_of
 from domain.tools import ToolSpec
 
@@ -178,6 +178,8 @@ class Scope:
             return _APPROVAL
         if isinstance(step, ListenStep):
             return {}
+        if isinstance(step, TaskStep):
+            return step.form or {}
         if isinstance(step, SetStep):
             return _shape(step.value)
         inner: dict[str, JsonValue] = {child.path.rsplit(".", 1)[1]: self.output(child) for child in inner_steps(step)}

@@ -1,17 +1,23 @@
 """The grammar of steps: a plain list of steps becomes typed steps, with every mistake noted. Pure."""
 
+from collections.abc import Callable
+
 from pydantic import JsonValue
 
 from domain.definition_keywords import CALL_KEYS, EXECUTIONS, KEYWORDS, NAME_CHARS_MAX, RESERVED, STEP_KEYS, STEP_NAME
 from domain.definition_parts import DocPath
 from domain.definition_reader import Node
-from domain.definition_sagas import SagaReader, with_forward
+from domain.definition_sagas import with_forward
+from domain.definition_tasks import TaskReader
 from domain.program import DoStep, SagaStep, SetStep, Step, SwitchCase, SwitchStep
+
+Block = Callable[[JsonValue, DocPath, str, dict[str, object]], Step | None]
+"""Reads what stands under a keyword: the value, its place, the step's path, and what the step says beside it."""
 
 _EXAMPLE_STEP = "- name: {call: tool.name, with: {…}}"
 
 
-class StepReader(SagaReader):
+class StepReader(TaskReader):
     """Reads lists of steps into `parsed`."""
 
     def steps(self, value: JsonValue, path: DocPath, prefix: str, *, in_saga: bool = False, seen: set[str] | None = None) -> list[Step]:
@@ -59,15 +65,12 @@ class StepReader(SagaReader):
         common = self._common(body, path, step_path)
         at = (*path, keyword)
         value = body[keyword]
+        blocks: dict[str, Block] = {"agent": self.agent, "approve": self.approve, "listen": self.listen, "task": self.task}
+        if keyword in blocks:
+            return blocks[keyword](value, at, step_path, common)
         match keyword:
             case "call":
                 return self.call(body, path, step_path, common, in_saga=in_saga)
-            case "agent":
-                return self.agent(value, at, step_path, common)
-            case "approve":
-                return self.approve(value, at, step_path, common)
-            case "listen":
-                return self.listen(value, at, step_path, common)
             case "set":
                 self.spot(at, step_path, "template", value)
                 return SetStep.model_validate({**common, "value": value})

@@ -6,7 +6,7 @@
     ├─ InvalidInput 422          it parses and breaks a schema or rule
     │  └─ InvalidDefinition, IdempotencyKeyReused, ExpressionFailed, ProjectionTooLarge, StaleDigest …
     ├─ Unauthenticated 401, SignatureRefused 401, Forbidden 403, NotFound 404, TooManyRequests 429
-    ├─ Conflict 409              ApprovalClosed, TaskClosed, DeadLetterClosed/Claimed, RunClosed, NotRedrivable, RequestInFlight, VersionExists
+    ├─ Conflict 409              ApprovalClosed, TaskClosed/Taken, DeadLetterClosed/Claimed, RunClosed, NotRedrivable, RequestInFlight, VersionExists
     ├─ StepFailed 500            a run's business failure: ToolFailed, ModelFailed … (never an HTTP answer by itself)
     ├─ JournalError 500          EffectInDoubt, EffectDivergent, EffectSuperseded, FactDiverged, StaleEpoch, RunReset …
     └─ Unavailable 503           DependencyDown, EffectLeased (retry later)
@@ -163,6 +163,12 @@ class TaskClosed(Conflict):
     """The task is already completed."""
 
     code, title = "task-closed", "The task is already completed"
+
+
+class TaskTaken(Conflict):
+    """Somebody else took the task meanwhile."""
+
+    code, title = "task-taken", "Somebody else has the task"
 
 
 class DeadLetterClosed(Conflict):

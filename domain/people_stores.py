@@ -90,10 +90,16 @@ class ApprovalStore(Protocol):
 
 
 class TaskRow(Value):
-    """A human task. `state` is open, completed or closed_late (the late outcome told the truth)."""
+    """A human task. `state` is open, completed or closed_late (the late outcome told the truth).
 
-    run: str
+    `own` are those that a person made, `created_by`: no workflow waits for them, and `run` may be None.
+    """
+
+    run: str | None
     projection: TaskProjection
+    own: bool = False
+    created_by: str | None = None
+    output_ref: str | None = None
     state: str
     resolution: str | None = None
     completed_by: str | None = None

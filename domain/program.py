@@ -15,6 +15,7 @@ from domain.approval_rules import OnTimeout, ReviewerGroup, Reviewers, Rung
 from domain.budget import BudgetRule
 from domain.effects import EffectClass, RetryClass
 from domain.model import Wire
+from domain.tasks import TaskTerms
 
 Execution = Literal["segment", "steps"]
 """How consecutive calls run: `steps` gives each an activity of its own, `segment` several of them one (JOURNAL §12)."""
@@ -140,6 +141,18 @@ class ListenStep(StepCommon):
     compensate: None = None
 
 
+class TaskStep(StepCommon):
+    """Work for a person. `form` is the JSON Schema of what they fill in, which is the step's output; None for nothing but doing it."""
+
+    kind: Literal["task"] = "task"
+    title: str
+    instructions: str = ""
+    form: dict[str, JsonValue] | None = None
+    terms: TaskTerms = TaskTerms()
+    on_timeout: Literal["fail", "skip"] = "fail"
+    compensate: None = None
+
+
 class SetStep(StepCommon):
     """A value computed by expressions; costs no activity."""
 
@@ -187,7 +200,9 @@ class SagaStep(StepCommon):
     compensate: None = None
 
 
-Step = Annotated[CallStep | AgentStep | ApproveStep | ListenStep | SetStep | DoStep | SwitchStep | SagaStep, Field(discriminator="kind")]
+Step = Annotated[
+    CallStep | AgentStep | ApproveStep | ListenStep | TaskStep | SetStep | DoStep | SwitchStep | SagaStep, Field(discriminator="kind")
+]
 
 
 class Program(Wire):
@@ -195,6 +210,7 @@ class Program(Wire):
 
     `execution` is None for quick reads in segments, and for a program of before there were any `steps`. `priced_at` (RFC 3339) is when
     its models' prices were looked up: a price that changes later is no price of this run. `subject` names whose data a run holds.
+    `doubts` says who is to answer questions about its effects, and by when.
     """
 
     v: int = 1
@@ -212,3 +228,4 @@ class Program(Wire):
     budget: BudgetRule | None = None
     priced_at: str = ""
     subject: str | None = None
+    doubts: TaskTerms | None = None

@@ -11,6 +11,7 @@ from domain.effects import Carrier
 from domain.envelope import Usage
 from domain.model import Wire
 from domain.provenance import ArgumentOrigin
+from domain.tasks import TaskProjection
 
 
 class RunStatus(StrEnum):
@@ -96,19 +97,6 @@ class ApprovalClosure(Wire):
     decided_by: str | None = None
     comment: str | None = None
     decided_at: str
-
-
-class TaskProjection(Wire):
-    """A human task's row. `kind` is in_doubt, divergent or failed_compensation."""
-
-    task: str
-    kind: str
-    step: str
-    visit: int
-    call: str
-    title: str
-    detail: str
-    opened_at: str
 
 
 class TaskClosure(Wire):

@@ -14,6 +14,7 @@ from domain.program import RetryRule
 from domain.provenance import ArgumentOrigin
 from domain.runs import RunStatus
 from domain.signals import Signal
+from domain.tasks import TaskProjection
 
 
 class StepStatus(StrEnum):
@@ -203,6 +204,18 @@ class Listen(Wire):
     summary: str = ""
 
 
+class AskPerson(Wire):
+    """Put a task before people; it ends by an answer, by its deadline or a cancellation."""
+
+    kind: Literal["ask_person"] = "ask_person"
+    id: str
+    step: str
+    visit: int
+    task: TaskProjection
+    deadline: str | None = None
+    summary: str = ""
+
+
 class Unwind(Wire):
     """Undo a saga: `undo` in the order to run, latest first."""
 
@@ -222,7 +235,7 @@ class Finish(Wire):
     error: dict[str, str] | None = None
 
 
-Command = Annotated[CallTool | CompletePrompt | AskApproval | Listen | Unwind | Finish, Field(discriminator="kind")]
+Command = Annotated[CallTool | CompletePrompt | AskApproval | Listen | AskPerson | Unwind | Finish, Field(discriminator="kind")]
 
 
 class Done(Wire):
@@ -252,6 +265,17 @@ class Decided(Wire):
     comment: str = ""
 
 
+class Answered(Wire):
+    """A task of a person ended: they filled in `output`, which is stored under `ref`, or its time was over."""
+
+    kind: Literal["answered"] = "answered"
+    command: str
+    resolution: Literal["completed", "timed_out"]
+    output: JsonValue = None
+    ref: str | None = None
+    by: str = ""
+
+
 class Unwound(Wire):
     """A saga's compensations have all been run, or settled by a person; `ended` says how, by step."""
 
@@ -274,7 +298,7 @@ class CancelRequested(Wire):
     by_hand: bool = False
 
 
-Outcome = Annotated[Done | Failed | Decided | Unwound | Signalled | CancelRequested, Field(discriminator="kind")]
+Outcome = Annotated[Done | Failed | Decided | Answered | Unwound | Signalled | CancelRequested, Field(discriminator="kind")]
 
 
 class Tick(Wire):

@@ -16,14 +16,16 @@ from domain.decide_step import decide_step
 from domain.errors import CompensatedByHand, EffectSuperseded, StandfastError
 from domain.ledger import Kind
 from domain.listening import begin_listening, take_signal
-from domain.program import ApproveStep, DoStep, ListenStep, Program, SagaStep, Step, SwitchStep
+from domain.program import ApproveStep, DoStep, ListenStep, Program, SagaStep, Step, SwitchStep, TaskStep
 from domain.projection import unproject
 from domain.recorder import Recorder
 from domain.runs import RunStatus
 from domain.saga_plan import hand_over, mark_known, plan_unwind
 from domain.saga_walk import SagaWalk, first_failure
 from domain.state import (
+    Answered,
     AskApproval,
+    AskPerson,
     CancelRequested,
     Command,
     Decided,
@@ -41,6 +43,7 @@ from domain.state import (
     Unwound,
 )
 from domain.step_entry import complete_step, enter_leaf, fail_step, open_step
+from domain.task_steps import open_task, take_answer
 
 CANCELLED = "run-cancelled"
 """Failure code of a run that was asked to end."""
@@ -167,6 +170,8 @@ class Stepper:
             complete_step(recorder, step, fields=outcome.receipt.fields, ref=outcome.receipt.ref, digest=outcome.receipt.digest)
         elif isinstance(outcome, Decided):
             self._decided(step, command, outcome, recorder)
+        elif isinstance(outcome, Answered) and isinstance(step, TaskStep) and isinstance(command, AskPerson):
+            take_answer(recorder, step, command, outcome)
 
     def _known(self, step: Step, known: Literal["happened", "unknown", "not"]) -> None:
         if step.compensate is not None:
@@ -214,6 +219,8 @@ class Stepper:
                 enter_leaf(recorder, step, saga=saga)
                 if isinstance(step, ListenStep):
                     begin_listening(recorder, step)
+                elif isinstance(step, TaskStep):
+                    open_task(recorder, step)
         except StandfastError as error:
             fail_step(recorder, step, Failure(code=error.code, detail=error.detail, step=step.path))
 

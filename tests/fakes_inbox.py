@@ -4,6 +4,7 @@ from pydantic import JsonValue
 
 from domain.errors import NotFound, TaskClosed
 from domain.inbox import InboxFilter, refuse_assignment
+from domain.ledger import EntryBody, Kind
 from domain.people_stores import ApprovalRow, DecisionRow, DecisionState, TaskRow
 from domain.stores import Page
 from tests.fakes_database import MemoryDatabase, paged
@@ -135,9 +136,13 @@ class FakeTaskStore:
         row = await self.get(tenant, task)
         if row.state != "open":
             raise TaskClosed(f"task {task} is closed: {row.state}")
-        said = {"state": "completed", "resolution": resolution, "completed_by": principal, "completed_at": at, "delivered": False}
+        said = {"state": "completed", "resolution": resolution, "completed_by": principal, "completed_at": at, "delivered": row.own}
         self._database.tasks[tenant, task] = row.model_copy(update=said)
         self._database.task_outputs[tenant, task] = output
+        if row.own and row.run is not None:
+            run = self._database.run(tenant, row.run)
+            body = EntryBody(kind=Kind.TASK_COMPLETED, at=at, principal=principal, correlation_id=run.correlation_id, epoch=run.epoch or 0)
+            self._database.append(tenant, row.run, body)
         return self._database.tasks[tenant, task]
 
     async def undelivered(self, tenant: str, *, limit: int) -> list[tuple[TaskRow, JsonValue]]:

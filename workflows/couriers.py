@@ -36,7 +36,7 @@ from activities.run_records import RunRecordActivities
 from domain.caps import ProgramCaps
 from domain.envelope import Envelope, Receipt
 from domain.facts import must_flush
-from domain.program import PinnedTool, RetryRule
+from domain.program import PinnedTool, Program, RetryRule
 from domain.resets import rebase
 from domain.runs import Projection, RunStatus
 from domain.segments import Segment
@@ -90,6 +90,11 @@ class Courier:
     def run(self) -> str:
         """The run."""
         return self._given.run
+
+    @property
+    def program(self) -> Program:
+        """The run's program."""
+        return self._given.program
 
     @property
     def tools(self) -> dict[str, PinnedTool]:

@@ -6,7 +6,20 @@ from activities.requests import ResolveRequest
 from domain.errors import EffectDivergent, EffectInDoubt, ExpressionFailed, RunCancelled
 from domain.program import Program
 from domain.runs import Projection, RunStatus
-from domain.state import AskApproval, CallTool, Command, CompletePrompt, Done, Failed, Failure, Outcome, RenderedUndo, Unwind, Unwound
+from domain.state import (
+    AskApproval,
+    AskPerson,
+    CallTool,
+    Command,
+    CompletePrompt,
+    Done,
+    Failed,
+    Failure,
+    Outcome,
+    RenderedUndo,
+    Unwind,
+    Unwound,
+)
 from sagas.undo import Answer, unwind
 from workflows.couriers import Courier
 from workflows.failures import failure_of
@@ -49,7 +62,7 @@ class EffectRunner:
         ended = self._people.cancelled and not (isinstance(command, CallTool) and command.forward)
         return ended or command.id in self._courier.unwanted
 
-    def withdrawn(self, command: AskApproval | CallTool | CompletePrompt) -> Failed:
+    def withdrawn(self, command: AskApproval | AskPerson | CallTool | CompletePrompt) -> Failed:
         """Return the outcome of what a cancellation, or a failure beside it, took back before it began."""
         return Failed(command=command.id, failure=Failure(code=RunCancelled.code, detail="the run was cancelled", step=command.step))
 

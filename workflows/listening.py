@@ -12,7 +12,7 @@ from activities.requests import ListenerRequest
 from domain.errors import RunCancelled, StepTimedOut
 from domain.runs import Projection, RunStatus
 from domain.signals import Signal
-from domain.state import AskApproval, Failed, Failure, Listen, Outcome, State
+from domain.state import AskApproval, AskPerson, Failed, Failure, Listen, Outcome, State
 from workflows.couriers import Courier, brief
 from workflows.people import time_left
 
@@ -60,6 +60,8 @@ class Listening:
                 return _waiting(other)
             if isinstance(other, AskApproval):
                 return Projection(status=RunStatus.WAITING, waits_for=f"{other.step}: a decision")
+            if isinstance(other, AskPerson):
+                return Projection(status=RunStatus.WAITING, waits_for=f"{other.step}: a person to complete task {other.task.task}")
         return Projection(status=RunStatus.RUNNING)
 
 

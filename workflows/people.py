@@ -6,7 +6,6 @@ what has become of it into the inbox, and sleeps again.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from pydantic import JsonValue
 from temporalio import workflow
@@ -26,7 +25,7 @@ from workflows.failures import failure_of
 from workflows.live_checks import decision_request
 from workflows.messages import DecisionResult
 from workflows.refusals import demand, refuse
-from workflows.tasks import Tasks
+from workflows.tasks import Note, Tasks
 
 NOTED = {
     "approve": Kind.APPROVAL_VOTED,
@@ -39,14 +38,6 @@ NOTED = {
     "withdraw": Kind.APPROVAL_WITHDRAWN,
 }
 """The fact of a decision that is taken; a vote that ends the approval is told as `human:approval:decided` by the stepper."""
-
-
-class Note(Protocol):
-    """Notes a fact."""
-
-    def __call__(self, kind: Kind, *, step: str | None, principal: str | None, said: dict[str, JsonValue]) -> None:
-        """Note it."""
-        ...
 
 
 @dataclass
@@ -75,7 +66,7 @@ class People:
         self._seen_in: dict[str, int] = {}  # by decision: the revision that shows it
         self._written: set[str] = set()
         self.cancelled = False
-        self.tasks = Tasks(courier, resting=self._resting, cancelled=lambda: self.cancelled)
+        self.tasks = Tasks(courier, resting=self._resting, cancelled=lambda: self.cancelled, note=note)
 
     def check(self, decision: Decision) -> None:
         """The update's validator: refuse from state alone, leaving no history.

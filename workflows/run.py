@@ -21,6 +21,7 @@ from domain.saga_views import saga_shapes, sagas_of_state
 from domain.segments import Segment
 from domain.state import (
     AskApproval,
+    AskPerson,
     CancelRequested,
     Command,
     Decided,
@@ -303,6 +304,9 @@ class RunWorkflow:
             ended = self._people.cancelled or command.id in self._courier.unwanted
             undecided = isinstance(decided, Decided) and decided.decided_by is None
             return self._effects.withdrawn(command) if ended and undecided else decided
+        if isinstance(command, AskPerson):
+            stopped = lambda: self._people.cancelled or command.id in self._courier.unwanted  # noqa: E731 - read anew at each look
+            return await self._people.tasks.ask_person(command, stopped=stopped) or self._effects.withdrawn(command)
         return await self._effects.run(command)
 
     def _waits_for(self) -> str | None:
@@ -333,7 +337,7 @@ class RunWorkflow:
             and quiet
             and not self._listening.arrived
             and not self._people.cancelled
-            and not any(isinstance(c, Unwind | AskApproval) for c in commands)
+            and not any(isinstance(c, Unwind | AskApproval | AskPerson) for c in commands)
         )
 
     async def _finish(self, finish: Finish) -> None:

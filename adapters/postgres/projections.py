@@ -10,7 +10,7 @@ from domain.runs import ApprovalClosure, ApprovalProjection, Projection, TaskPro
 from domain.stores import PayloadCipher
 
 SEALED_OF_APPROVAL = {"title", "nonce", "calls", "unbound", "events", "form", "provenance", "conversation"}
-SEALED_OF_TASK = {"title", "detail"}
+SEALED_OF_TASK = {"title", "detail", "form"}
 
 ERASED_APPROVAL: dict[str, object] = {"title": "(erased)", "nonce": "", "calls": [], "unbound": []}
 ERASED_TASK: dict[str, object] = {"title": "(erased)", "detail": "(erased)"}

@@ -55,7 +55,10 @@ DELETE_MESSAGES = b"DELETE FROM messages WHERE tenant_id = %(tenant)s AND run = 
 EMPTY_APPROVALS = b"""
 UPDATE approvals SET sealed = '', comment_sealed = NULL WHERE tenant_id = %(tenant)s AND run = ANY(%(runs)s)
 """
-EMPTY_TASKS = b"UPDATE tasks SET sealed = '', output_ref = NULL, delivered = true WHERE tenant_id = %(tenant)s AND run = ANY(%(runs)s)"
+EMPTY_TASKS = b"""
+UPDATE tasks SET sealed = '', output_ref = NULL, answer_sealed = NULL, delivered = true
+WHERE tenant_id = %(tenant)s AND run = ANY(%(runs)s)
+"""
 EMPTY_DECISIONS = (
     b"UPDATE decisions SET comment_sealed = '', content_sealed = NULL, refusal = NULL WHERE tenant_id = %(tenant)s AND run = ANY(%(runs)s)"
 )

@@ -179,14 +179,18 @@ LIMIT %(limit)s
 
 TASK = b"""
 SELECT tasks.tenant_id, tasks.task, tasks.run, tasks.kind, tasks.step, tasks.visit, tasks.call, tasks.state, tasks.sealed,
-    tasks.opened_at, tasks.resolution, tasks.completed_by, tasks.completed_at, tasks.output_ref, tasks.delivered
+    tasks.opened_at, tasks.resolution, tasks.completed_by, tasks.completed_at, tasks.output_ref, tasks.delivered, tasks.role,
+    tasks.assignee, tasks.priority, tasks.due, tasks.stages, tasks.level, tasks.breached_at, tasks.own, tasks.created_by, tasks.next_at,
+    tasks.answer_sealed
 FROM tasks
 WHERE tasks.tenant_id = %(tenant)s::VARCHAR AND tasks.task = %(task)s::VARCHAR
 """
 
 TASK_PAGE = b"""
 SELECT tasks.tenant_id, tasks.task, tasks.run, tasks.kind, tasks.step, tasks.visit, tasks.call, tasks.state, tasks.sealed,
-    tasks.opened_at, tasks.resolution, tasks.completed_by, tasks.completed_at, tasks.output_ref, tasks.delivered
+    tasks.opened_at, tasks.resolution, tasks.completed_by, tasks.completed_at, tasks.output_ref, tasks.delivered, tasks.role,
+    tasks.assignee, tasks.priority, tasks.due, tasks.stages, tasks.level, tasks.breached_at, tasks.own, tasks.created_by, tasks.next_at,
+    tasks.answer_sealed
 FROM tasks
 WHERE tasks.tenant_id = %(tenant)s::VARCHAR AND (%(state)s::VARCHAR IS NULL OR tasks.state = %(state)s::VARCHAR) AND (tasks.opened_at,
     tasks.task) > (%(opened_at)s, %(task)s) ORDER BY tasks.opened_at, tasks.task
@@ -195,14 +199,18 @@ LIMIT %(limit)s
 
 TASKS_OF_RUN = b"""
 SELECT tasks.tenant_id, tasks.task, tasks.run, tasks.kind, tasks.step, tasks.visit, tasks.call, tasks.state, tasks.sealed,
-    tasks.opened_at, tasks.resolution, tasks.completed_by, tasks.completed_at, tasks.output_ref, tasks.delivered
+    tasks.opened_at, tasks.resolution, tasks.completed_by, tasks.completed_at, tasks.output_ref, tasks.delivered, tasks.role,
+    tasks.assignee, tasks.priority, tasks.due, tasks.stages, tasks.level, tasks.breached_at, tasks.own, tasks.created_by, tasks.next_at,
+    tasks.answer_sealed
 FROM tasks
 WHERE tasks.tenant_id = %(tenant)s::VARCHAR AND tasks.run = %(run)s::VARCHAR
 """
 
 UNDELIVERED_TASKS = b"""
 SELECT tasks.tenant_id, tasks.task, tasks.run, tasks.kind, tasks.step, tasks.visit, tasks.call, tasks.state, tasks.sealed,
-    tasks.opened_at, tasks.resolution, tasks.completed_by, tasks.completed_at, tasks.output_ref, tasks.delivered
+    tasks.opened_at, tasks.resolution, tasks.completed_by, tasks.completed_at, tasks.output_ref, tasks.delivered, tasks.role,
+    tasks.assignee, tasks.priority, tasks.due, tasks.stages, tasks.level, tasks.breached_at, tasks.own, tasks.created_by, tasks.next_at,
+    tasks.answer_sealed
 FROM tasks
 WHERE tasks.tenant_id = %(tenant)s::VARCHAR AND NOT tasks.delivered ORDER BY tasks.opened_at, tasks.task
 LIMIT %(limit)s

@@ -317,6 +317,8 @@ class Tasks(Table, table=True):
 
     __table_args__ = (
         Index("tasks_by_state", "tenant_id", "state", "opened_at", "task"),
+        Index("tasks_by_due", "tenant_id", "state", "due", "task"),
+        Index("tasks_moving", "tenant_id", "next_at", postgresql_where=text("own AND state = 'open' AND next_at IS NOT NULL")),
         Index("tasks_by_effect", "tenant_id", "run", "step", "visit", "call"),
         Index("tasks_undelivered", "tenant_id", "opened_at", "task", postgresql_where=text("NOT delivered")),
         ForeignKeyConstraint(["tenant_id", "run"], ["runs.tenant_id", "runs.run"]),
@@ -324,7 +326,7 @@ class Tasks(Table, table=True):
 
     tenant_id: str = _column(Text(), primary_key=True)
     task: str = _column(Text(), primary_key=True)
-    run: str = _column(Text())
+    run: str | None = _column(Text(), nullable=True)
     kind: str = _column(Text())
     step: str = _column(Text())
     visit: int = _column(Integer())
@@ -337,3 +339,14 @@ class Tasks(Table, table=True):
     completed_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
     output_ref: str | None = _column(Text(), nullable=True)
     delivered: bool = _column(Boolean())
+    role: str | None = _column(Text(), nullable=True)
+    assignee: str | None = _column(Text(), nullable=True)
+    priority: str = _column(Text())
+    due: datetime | None = _column(DateTime(timezone=True), nullable=True)
+    stages: list[Any] | None = _column(JSON(), nullable=True)  # Any: a ladder's stages, as the domain wrote them
+    level: int = _column(Integer())
+    breached_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
+    own: bool = _column(Boolean())
+    created_by: str | None = _column(Text(), nullable=True)
+    next_at: datetime | None = _column(DateTime(timezone=True), nullable=True)
+    answer_sealed: bytes | None = _column(LargeBinary(), nullable=True)
