@@ -218,6 +218,43 @@ class WebhookSettings(Group):
         description="let webhooks go to this machine and private networks, and over http://; refused in production",
     )
 
+    def private_in(self, environment: Environment) -> bool:
+        """Return whether webhooks may go to private addresses and over http.
+
+        Raises:
+            InvalidInput: that is asked for in production.
+        """
+        if self.allow_private and environment == "production":
+            raise InvalidInput("STANDFAST_WEBHOOK_PRIVATE is for development: in production, webhooks go to public https addresses only")
+        return self.allow_private
+
+
+class ChannelSettings(Group):
+    """Channels to reviewers: how they reach the gateway's pages, and the mail server."""
+
+    public_url: str | None = Field(
+        default=None,
+        validation_alias="STANDFAST_PUBLIC_URL",
+        description="address at which reviewers reach the gateway, such as https://standfast.example; signed links begin with it",
+    )
+    smtp_host: str | None = Field(
+        default=None, validation_alias="STANDFAST_SMTP_HOST", description="mail server of the channel email; none: no mails"
+    )
+    smtp_port: int | None = Field(default=None, validation_alias="STANDFAST_SMTP_PORT", description="its port; default 587, 465 with tls")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        validation_alias="STANDFAST_SMTP_SECURITY",
+        description="starttls, tls from the first byte, or none (in production for a server on this machine only)",
+    )
+    smtp_username: str | None = Field(default=None, validation_alias="STANDFAST_SMTP_USERNAME", description="login at the mail server")
+    smtp_password: SecretStr | None = Field(default=None, validation_alias="STANDFAST_SMTP_PASSWORD", description="its password")
+    mail_from: str | None = Field(
+        default=None, validation_alias="STANDFAST_MAIL_FROM", description="address that mails come from; needed with STANDFAST_SMTP_HOST"
+    )
+    plugins: dict[str, SecretStr] = Field(
+        default={}, validation_alias="STANDFAST_CHANNEL_SETTINGS", description="JSON: name of a channel plugin's setting to its value"
+    )
+
 
 class PayloadSettings(Group):
     """Where large payloads live."""
@@ -285,6 +322,7 @@ GROUPS: tuple[type[BaseSettings], ...] = (
     WorkerSettings,
     SealingSettings,
     WebhookSettings,
+    ChannelSettings,
     PayloadSettings,
     SecretSettings,
     FaultSettings,

@@ -160,7 +160,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
         provider = build_models(models)
         stack.push_async_callback(provider.aclose)
         storage = build_storage(database, cipher, objects=build_objects(platform, payloads), limits=payload_limits(payloads))
-        channels = build_channels(storage, platform, WebhookSettings())
+        channels = build_channels(storage, platform, WebhookSettings(), keys=keys)
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
         yield WorkerParts(
