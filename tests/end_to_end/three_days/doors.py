@@ -13,18 +13,35 @@ from tests.end_to_end.three_days.story import Claim, Story
 ROOT = Path(__file__).parents[3]
 
 
-async def by_api(story: Story, who: str, claim: Claim, verdict: str = "approve", **more: JsonValue) -> tuple[int, dict[str, JsonValue]]:
+async def posted(story: Story, who: str, claim: Claim, verdict: str = "approve", **more: JsonValue) -> tuple[int, dict[str, JsonValue]]:
     """Decide with one POST, naming the digest the story knows; return status and body."""
     body = {"verdict": verdict, "digest": claim.digest, "comment": f"{who} by REST", **more}
     answer = await story.house.people.browsers[who].post(f"/v1/approvals/{claim.approval}/decision", json=body)
     return answer.status_code, answer.json()
 
 
+async def by_api(story: Story, who: str, claim: Claim, verdict: str = "approve", **more: JsonValue) -> None:
+    """Decide with one POST, which shall be taken."""
+    status, body = await posted(story, who, claim, verdict, **more)
+    assert (status, body.get("state")) == (200, "accepted"), f"{who} about {claim.name}: {body}"
+
+
 async def refused(story: Story, who: str, claim: Claim, verdict: str = "approve", **more: JsonValue) -> tuple[int, str]:
     """Decide with one POST that shall be refused; note it, and return status and code."""
-    status, body = await by_api(story, who, claim, verdict, **more)
+    status, body = await posted(story, who, claim, verdict, **more)
     story.refused.append((claim.name, who, str(body.get("code"))))
     return status, str(body.get("code"))
+
+
+async def by_batch(story: Story, who: str, verdicts: dict[str, str]) -> list[tuple[int, str | None]]:
+    """Decide several claims, by name, with one POST; return what is said to each: status, and the code of a refusal."""
+    told = [
+        {"approval": story.claims[name].approval, "digest": story.claims[name].digest, "verdict": verdict, "comment": f"{who} in a batch"}
+        for name, verdict in verdicts.items()
+    ]
+    answer = await story.house.people.browsers[who].post("/v1/approvals/decisions", json={"decisions": told})
+    assert answer.status_code == 200, answer.text
+    return [(each["status"], each["code"]) for each in answer.json()["answers"]]
 
 
 async def by_client(story: Story, who: str, claim: Claim) -> None:

@@ -4,14 +4,26 @@ from examples.delay_claim.demo.bundle import read_bundle_files, with_addresses
 
 TOOLS = ("tools/bank-reserve.yaml", "tools/bank-release.yaml", "tools/bank-pay.yaml", "tools/bank-refund.yaml")
 
-PLAIN = "reviewers: {role: claims-clerk, exclude_requester: true}, timeout: 5d, on_timeout: reject"
-"""One clerk decides, within five days."""
+KINDS = {
+    "plain": "reviewers: {role: claims-clerk}, timeout: 5d, on_timeout: reject",
+    "short": "reviewers: {role: claims-clerk}, timeout: 2h, on_timeout: reject",
+    "lead": "reviewers: {role: claims-lead}, timeout: 5d, on_timeout: reject",
+    "pair": "reviewers: {role: claims-clerk, quorum: 2}, timeout: 5d, on_timeout: reject",
+    "both": (
+        "reviewers: {all: [{role: claims-clerk, quorum: 2}, {role: finance, veto: true}], four_eyes: true}, timeout: 5d, on_timeout: reject"
+    ),
+    "office": (
+        "reviewers: {role: finance}, calendar: office, remind: [2h], escalate: [{after: 4h, to: {role: claims-lead}}], "
+        "timeout: 8h, on_timeout: reject"
+    ),
+}
+"""The kinds of payout: what stands in `approve:` beside the title and the bound calls. Only `office` counts working hours."""
 
-SHORT = "reviewers: {role: claims-clerk, exclude_requester: true}, timeout: 2h, on_timeout: reject"
-"""One clerk decides, within two hours by the wall clock."""
-
-KINDS = {"plain": PLAIN, "short": SHORT}
-"""The kinds of payout: what stands in `approve:` beside the title and the bound calls."""
+OFFICE = {
+    "zone": "Europe/Berlin",
+    "hours": {day: [{"from": "09:00", "to": "17:00"}] for day in ("mon", "tue", "wed", "thu", "fri")},
+}
+"""The calendar `office`: its weekend has no working hours."""
 
 _DEFINITION = """\
 standfast: 1

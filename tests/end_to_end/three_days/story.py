@@ -7,6 +7,7 @@ from datetime import date
 from typing import TypeVar
 
 from standfast_client.models import Approval
+from standfast_client.verify import LedgerEntry
 from tests.end_to_end.three_days.house import House
 from tests.end_to_end.three_days.payouts import KINDS, bundle
 
@@ -46,6 +47,7 @@ class Claim:
     paid: int | None = None
     by: tuple[str, ...] = ()
     via: str = ""
+    for_whom: str | None = None
 
 
 @dataclass
@@ -101,8 +103,13 @@ class Story:
 
         return await until(look, what=f"the end of the approval of {claim.name}")
 
-    def approved(self, claim: Claim, *by: str, via: str, paid: int | None = None) -> None:
-        """Note that a claim shall be paid: by default as it was asked."""
+    async def facts(self, claim: Claim, kind: str) -> list[LedgerEntry]:
+        """Return the entries of a kind in a claim's ledger."""
+        return [entry for entry in await self.house.people.clients["audra"].runs.handle(claim.run).ledger() if entry.kind == kind]
+
+    def approved(self, claim: Claim, *by: str, via: str, paid: int | None = None, for_whom: str | None = None) -> None:
+        """Note that a claim shall be paid, by default as it was asked, and in whose place somebody decided."""
+        claim.for_whom = for_whom
         claim.ends, claim.paid, claim.by, claim.via = "succeeded", claim.amount if paid is None else paid, tuple(sorted(by)), via
 
     def failed(self, claim: Claim, code: str, *, by: Iterable[str] = (), via: str = "") -> None:
