@@ -30,6 +30,7 @@ from api.routes.signals import SignalRoutes
 from api.routes.subjects import SubjectRoutes
 from api.routes.substitutes import SubstituteRoutes
 from api.routes.tasks import TaskRoutes
+from api.routes.webhooks import WebhookRoutes
 
 
 def create_app(deps: GatewayDeps) -> FastAPI:
@@ -58,6 +59,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         TaskRoutes(deps),
         DeadLetterRoutes(deps),
         DefinitionRoutes(deps),
+        WebhookRoutes(deps),
         HookRoutes(deps),
         InboundRoutes(deps),
         SubjectRoutes(deps),

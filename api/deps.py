@@ -12,6 +12,7 @@ from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
 from api.temporal import RunStarter
+from api.webhook_deps import WebhookDeps
 from domain.lineage import LineageStore
 from domain.people_stores import ApprovalStore, TaskStore
 from domain.registry import BundleReader, ProgramCompiler
@@ -58,6 +59,7 @@ class GatewayDeps:
     subjects: SubjectDeps
     money: MoneyDeps
     hooks: HookDeps
+    webhooks: WebhookDeps
     channels: ChannelDeps
     reviewing: ReviewingDeps
     bundle_reader: BundleReader

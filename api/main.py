@@ -13,6 +13,7 @@ import uvicorn
 from api.app import create_app
 from api.channel_deps import ChannelDeps
 from api.dead_letter_deps import DeadLetterDeps
+from api.delivery_redriving import DeliveryRedriver
 from api.deps import GatewayDeps
 from api.histories import TemporalHistories
 from api.hook_deps import HookDeps
@@ -22,12 +23,14 @@ from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
 from api.sweeper import Sweeper
 from api.temporal import TemporalRuns
+from api.webhook_deps import WebhookDeps
+from domain.dead_letters import DeadLetterKind
 from domain.errors import InvalidInput, StandfastError, Unavailable
 from wiring.gateway import GatewayParts, gateway_parts
 from wiring.keys import new_id
 from wiring.logs import set_up_logs
 from wiring.processes import may_start, run_loop
-from wiring.settings import PlatformSettings, WorkerSettings
+from wiring.settings import PlatformSettings, WebhookSettings, WorkerSettings
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +62,11 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         keys=storage.keys,
         idempotency=storage.idempotency,
         lineage=storage.lineage,
-        dead_letters=DeadLetterDeps(letters=storage.dead_letters, bulk=storage.bulk_redrives),
+        dead_letters=DeadLetterDeps(
+            letters=storage.dead_letters,
+            bulk=storage.bulk_redrives,
+            redrivers={DeadLetterKind.DELIVERY: DeliveryRedriver(storage.deliveries)},
+        ),
         subjects=SubjectDeps(
             removals=storage.removals,
             retention=storage.retention,
@@ -68,6 +75,12 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
             pseudonym_key=parts.keys.subjects,
         ),
         hooks=HookDeps(hooks=storage.hooks, requests=storage.hook_requests),
+        webhooks=WebhookDeps(
+            subscriptions=storage.subscriptions,
+            deliveries=storage.deliveries,
+            past=storage.ledger_past,
+            allow_private=WebhookSettings().private_in(parts.platform.environment),
+        ),
         money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
         reviewing=ReviewingDeps(calendars=storage.calendars, zones=parts.zones, substitutes=storage.substitutes, messages=storage.messages),
         channels=ChannelDeps(store=storage.channels, link_keys=parts.keys.review_links, form_key=parts.keys.review_forms),

@@ -15,6 +15,7 @@ AUDITORS = frozenset({Role.AUDITOR, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
 
 RUN = "/v1/runs/{run_id}"
+WEBHOOK = "/v1/webhooks/{webhook_id}"
 
 PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/runs"): STARTERS,
@@ -63,6 +64,17 @@ PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/dead-letters/{dead_letter_id}"): READERS,
     ("POST", "/v1/dead-letters/{dead_letter_id}/redrive"): OPERATORS,
     ("POST", "/v1/dead-letters/{dead_letter_id}/discard"): OPERATORS,
+    ("POST", "/v1/webhooks"): AUTHORS,
+    ("GET", "/v1/webhooks"): STARTERS,
+    ("GET", WEBHOOK): STARTERS,
+    ("PUT", WEBHOOK): AUTHORS,
+    ("DELETE", WEBHOOK): AUTHORS,
+    ("POST", f"{WEBHOOK}/rotate"): AUTHORS,
+    ("POST", f"{WEBHOOK}/test"): STARTERS,
+    ("POST", f"{WEBHOOK}/replay"): STARTERS,
+    ("GET", f"{WEBHOOK}/deliveries"): STARTERS,
+    ("GET", f"{WEBHOOK}/deliveries/{{delivery_id}}"): STARTERS,
+    ("POST", f"{WEBHOOK}/deliveries/{{delivery_id}}/redeliver"): STARTERS,
     ("POST", "/v1/hooks"): AUTHORS,
     ("GET", "/v1/hooks"): READERS,
     ("GET", "/v1/hooks/{hook_id}"): READERS,

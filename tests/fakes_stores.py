@@ -5,10 +5,11 @@ from functools import cached_property
 
 from tests.fake_lineage import FakeLineageStore
 from tests.fake_log import FakeLog
-from tests.fakes_channels import FakeChannelStore
 from tests.fakes_calendars import FakeCalendarStore
+from tests.fakes_channels import FakeChannelStore
 from tests.fakes_database import MemoryDatabase
 from tests.fakes_dead_letters import FakeBulkRedriveStore, FakeDeadLetterStore
+from tests.fakes_deliveries import DeliveryTables, FakeDeliveryStore, FakeLedgerPast
 from tests.fakes_hooks import FakeHookRequestStore, FakeHookStore, FakeListenerStore
 from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
 from tests.fakes_messages import FakeMessageStore
@@ -16,6 +17,7 @@ from tests.fakes_money import FakeBudgetStore, FakeCostStore
 from tests.fakes_registry import FakeDefinitionStore, FakeIdempotencyStore, FakeKeyStore
 from tests.fakes_runs import FakeLedgerReader, FakePayloadStore, FakeRunLedger, FakeRunStore
 from tests.fakes_subjects import FakeRemovalStore, FakeRetentionStore
+from tests.fakes_subscriptions import FakeSubscriptionStore
 from tests.fakes_substitutes import FakeSubstituteStore
 
 
@@ -74,6 +76,26 @@ class FakeStores:
     def bulk_redrives(self) -> FakeBulkRedriveStore:
         """Redrives of many dead letters."""
         return FakeBulkRedriveStore(self.database, self.dead_letters)
+
+    @cached_property
+    def delivery_tables(self) -> DeliveryTables:
+        """The rows that relay, deliveries and subscriptions share."""
+        return DeliveryTables(self.database)
+
+    @cached_property
+    def deliveries(self) -> FakeDeliveryStore:
+        """Deliveries."""
+        return FakeDeliveryStore(self.delivery_tables)
+
+    @cached_property
+    def subscriptions(self) -> FakeSubscriptionStore:
+        """Outgoing webhooks."""
+        return FakeSubscriptionStore(self.delivery_tables)
+
+    @cached_property
+    def ledger_past(self) -> FakeLedgerPast:
+        """What replays read."""
+        return FakeLedgerPast(self.database)
 
     @cached_property
     def hooks(self) -> FakeHookStore:

@@ -132,8 +132,9 @@ WHERE d.tenant_id = %(tenant)s AND d.delivery = %(delivery)s
 CLOSE_LETTERS = b"""
 UPDATE dead_letters SET state = 'redriven', closed_at = clock_timestamp(), lease_until = NULL
 WHERE tenant_id = %(tenant)s AND kind = 'delivery' AND subject = %(delivery)s AND state = 'open'
+    AND coalesce(lease_until, '-infinity') <= clock_timestamp()
 """
-"""A delivery that goes out again is no longer given up, whoever asked for it."""
+"""A delivery that goes out again is no longer given up, whoever asked for it; one that is claimed is closed by who redrives it."""
 
 REDELIVER = b"""
 UPDATE deliveries SET state = 'pending', reason = '', round = round + 1, attempts = 0, next_attempt_at = NULL, settled_at = NULL
@@ -165,6 +166,7 @@ RETURNING delivery
 CLOSE_MANY = b"""
 UPDATE dead_letters SET state = 'redriven', closed_at = clock_timestamp(), lease_until = NULL
 WHERE tenant_id = %(tenant)s AND kind = 'delivery' AND subject = ANY (%(ids)s::text[]) AND state = 'open'
+    AND coalesce(lease_until, '-infinity') <= clock_timestamp()
 """
 
 _PAST = b"""

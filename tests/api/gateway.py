@@ -24,6 +24,7 @@ from api.hook_deps import HookDeps
 from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.subject_deps import SubjectDeps
+from api.webhook_deps import WebhookDeps
 from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.compile import compile_program
 from domain.dead_letters import DeadLetterKind, Redriver
@@ -233,9 +234,12 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **change
             objects=FakeObjects(),
             pseudonym_key=PSEUDONYMS,
         ),
+        "webhooks": WebhookDeps(subscriptions=stores.subscriptions, deliveries=stores.deliveries, past=stores.ledger_past),
         "hooks": HookDeps(hooks=stores.hooks, requests=stores.hook_requests),
         "money": MoneyDeps(budgets=stores.budgets, costs=stores.costs, prices=FakePrices(2)),
-        "reviewing": ReviewingDeps(calendars=stores.calendars, zones=PinnedZones(), substitutes=stores.substitutes, messages=stores.messages),
+        "reviewing": ReviewingDeps(
+            calendars=stores.calendars, zones=PinnedZones(), substitutes=stores.substitutes, messages=stores.messages
+        ),
         "channels": ChannelDeps(store=stores.channels, link_keys=LINK_KEYS, form_key=FORMS),
         "bundle_reader": YamlBundleReader(),
         "compile_program": compile_program,

@@ -34,6 +34,8 @@ def concrete(path: str) -> str:
         "dead_letter_id": fresh_id("dlq"),
         "redrive_id": fresh_id("rdv"),
         "substitution_id": fresh_id("sbs"),
+        "webhook_id": fresh_id("whk"),
+        "delivery_id": fresh_id("dlv"),
         "name": "approve",
         "scope": "tenant",
         "tree_size": "1",
