@@ -8,10 +8,11 @@ if it could not be repeated: the journal then puts the effect in doubt, and a pe
 from datetime import datetime
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from domain.effects import RetryClass
+from domain.errors import EffectLeased
 from domain.program import CallStep, Program
 from domain.state import CallTool
 from domain.stepper import walk
@@ -45,7 +46,7 @@ class Repeats:
 
     def repeats(self, error: ActivityError, *, cancelled: bool) -> bool:
         """Whether the call is to be made again, as `next` says: its last attempt was lost, and there is time and a try left."""
-        if not isinstance(error.cause, TemporalTimeout) or self._over(cancelled=cancelled) or not workflow.patched(LOST_ATTEMPTS):
+        if not _lost(error) or self._over(cancelled=cancelled) or not workflow.patched(LOST_ATTEMPTS):
             return False
         if self._left > 0:
             self._left -= 1
@@ -59,3 +60,9 @@ class Repeats:
         command = self.next
         late = command.deadline is not None and datetime.fromisoformat(command.deadline) <= workflow.now()
         return late or (cancelled and not (command.pivot or command.forward))
+
+
+def _lost(error: ActivityError) -> bool:
+    """Whether the last attempt ended without a word, or only found the lease of one that did."""
+    cause = error.cause
+    return isinstance(cause, TemporalTimeout) or (isinstance(cause, ApplicationError) and cause.type == EffectLeased.code)
