@@ -29,12 +29,13 @@ async def servers() -> AsyncGenerator[Servers]:
     """Run both on a folder of their own, with the settings of `standfast dev`; both are stopped and the folder removed at the end."""
     with tempfile.TemporaryDirectory(prefix="standfast-bench-") as name:
         folder = Path(name)
-        async with _postgres(folder) as owner_url, _temporal(folder) as address:
+        async with postgres_server(folder) as owner_url, _temporal(folder) as address:
             yield Servers(folder, owner_url, address)
 
 
 @asynccontextmanager
-async def _postgres(folder: Path) -> AsyncGenerator[str]:
+async def postgres_server(folder: Path) -> AsyncGenerator[str]:
+    """Run PostgreSQL alone in a folder; yields its owner's address."""
     server = await asyncio.to_thread(PostgresServer.prepare, folder, print, durable=True)
     with (folder / "postgres.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(*server.argv, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log)

@@ -14,9 +14,10 @@ from standfast_client.asynchronous import ledgers as async_ledgers
 from standfast_client.asynchronous import money as async_money
 from standfast_client.asynchronous import people as async_people
 from standfast_client.asynchronous import registry as async_registry
+from standfast_client.asynchronous import reviewing as async_reviewing
 from standfast_client.asynchronous import runs as async_runs
 from standfast_client.asynchronous import subjects as async_subjects
-from standfast_client.blocking import ledgers, money, people, registry, runs, subjects
+from standfast_client.blocking import ledgers, money, people, registry, reviewing, runs, subjects
 
 PROJECT = Path(__file__).parents[2] / "clients" / "python"
 
@@ -26,6 +27,8 @@ PAIRS: list[tuple[type, type]] = [
     (runs.Runs, async_runs.AsyncRuns),
     (people.Approvals, async_people.AsyncApprovals),
     (people.Tasks, async_people.AsyncTasks),
+    (reviewing.Calendars, async_reviewing.AsyncCalendars),
+    (reviewing.Substitutes, async_reviewing.AsyncSubstitutes),
     (registry.Definitions, async_registry.AsyncDefinitions),
     (ledgers.Ledger, async_ledgers.AsyncLedger),
     (money.Budgets, async_money.AsyncBudgets),

@@ -146,10 +146,52 @@ class BoundCall(Received):
     arguments: dict[str, JsonValue] = {}
 
 
+class ReviewerGroup(Received):
+    """A group that is asked: so many persons of a role, and who of it has said yes and no. `rung` counts the ladder; 0 were asked first."""
+
+    role: str
+    quorum: int = 1
+    veto: bool = False
+    rung: int = 0
+    approved_by: list[str] = []
+    rejected_by: list[str] = []
+
+
+class Standing(Received):
+    """How an approval stands. `next_at` is when something happens by itself; `waits_for_info` names the open question's decision."""
+
+    ending: str | None = None
+    decision_id: str | None = None
+    groups: list[ReviewerGroup] = []
+    deadline: str | None = None
+    next_at: str | None = None
+    reminders: int = 0
+    rungs: int = 0
+    waits_for_info: str | None = None
+
+
+class ReviewEvent(Received):
+    """A decision that was taken; `acting_for` is whose vote a delegate or substitute gave."""
+
+    verdict: str
+    at: str
+    decision_id: str
+    principal: str
+    roles: list[str] = []
+    acting_for: str | None = None
+    comment: str = ""
+    form: JsonValue = None
+    deadline: str | None = None
+    to: str | None = None
+    starts: str | None = None
+    ends: str | None = None
+
+
 class Approval(Received):
     """A question to people. A decision names `digest`, which covers every bound call, argument for argument.
 
-    `state` is open, approved, rejected, timed_out or withdrawn; `unbound` names arguments that are only known later.
+    `state` is open, approved, rejected, timed_out or withdrawn; `unbound` names arguments that are only known later. `reviewer_roles` are
+    asked now; `form` is the JSON Schema of an approving answer; `hidden` tells where arguments hold characters that are not seen.
     """
 
     approval: str
@@ -170,6 +212,15 @@ class Approval(Received):
     decided_by: str | None = None
     decided_at: str | None = None
     comment: str | None = None
+    assignee: str | None = None
+    reviewer_roles: list[str] = []
+    delegates: list[str] = []
+    standing: Standing | None = None
+    events: list[ReviewEvent] = []
+    form: dict[str, JsonValue] | None = None
+    revision: int = 0
+    amended_by: str | None = None
+    hidden: list[str] = []
 
 
 class Trace(Received):
@@ -181,7 +232,10 @@ class Trace(Received):
 
 
 class Decision(Received):
-    """A decision: `state` is accepted, which is final, or stored while it is being delivered to the run; `detail` says so in words."""
+    """A decision: `state` is accepted, which is final, or stored while it is being delivered to the run; `detail` says so in words.
+
+    `ending` is how the approval ended by it, None while it goes on.
+    """
 
     decision_id: str
     approval: str
@@ -191,6 +245,23 @@ class Decision(Received):
     decided_by: str = ""
     decided_at: str | None = None
     detail: str = ""
+    ending: str | None = None
+
+
+class BatchAnswer(Received):
+    """What became of one decision of a batch: `status` is the HTTP status it would have had alone; `code` and `detail` say why not."""
+
+    approval: str
+    status: int
+    decision: Decision | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class BatchAnswers(Received):
+    """What became of each decision of a batch, in their order."""
+
+    answers: list[BatchAnswer]
 
 
 class Task(Received):

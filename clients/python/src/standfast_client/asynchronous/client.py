@@ -9,8 +9,10 @@ from standfast_client.asynchronous.ledgers import AsyncLedger
 from standfast_client.asynchronous.money import AsyncBudgets, AsyncCostBook
 from standfast_client.asynchronous.people import AsyncApprovals, AsyncTasks
 from standfast_client.asynchronous.registry import AsyncDefinitions
+from standfast_client.asynchronous.reviewing import AsyncCalendars, AsyncSubstitutes
 from standfast_client.asynchronous.runs import AsyncRuns
 from standfast_client.asynchronous.subjects import AsyncErasures, AsyncRetentions
+from standfast_client.asynchronous.webhooks import AsyncWebhooks
 from standfast_client.drivers import AsyncDriver
 from standfast_client.exchange import RetryPolicy
 from standfast_client.settings import find_connection
@@ -25,11 +27,14 @@ class AsyncStandfast:
         connection: Where it speaks to.
         runs: Start and follow runs.
         approvals: The inbox, and decisions.
+        calendars: Working hours.
+        substitutes: Who decides in whose place.
         tasks: Questions to people about what may have happened.
         definitions: The registry.
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
+        webhooks: Where events go, and what became of each delivery.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
 
@@ -59,11 +64,14 @@ class AsyncStandfast:
         self._driver = AsyncDriver(self.connection, retry or RetryPolicy(), transport)
         self.runs = AsyncRuns(self._driver)
         self.approvals = AsyncApprovals(self._driver)
+        self.calendars = AsyncCalendars(self._driver)
+        self.substitutes = AsyncSubstitutes(self._driver)
         self.tasks = AsyncTasks(self._driver)
         self.definitions = AsyncDefinitions(self._driver)
         self.erasures = AsyncErasures(self._driver)
         self.retention = AsyncRetentions(self._driver)
         self.ledger = AsyncLedger(self._driver)
+        self.webhooks = AsyncWebhooks(self._driver)
         self.budgets = AsyncBudgets(self._driver)
         self.costs = AsyncCostBook(self._driver)
 

@@ -9,8 +9,10 @@ from standfast_client.blocking.ledgers import Ledger
 from standfast_client.blocking.money import Budgets, CostBook
 from standfast_client.blocking.people import Approvals, Tasks
 from standfast_client.blocking.registry import Definitions
+from standfast_client.blocking.reviewing import Calendars, Substitutes
 from standfast_client.blocking.runs import Runs
 from standfast_client.blocking.subjects import Erasures, Retentions
+from standfast_client.blocking.webhooks import Webhooks
 from standfast_client.drivers import Driver
 from standfast_client.exchange import RetryPolicy
 from standfast_client.settings import find_connection
@@ -25,11 +27,14 @@ class Standfast:
         connection: Where it speaks to.
         runs: Start and follow runs.
         approvals: The inbox, and decisions.
+        calendars: Working hours.
+        substitutes: Who decides in whose place.
         tasks: Questions to people about what may have happened.
         definitions: The registry.
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
+        webhooks: Where events go, and what became of each delivery.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
 
@@ -59,11 +64,14 @@ class Standfast:
         self._driver = Driver(self.connection, retry or RetryPolicy(), transport)
         self.runs = Runs(self._driver)
         self.approvals = Approvals(self._driver)
+        self.calendars = Calendars(self._driver)
+        self.substitutes = Substitutes(self._driver)
         self.tasks = Tasks(self._driver)
         self.definitions = Definitions(self._driver)
         self.erasures = Erasures(self._driver)
         self.retention = Retentions(self._driver)
         self.ledger = Ledger(self._driver)
+        self.webhooks = Webhooks(self._driver)
         self.budgets = Budgets(self._driver)
         self.costs = CostBook(self._driver)
 

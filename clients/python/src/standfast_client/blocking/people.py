@@ -1,8 +1,11 @@
 """What people answer, blocking: approvals and tasks."""
 
+from collections.abc import Sequence
+
 from standfast_client.drivers import Driver
 from standfast_client.flows import decisions
-from standfast_client.models import Approval, Decision, JsonInput, Task
+from standfast_client.models import Approval, BatchAnswer, Decision, JsonInput, Task
+from standfast_client.reviewing import ApprovalDetail
 
 
 class Approvals:
@@ -12,22 +15,81 @@ class Approvals:
         """Ask nothing yet."""
         self._driver = driver
 
-    def list(self, *, state: str | None = "open", mine: bool = False, limit: int = 50) -> list[Approval]:
-        """Read up to `limit` approvals, earliest deadline first; `state` None means all, `mine` those your reviewer roles may decide."""
-        return self._driver.run(decisions.approvals(self._driver.link, state=state, mine=mine, limit=limit))
+    def list(
+        self,
+        *,
+        state: str | None = "open",
+        mine: bool = False,
+        role: str | None = None,
+        definition: str | None = None,
+        run: str | None = None,
+        tool: str | None = None,
+        assignee: str | None = None,
+        requester: str | None = None,
+        decided_by: str | None = None,
+        deadline_before: str | None = None,
+        order: str = "deadline",
+        limit: int = 50,
+    ) -> list[Approval]:
+        """Read up to `limit` approvals that fit every filter given.
 
-    def get(self, approval: str) -> Approval:
-        """Read an approval."""
+        Args:
+            state: `open`, `approved`, `rejected`, `timed_out` or `withdrawn`; None means all.
+            mine: Only what you may decide now, in your own place or as a substitute.
+            role: A reviewer role that is asked.
+            definition: A definition's name.
+            run: A run's id.
+            tool: A tool that a bound call uses.
+            assignee: A principal, or `me`.
+            requester: A principal, or `me`.
+            decided_by: A principal who decided, or `me`.
+            deadline_before: RFC 3339.
+            order: `deadline`, earliest first, or `opened`, latest first.
+            limit: The most to read.
+        """
+        filters = {
+            "role": role,
+            "definition": definition,
+            "run": run,
+            "tool": tool,
+            "assignee": assignee,
+            "requester": requester,
+            "decided_by": decided_by,
+            "deadline_before": deadline_before,
+        }
+        flow = decisions.approvals(self._driver.link, state=state, mine=mine, order=order, limit=limit, **filters)
+        return self._driver.run(flow)
+
+    def get(self, approval: str) -> ApprovalDetail:
+        """Read an approval with what is behind it."""
         return self._driver.run(decisions.approval(self._driver.link, approval))
 
+    def assign(
+        self, approval: Approval | str, assignee: str | None = "me", *, take_over: bool = False, idempotency_key: str | None = None
+    ) -> Approval:
+        """Claim an approval, assign it to a principal, or release it with None: a hint to colleagues that gives no authority.
+
+        Raises:
+            ConflictError: Somebody else has it, and `take_over` is not set; or it is closed.
+        """
+        flow = decisions.assign(self._driver.link, approval, assignee, take_over=take_over, idempotency_key=idempotency_key)
+        return self._driver.run(flow)
+
     def approve(
-        self, approval: Approval | str, *, comment: str = "", digest: str | None = None, idempotency_key: str | None = None
+        self,
+        approval: Approval | str,
+        *,
+        comment: str = "",
+        form: JsonInput = None,
+        digest: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Decision:
         """Say yes to exactly the calls of an approval.
 
         Args:
             approval: The approval you read, or its id: then it is read now and its digest of now is named.
             comment: Why; kept with the decision.
+            form: The answer to the approval's form, if it has one.
             digest: What you mean to approve, when it is not the digest of `approval`.
             idempotency_key: A random key when None.
 
@@ -36,7 +98,9 @@ class Approvals:
             ForbiddenError: You lack the reviewer role, or asked for it yourself.
             InvalidInputError: The digest is no longer the approval's.
         """
-        flow = decisions.decide(self._driver.link, approval, "approve", comment=comment, digest=digest, idempotency_key=idempotency_key)
+        flow = decisions.decide(
+            self._driver.link, approval, "approve", comment=comment, digest=digest, idempotency_key=idempotency_key, content={"form": form}
+        )
         return self._driver.run(flow)
 
     def reject(
@@ -44,6 +108,44 @@ class Approvals:
     ) -> Decision:
         """Say no; arguments and errors are those of `approve`."""
         flow = decisions.decide(self._driver.link, approval, "reject", comment=comment, digest=digest, idempotency_key=idempotency_key)
+        return self._driver.run(flow)
+
+    def say(
+        self,
+        approval: Approval | str,
+        verdict: str,
+        *,
+        comment: str = "",
+        content: dict[str, JsonInput] | None = None,
+        digest: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Decision:
+        """Say something else to an approval.
+
+        Args:
+            approval: As in `approve`.
+            verdict: `amend` with `arguments` by step and name, `request_info` and `give_info` with a comment, `extend` with a `deadline`,
+                `delegate` with `to`, `starts` and `ends`, or `withdraw`.
+            comment: Why, the question, or the answer.
+            content: What the verdict needs.
+            digest: As in `approve`.
+            idempotency_key: A random key when None.
+
+        Raises:
+            ConflictError: It is closed, or said already.
+            ForbiddenError: That is somebody else's to say.
+            InvalidInputError: What it needs is missing or wrong.
+        """
+        flow = decisions.decide(
+            self._driver.link, approval, verdict, comment=comment, digest=digest, idempotency_key=idempotency_key, content=content
+        )
+        return self._driver.run(flow)
+
+    def decide_many(
+        self, choices: Sequence[tuple[Approval, str]], *, comment: str = "", idempotency_key: str | None = None
+    ) -> Sequence[BatchAnswer]:
+        """Decide up to 100 approvals that you read, each with the verdict beside it; each is answered by itself, in their order."""
+        flow = decisions.decide_many(self._driver.link, choices, comment=comment, idempotency_key=idempotency_key)
         return self._driver.run(flow)
 
 
