@@ -53,7 +53,6 @@ from standfast_client.removals import LegalHold, Removal, RemovalPlan, Retention
 from standfast_client.reviewing import ApprovalDetail, ArgumentOrigin, Calendar, Instants, Message, Origin, PastDecision, Substitution
 from standfast_client.sagas import RunSagas, SagaState, SagaStep
 from standfast_client.verify import LedgerEntry, Verdict
-from standfast_client.webhooks import Delivery, DeliveryAttempt, Replay, TestDelivery, Webhook, WebhookRemoved
 
 __all__ = [
     "ApiError",
@@ -76,8 +75,6 @@ __all__ = [
     "Costs",
     "Decision",
     "Definition",
-    "Delivery",
-    "DeliveryAttempt",
     "Effect",
     "ErasedError",
     "Estimate",
@@ -103,7 +100,6 @@ __all__ = [
     "Redriven",
     "Removal",
     "RemovalPlan",
-    "Replay",
     "Retention",
     "RetentionRule",
     "RetryPolicy",
@@ -124,7 +120,6 @@ __all__ = [
     "StepSide",
     "Substitution",
     "Task",
-    "TestDelivery",
     "Trace",
     "TreeHead",
     "UnauthenticatedError",
@@ -132,6 +127,4 @@ __all__ = [
     "UnexpectedAnswerError",
     "Verdict",
     "WaitTimedOutError",
-    "Webhook",
-    "WebhookRemoved",
 ]
