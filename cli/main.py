@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import approvals, ledgers, lineage, local, money, registry, runs, sagas, subjects, tasks
+from cli.commands import approvals, ledgers, lineage, local, money, registry, review, runs, sagas, subjects, tasks
 from cli.connection import Globals
 from cli.group import RunsGroup, StandfastGroup
 
@@ -75,6 +75,15 @@ _add(costs_app, money.invoice)
 _add(costs_app, money.estimate)
 _add(costs_app, money.prices)
 app.add_typer(costs_app, name="costs")
+
+review_app = typer.Typer(help="What can be said to an approval beside approve and reject.", no_args_is_help=True)
+_add(review_app, review.amend)
+_add(review_app, review.ask)
+_add(review_app, review.answer)
+_add(review_app, review.extend)
+_add(review_app, review.delegate)
+_add(review_app, review.withdraw)
+app.add_typer(review_app, name="review")
 
 tasks_app = typer.Typer(help="Questions about effects whose outcome is unknown or wrong.", invoke_without_command=True)
 tasks_app.callback()(tasks.tasks)

@@ -99,13 +99,27 @@ def approval_fields(approval: Approval) -> Fields:
         ("state", approval.state),
         *calls,
         ("known later", ", ".join(approval.unbound)),
-        ("reviewers", approval.reviewer_role),
+        ("hidden", "; ".join(approval.hidden)),
+        ("reviewers", ", ".join(approval.reviewer_roles) or approval.reviewer_role),
+        *_groups(approval),
         ("requested by", approval.requester),
         ("deadline", moment(approval.deadline)),
         ("decided by", approval.decided_by),
         ("comment", approval.comment),
         ("digest", approval.digest),
     ]
+
+
+def _groups(approval: Approval) -> Fields:
+    """What is asked of each group, and who has said what."""
+    groups = approval.standing.groups if approval.standing else []
+    shown: Fields = []
+    for group in groups:
+        yes, no = ", ".join(group.approved_by), ", ".join(group.rejected_by)
+        words = [f"{group.quorum} needed", f"yes: {yes}" if yes else "", f"no: {no}" if no else ""]
+        shown.append((f"group {group.role}", "; ".join(word for word in words if word)))
+    told = [(f"{event.verdict} by {event.principal}", event.comment or moment(event.at)) for event in approval.events]
+    return [*shown, *told]
 
 
 def task_row(task: Task) -> tuple[str, ...]:

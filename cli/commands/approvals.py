@@ -29,7 +29,7 @@ def approvals(
     """Show the inbox, or one approval with the calls that will run."""
     client = open_client(ctx, default_role=REVIEWER_ROLE)
     if target is not None:
-        found = _approval_of(client, target)
+        found = approval_of(client, target)
         show_json(found) if json_output else show_fields(views.approval_fields(found))
         return
     listed = client.approvals.list(state=None if state == "all" else state, mine=mine, limit=limit)
@@ -51,7 +51,7 @@ def reject(ctx: typer.Context, target: Target, *, comment: Comment = "", digest:
 
 def _decide(ctx: typer.Context, target: str, verdict: str, *, comment: str, digest: str | None, json_output: bool) -> None:
     client = open_client(ctx, default_role=REVIEWER_ROLE)
-    approval = _approval_of(client, target)
+    approval = approval_of(client, target)
     answer = client.approvals.approve if verdict == "approve" else client.approvals.reject
     decision = answer(approval, comment=comment, digest=digest)
     if json_output:
@@ -63,7 +63,7 @@ def _decide(ctx: typer.Context, target: str, verdict: str, *, comment: str, dige
     say(clean(f"{decision.state}: {decision.detail or decision.decision_id}"))
 
 
-def _approval_of(client: Standfast, target: str) -> Approval:
+def approval_of(client: Standfast, target: str) -> Approval:
     """Return the approval with this id, or the one open approval of a run.
 
     Raises:

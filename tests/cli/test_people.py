@@ -97,3 +97,34 @@ class TestRegister:
 
     def test_refuses_a_folder_that_is_not_there(self, standfast: CommandLine) -> None:
         assert standfast("register", "nowhere").exit_code == ExitCode.USAGE
+
+
+class TestReview:
+    def test_amends_an_argument(self, standfast: CommandLine) -> None:
+        run = standfast.live.house.start()
+        approval = standfast.live.house.open_approval(run)
+        done = standfast("review", "amend", run, "--set", "settle.pay.amount=60", "-m", "too much")
+        assert done.exit_code == ExitCode.OK, done.output
+        [event] = standfast.live.house.temporal.approvals[approval].events
+        [decision] = standfast.live.house.temporal.decisions.values()
+        assert (event.verdict, decision.said.arguments) == ("amend", {"settle.pay": {"amount": 60}})
+
+    def test_says_how_to_write_a_change(self, standfast: CommandLine) -> None:
+        run = standfast.live.house.start()
+        standfast.live.house.open_approval(run)
+        done = standfast("review", "amend", run, "--set", "amount=60")
+        assert (done.exit_code, "write step.name=value" in done.stderr) == (ExitCode.REFUSED, True)
+
+    def test_asks_answers_delegates_extends_and_withdraws(self, standfast: CommandLine) -> None:
+        approval = standfast.live.house.open_approval(standfast.live.house.start())
+        said = [
+            ("ask", "whose is it?"),
+            ("answer", "Ada's"),
+            ("delegate", "prn_other"),
+            ("extend", "2036-03-02T17:00:00+01:00"),
+            ("withdraw",),
+        ]
+        for verdict, *more in said:
+            assert standfast("review", verdict, approval, *more).exit_code == ExitCode.OK
+        events = standfast.live.house.temporal.approvals[approval].events
+        assert [event.verdict for event in events] == ["request_info", "give_info", "delegate", "extend", "withdraw"]

@@ -88,3 +88,22 @@ class TestDefinitions:
         async with live.async_client("developer") as client:
             listed = await client.definitions.register({"claim.yaml": CLAIM})
         assert listed[0].name == "delay-claim"
+
+
+class TestSaying:
+    def test_amends_asks_and_withdraws(self, live: LiveGateway) -> None:
+        approval = live.house.open_approval(live.house.start())
+        with live.client("approver") as client:
+            asked = client.approvals.say(approval, "request_info", comment="whose?")
+            amended = client.approvals.say(approval, "amend", content={"arguments": {"settle.pay": {"amount": 60}}})
+        assert ((asked.verdict, asked.ending), amended.state) == (("request_info", None), "accepted")
+        with live.client("operator") as client:
+            assert client.approvals.say(approval, "withdraw").ending == "withdrawn"
+
+    def test_decides_many_each_by_itself(self, live: LiveGateway) -> None:
+        opened = [live.house.open_approval(live.house.start()) for _ in range(2)]
+        with live.client("approver") as client:
+            first, second = (client.approvals.get(approval) for approval in opened)
+            client.approvals.reject(second)
+            answers = client.approvals.decide_many([(first, "approve"), (second, "approve")])
+        assert [(each.approval, each.status, each.code) for each in answers] == [(opened[0], 200, None), (opened[1], 409, "approval-closed")]
