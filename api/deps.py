@@ -18,6 +18,7 @@ from domain.people_stores import ApprovalStore, TaskStore
 from domain.registry import BundleReader, ProgramCompiler
 from domain.sealing import SealStore, TreeReader
 from domain.stores import DefinitionStore, IdempotencyStore, KeyStore, LedgerReader, RunStore
+from domain.task_stores import TaskDesk
 from domain.tools import ToolSpec
 
 
@@ -51,6 +52,7 @@ class GatewayDeps:
     sealer: SealStore
     approvals: ApprovalStore
     tasks: TaskStore
+    task_desk: TaskDesk
     definitions: DefinitionStore
     keys: KeyStore
     idempotency: IdempotencyStore

@@ -58,6 +58,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         sealer=parts.sealer,
         approvals=storage.approvals,
         tasks=storage.tasks,
+        task_desk=storage.task_desk,
         definitions=storage.definitions,
         keys=storage.keys,
         idempotency=storage.idempotency,

@@ -31,9 +31,16 @@ class RunListQuery(Value):
 
 
 class TaskListQuery(Value):
-    """Filters of the list of tasks."""
+    """Filters of the list of tasks; `mine` are the caller's and those of nobody in particular for a reviewer role of theirs."""
 
     state: Annotated[str, Field(pattern="^(open|completed|closed_late)$")] | None = None
+    kind: Annotated[str, Field(pattern="^(human|in_doubt|divergent|failed_compensation)$")] | None = None
+    run: Annotated[str, Field(max_length=40)] | None = None
+    role: Annotated[str, Field(max_length=100)] | None = None
+    assignee: Annotated[str, Field(max_length=40)] | None = None
+    mine: bool = False
+    overdue: bool = False
+    sort: Annotated[str, Field(pattern="^(opened|due)$")] = "opened"
     limit: Limit = 50
     cursor: Cursor | None = None
 

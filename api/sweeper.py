@@ -24,6 +24,7 @@ from api.decisions import deliver_decision
 from api.deps import GatewayDeps, instant
 from api.hook_signals import deliver as deliver_hook_signal
 from api.starting import start_accepted
+from api.tasking import Tasking
 from domain.errors import InvalidDefinition, NotFound, ProjectionTooLarge, ReferenceMissing, Unavailable
 from domain.people_stores import DecisionRow
 from domain.runs import RunStatus
@@ -75,6 +76,7 @@ class Sweeper:
     def __init__(self, deps: GatewayDeps, *, pause_s: float, turn_s: float = TURN_S, round_s: float = ROUND_S) -> None:
         self._deps = deps
         self._dead_letters = DeadLetters(deps)
+        self._tasking = Tasking(deps)
         self._pause_s = pause_s
         self._turn_s = turn_s
         self._round_s = round_s
@@ -113,6 +115,7 @@ class Sweeper:
             self._reconcile,
             self._keep_budgets,
             self._redrive_dead_letters,
+            self._move_tasks,
         )
         async with places:
             self._looked_at[tenant] = time.monotonic()
@@ -173,6 +176,9 @@ class Sweeper:
 
     async def _redrive_dead_letters(self, tenant: str) -> None:
         await self._dead_letters.redrive_due(tenant)
+
+    async def _move_tasks(self, tenant: str) -> None:
+        await self._tasking.move(tenant)
 
     async def _reconcile(self, tenant: str) -> None:
         async def compare(row: RunRow) -> None:

@@ -9,8 +9,8 @@ from domain.approval_rules import Verdict
 from domain.display import hidden_places
 from domain.lineage import ForkEffects, RunRequest
 from domain.model import Value
-from domain.people_stores import ApprovalRow, DecisionState, TaskRow
-from domain.runs import ApprovalProjection, RunStatus, TaskProjection
+from domain.people_stores import ApprovalRow, DecisionState
+from domain.runs import ApprovalProjection, RunStatus
 from domain.saga_views import SagaView
 from domain.stores import EffectRow, RunRow
 
@@ -303,24 +303,6 @@ class DecisionView(Value):
     ending: str | None = None
 
 
-class TaskView(TaskProjection):
-    """A human task. `delivered` is false while the run has not been told the answer."""
-
-    run: str
-    state: str
-    resolution: str | None
-    completed_by: str | None
-    completed_at: str | None
-    delivered: bool
-
-
-class CompletionBody(Value):
-    """An answer: `happened` (with the outcome as `output`), `did_not_happen` (it is done anew) or `give_up` (the step fails)."""
-
-    resolution: Literal["happened", "did_not_happen", "give_up"]
-    output: JsonValue = None
-
-
 class TraceView(Value):
     """A run with its effects in order of their start and its open approvals."""
 
@@ -344,8 +326,3 @@ def approval_view(row: ApprovalRow) -> ApprovalView:
     hidden = [place for call in row.projection.calls for place in hidden_places(call.get("arguments"), str(call.get("step", "")))]
     shown = {**row.projection.model_dump(), **row.model_dump(exclude={"projection", "decision_id"}), "hidden": tuple(hidden)}
     return ApprovalView.model_validate(shown)
-
-
-def task_view(row: TaskRow) -> TaskView:
-    """Show a task, flat."""
-    return TaskView.model_validate({**row.projection.model_dump(), **row.model_dump(exclude={"projection"})})

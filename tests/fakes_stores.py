@@ -19,6 +19,7 @@ from tests.fakes_runs import FakeLedgerReader, FakePayloadStore, FakeRunLedger, 
 from tests.fakes_subjects import FakeRemovalStore, FakeRetentionStore
 from tests.fakes_subscriptions import FakeSubscriptionStore
 from tests.fakes_substitutes import FakeSubstituteStore
+from tests.fakes_tasks import FakeTaskDesk
 
 
 @dataclass
@@ -66,6 +67,11 @@ class FakeStores:
     def tasks(self) -> FakeTaskStore:
         """Human tasks."""
         return FakeTaskStore(self.database)
+
+    @cached_property
+    def task_desk(self) -> FakeTaskDesk:
+        """Human tasks as people work with them."""
+        return FakeTaskDesk(self.database)
 
     @cached_property
     def dead_letters(self) -> FakeDeadLetterStore:

@@ -23,8 +23,12 @@ class FakeTaskDesk:
     async def page(self, tenant: str, where: TaskFilter) -> Page[TaskRow]:
         """Return one page."""
         rows = [row for (owner, _), row in self._database.tasks.items() if owner == tenant and self._fits(row, where)]
-        first = (lambda task: task.due or LAST) if where.sort == "due" else (lambda task: task.opened_at)
-        return paged(rows, key=lambda row: (first(row.projection), row.projection.task), limit=where.limit, cursor=where.cursor)
+
+        def key(row: TaskRow) -> tuple[str, str]:
+            task = row.projection
+            return (task.due or LAST) if where.sort == "due" else task.opened_at, task.task
+
+        return paged(rows, key=key, limit=where.limit, cursor=where.cursor)
 
     def _fits(self, row: TaskRow, where: TaskFilter) -> bool:
         task = row.projection

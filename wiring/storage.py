@@ -32,6 +32,7 @@ from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.subject_ciphers import SubjectCiphers
 from adapters.postgres.subscriptions import PostgresSubscriptionStore
 from adapters.postgres.substitutes import PostgresSubstituteStore
+from adapters.postgres.task_desk import PostgresTaskDesk
 from adapters.postgres.tasks import PostgresTaskStore
 from adapters.postgres.tree_reader import PostgresTreeReader
 from adapters.postgres.vault import PayloadLimits, Vault
@@ -73,6 +74,7 @@ class Storage:
     calendars: PostgresCalendarStore
     dead_letters: PostgresDeadLetterStore
     bulk_redrives: PostgresBulkRedriveStore
+    task_desk: PostgresTaskDesk
     substitutes: PostgresSubstituteStore
 
 
@@ -81,7 +83,7 @@ def build_storage(
 ) -> Storage:
     """Return the stores over one pool, which share what they remember of data subjects' keys; large payloads go to `objects`."""
     vault = Vault(SubjectCiphers(database, cipher), objects=objects, limits=limits)
-    letters = PostgresDeadLetterStore(database, vault)
+    letters, tasks = PostgresDeadLetterStore(database, vault), PostgresTaskStore(database, vault)
     runs, payloads = PostgresRunStore(database, vault), PostgresPayloadStore(database, vault)
     return Storage(
         database=database,
@@ -91,7 +93,7 @@ def build_storage(
         payloads=payloads,
         messages=PostgresMessageStore(database, vault),
         approvals=PostgresApprovalStore(database, vault),
-        tasks=PostgresTaskStore(database, vault),
+        tasks=tasks,
         definitions=PostgresDefinitionStore(database),
         keys=PostgresKeyStore(database),
         idempotency=PostgresIdempotencyStore(database, cipher),
@@ -113,6 +115,7 @@ def build_storage(
         calendars=PostgresCalendarStore(database),
         dead_letters=letters,
         bulk_redrives=PostgresBulkRedriveStore(database, cipher, letters),
+        task_desk=PostgresTaskDesk(database, tasks),
         substitutes=PostgresSubstituteStore(database),
         lineage=PostgresLineageStore(database, vault, runs, payloads),
         resets=PostgresResetStore(database),

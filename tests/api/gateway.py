@@ -222,6 +222,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **change
         "sealer": stores.log,
         "approvals": stores.approvals,
         "tasks": stores.tasks,
+        "task_desk": stores.task_desk,
         "definitions": stores.definitions,
         "keys": stores.keys,
         "idempotency": stores.idempotency,

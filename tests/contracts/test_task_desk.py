@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import JsonValue
 
 from adapters.postgres.pool import Database
 from adapters.postgres.task_desk import PostgresTaskDesk
@@ -23,7 +24,7 @@ from tests.fakes_runs import FakeLedgerReader, FakeRunStore
 from tests.fakes_tasks import FakeTaskDesk
 
 PAST = "2025-03-01T12:00:00.000000Z"
-FORM = {"type": "object", "required": ["iban"], "properties": {"iban": {"type": "string"}}}
+FORM: dict[str, JsonValue] = {"type": "object", "required": ["iban"], "properties": {"iban": {"type": "string"}}}
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Bench:
     async def made(self, name: str = "tsk_1", *, run: str | None = None, terms: TaskTerms | None = None, at: str = AT) -> TaskProjection:
         """Make a task and return it."""
         task = TaskProjection(
-            task=name, kind=HUMAN, step="", visit=0, call="", title="Call Ada", detail="about 80", opened_at=at, form=dict(FORM)
+            task=name, kind=HUMAN, step="", visit=0, call="", title="Call Ada", detail="about 80", opened_at=at, form=FORM
         )
         new = NewTask(tenant=self.tenant, run=run, created_by="prn_a", task=with_terms(task, terms))
         return (await self.desk.make(new)).projection
