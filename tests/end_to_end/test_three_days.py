@@ -4,6 +4,7 @@ Everything is real but the time: Temporal skips it, workflow by workflow, and th
 """
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -14,6 +15,7 @@ import pytest_asyncio
 from tests.end_to_end.three_days.clock import ZONE, WorldClock, spring_friday
 from tests.end_to_end.three_days.house import open_house
 from tests.end_to_end.three_days.script import SCRIPT
+from tests.end_to_end.three_days.sinks import verified
 from tests.end_to_end.three_days.story import Claim, Story
 
 T = TypeVar("T")
@@ -41,6 +43,13 @@ async def of_each(story: Story, look: Callable[[Claim], Awaitable[T]]) -> dict[s
 
 
 class TestThreeDays:
+    async def test_ask_fifty_times_through_every_channel(self, story: Story) -> None:
+        assert len(story.claims) == 50
+        channels = {claim.via for claim in story.claims.values() if claim.ends == "succeeded"}
+        assert channels == {"rest", "client", "cli", "signal", "batch", "mail", "slack", "webhook"}
+        shown = await story.house.people.clients["audra"].approvals.list(state="open", limit=100)
+        assert [each.title for each in shown] == []
+
     async def test_end_every_run_as_the_script_says(self, story: Story) -> None:
         async def ending(claim: Claim) -> tuple[str, str | None]:
             run = await story.house.people.clients["audra"].runs.handle(claim.run).wait(30)
@@ -77,3 +86,21 @@ class TestThreeDays:
             return tuple(sorted(story.house.people.name(each.principal) for each in said))
 
         assert await of_each(story, decided) == {claim.name: claim.by for claim in story.claims.values()}
+
+    async def test_say_in_whose_place_somebody_decided(self, story: Story) -> None:
+        async def in_place_of(claim: Claim) -> str | None:
+            [*_, last] = [None, *(json.loads(each.body) for each in await story.facts(claim, "human:approval:decided"))]
+            who = last["data"].get("acting_for") if last else None
+            return story.house.people.name(who) if who else None
+
+        assert await of_each(story, in_place_of) == {claim.name: claim.for_whom for claim in story.claims.values()}
+
+    async def test_send_webhooks_that_verify(self, story: Story) -> None:
+        posts = story.house.web.at("/hook")
+        assert len(posts) > 100
+        assert {verified(post, story.hook_secret) for post in posts} == {True}
+        assert len({post.headers["webhook-id"] for post in posts}) == len(posts)
+
+    async def test_give_nothing_up(self, story: Story) -> None:
+        listed = await story.house.people.browsers["olga"].get("/v1/dead-letters")
+        assert (listed.status_code, listed.json()["items"]) == (200, [])

@@ -15,7 +15,7 @@ def names(stem: str, count: int) -> list[str]:
 
 async def friday_morning(story: Story) -> None:
     """Plain questions, answered at once through every door."""
-    claims = await story.ask("plain", *names("rest", 6), *names("client", 6), *names("signal", 4), *names("cli", 2), *names("no", 2))
+    claims = await story.ask("plain", *names("rest", 5), *names("client", 4), *names("signal", 3), *names("cli", 2), *names("no", 2))
     by_stem = {stem: [claim for claim in claims if claim.name.split("-")[0] == stem] for stem in ("rest", "client", "signal", "cli", "no")}
     for place, claim in enumerate(by_stem["rest"]):
         who = ("anna", "ben")[place % 2]

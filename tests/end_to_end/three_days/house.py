@@ -24,9 +24,12 @@ from api.temporal import TemporalRuns
 from tests.end_to_end.three_days.clock import TimeMachine, WorldClock
 from tests.end_to_end.three_days.database_clock import follow_the_scenario, set_ahead
 from tests.end_to_end.three_days.people import People, staff
+from tests.end_to_end.three_days.sinks import Receiver, web_server
 from tests.examples.running_service import ServiceProcess
 from tests.servers.postgres import embedded_postgres
+from tests.servers.smtp_server import SmtpSink, smtp_server
 from tests.servers.temporal import temporal_dev_server
+from wiring.embedded.ports import free_ports
 from wiring.gateway import GatewayParts, gateway_parts
 from wiring.settings import WorkerSettings
 from wiring.worker import run_worker
@@ -45,6 +48,8 @@ class House:
     time: TimeMachine
     people: People
     bank: ServiceProcess
+    mails: SmtpSink
+    web: Receiver
     owner_url: str
 
     @property
@@ -68,8 +73,8 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def open_house(folder: Path, *, begins: datetime, **settings: str) -> AsyncGenerator[House]:
-    """Start everything at a time of the scenario, and stop it at the end. `settings` are more variables of the environment."""
+async def open_house(folder: Path, *, begins: datetime) -> AsyncGenerator[House]:
+    """Start everything at a time of the scenario, and stop it at the end."""
     async with AsyncExitStack() as stack:
         temporal = await stack.enter_async_context(temporal_dev_server(folder))
         postgres = stack.enter_context(embedded_postgres())
@@ -77,6 +82,8 @@ async def open_house(folder: Path, *, begins: datetime, **settings: str) -> Asyn
         assert app_url is not None
         clock = WorldClock(begins)
         follow_the_scenario(postgres.owner_url, clock.ahead)
+        bank, mails, web = _world(stack, folder)
+        (port,) = free_ports(1)
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         given = {
             "STANDFAST_ENVIRONMENT": "test",
@@ -84,27 +91,49 @@ async def open_house(folder: Path, *, begins: datetime, **settings: str) -> Asyn
             "STANDFAST_READY_FILE": str(folder / "state" / "worker.ready"),
             "DATABASE_URL": app_url,
             "TEMPORAL_ADDRESS": temporal.address,
+            "STANDFAST_GATEWAY_PORT": str(port),
+            "STANDFAST_SMTP_HOST": "127.0.0.1",
+            "STANDFAST_SMTP_PORT": str(mails.port),
+            "STANDFAST_SMTP_SECURITY": "none",
+            "STANDFAST_MAIL_FROM": "standfast@claims.example",
+            "STANDFAST_WEBHOOK_PRIVATE": "true",
+            "STANDFAST_RELAY_SECONDS": "0.1",
         }
-        for name, value in (given | settings).items():
+        for name, value in given.items():
             patch.setenv(name, value)
-        bank = ServiceProcess("bank", folder / "bank.sqlite")
-        stack.callback(bank.stop)
         await stack.enter_async_context(_working())
         parts = await stack.enter_async_context(gateway_parts())
-        yield await _furnish(stack, parts, bank, clock=clock, owner_url=postgres.owner_url)
+        machine = TimeMachine(clock)
+        deps, client = _on_the_clock(parts, machine)
+        url = await stack.enter_async_context(_serving(deps, port))
+        people = People(url, staff(), await stack.enter_async_context(AsyncExitStack()))
+        await people.enrol(parts.storage.keys, parts.platform.tenant, parts.keys.pepper)
+        yield House(
+            parts=parts,
+            deps=deps,
+            client=client,
+            url=url,
+            time=machine,
+            people=people,
+            bank=bank,
+            mails=mails,
+            web=web,
+            owner_url=postgres.owner_url,
+        )
 
 
-async def _furnish(stack: AsyncExitStack, parts: GatewayParts, bank: ServiceProcess, *, clock: WorldClock, owner_url: str) -> House:
-    """Open the gateway on the scenario's clock and give everybody a key."""
-    machine = TimeMachine(clock)
+def _world(stack: AsyncExitStack, folder: Path) -> tuple[ServiceProcess, SmtpSink, Receiver]:
+    """Open what is outside: a bank in a process of its own, a mail server, a web server."""
+    bank = ServiceProcess("bank", folder / "bank.sqlite")
+    stack.callback(bank.stop)
+    return bank, stack.enter_context(smtp_server(SmtpSink())), stack.enter_context(web_server())
+
+
+def _on_the_clock(parts: GatewayParts, machine: TimeMachine) -> tuple[GatewayDeps, Client]:
+    """Return the gateway's ports on the scenario's clock, and the client that starts runs on it."""
     plain = parts.link.client
     client = Client(plain.service_client, namespace=plain.namespace, data_converter=plain.data_converter, interceptors=[machine])
-    temporal = TemporalRuns(client, parts.link.tenants.bind)
-    deps = replace(gateway_deps(parts), now=clock.now, temporal=temporal)
-    url = await stack.enter_async_context(_serving(deps))
-    people = People(url, staff(), await stack.enter_async_context(AsyncExitStack()))
-    await people.enrol(parts.storage.keys, parts.platform.tenant, parts.keys.pepper)
-    return House(parts=parts, deps=deps, client=client, url=url, time=machine, people=people, bank=bank, owner_url=owner_url)
+    return replace(gateway_deps(parts), now=machine.clock.now, temporal=TemporalRuns(client, parts.link.tenants.bind)), client
 
 
 @asynccontextmanager
@@ -125,14 +154,14 @@ async def _working() -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def _serving(deps: GatewayDeps) -> AsyncGenerator[str]:
+async def _serving(deps: GatewayDeps, port: int) -> AsyncGenerator[str]:
     """Serve the gateway on a loopback port, with its sweeper, and return its address."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     server = _Server(uvicorn.Config(create_app(deps), log_config=None, access_log=False, timeout_graceful_shutdown=2))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     sweeping = asyncio.create_task(Sweeper(deps, pause_s=0.5).run())
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield f"http://127.0.0.1:{port}"
     finally:
         sweeping.cancel()
         server.should_exit = True

@@ -7,6 +7,7 @@ TOOLS = ("tools/bank-reserve.yaml", "tools/bank-release.yaml", "tools/bank-pay.y
 KINDS = {
     "plain": "reviewers: {role: claims-clerk}, timeout: 5d, on_timeout: reject",
     "short": "reviewers: {role: claims-clerk}, timeout: 2h, on_timeout: reject",
+    "money": "reviewers: {role: finance}, timeout: 5d, on_timeout: reject",
     "lead": "reviewers: {role: claims-lead}, timeout: 5d, on_timeout: reject",
     "pair": "reviewers: {role: claims-clerk, quorum: 2}, timeout: 5d, on_timeout: reject",
     "both": (

@@ -57,6 +57,7 @@ class Story:
     house: House
     friday: date
     claims: dict[str, Claim] = field(default_factory=dict[str, Claim])
+    hook_secret: str = ""
     refused: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
 
     async def register(self) -> None:

@@ -3,6 +3,7 @@
 from pydantic import JsonValue
 
 from tests.end_to_end.three_days import doors
+from tests.end_to_end.three_days.channels import follows, mailed_link
 from tests.end_to_end.three_days.story import Claim, Story
 
 
@@ -20,7 +21,7 @@ async def _amends(story: Story, who: str, claim: Claim, amount: int) -> str:
 
 
 async def amendments(story: Story) -> None:
-    """An amended amount has a new digest: the vote of before does not count, who names the old digest is refused, the new sum is paid."""
+    """An amended amount has a new digest: votes, digests and links of before do not count any more, and the new sum is paid."""
     voted, plain = [*await story.ask("pair", "amended-1"), *await story.ask("plain", "amended-2")]
     await doors.by_api(story, "anna", voted)
     old = await _amends(story, "ben", voted, 77_000_001)
@@ -29,9 +30,12 @@ async def amendments(story: Story) -> None:
     assert await doors.refused(story, "anna", voted, digest=old) == (422, "stale-digest")
     await doors.by_api(story, "anna", voted)
     story.approved(voted, "anna", "ben", "anna", via="rest", paid=77_000_001)
+    link = await mailed_link(story, "ben", plain)
     await _amends(story, "anna", plain, 12_345)
-    await doors.by_api(story, "ben", plain)
-    story.approved(plain, "ben", via="rest", paid=12_345)
+    status, page = await link.decide("approve", "ben by an old link")
+    assert (status, "was changed" in page) == (409, True), page
+    await follows(await mailed_link(story, "ben", plain, saying="Changed, decision asked"), "ben", plain)
+    story.approved(plain, "ben", via="mail", paid=12_345)
 
 
 async def questions(story: Story) -> None:

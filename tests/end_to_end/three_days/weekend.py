@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from tests.end_to_end.three_days import doors
+from tests.end_to_end.three_days.channels import follows, mailed_link
 from tests.end_to_end.three_days.clock import ZONE
 from tests.end_to_end.three_days.payouts import OFFICE
 from tests.end_to_end.three_days.story import Claim, Story, until
@@ -51,9 +52,10 @@ async def monday(story: Story) -> None:
     await story.goes_to(3, "12:01")
     for claim in (second, third):
         await _told(story, claim, ESCALATED)
-    for claim in (second, story.claims["lead-1"]):
-        await doors.by_api(story, "sten", claim)
-        story.approved(claim, "sten", via="rest", for_whom="lea")
+    await follows(await mailed_link(story, "sten", second, saying="Escalated, decision asked"), "sten", second)
+    story.approved(second, "sten", via="mail", for_whom="lea")
+    await doors.by_api(story, "sten", story.claims["lead-1"])
+    story.approved(story.claims["lead-1"], "sten", via="rest", for_whom="lea")
     await story.goes_to(3, "16:01")
     assert (await story.closed(third)).state == "timed_out"
     story.failed(third, "approval-rejected")
