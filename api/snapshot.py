@@ -12,11 +12,11 @@ SNAPSHOT = Path(__file__).parents[1] / "docs" / "openapi.json"
 
 
 class _NoPorts:
-    """Stands where ports would: describing routes calls none."""
+    """Stands where ports, and groups of ports, would: describing routes calls none."""
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> "_NoPorts":
         """Return a thing that can do nothing."""
-        return object()
+        return _NoPorts()
 
 
 def rendered() -> str:

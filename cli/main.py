@@ -7,9 +7,24 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import approvals, ledgers, lineage, local, money, registry, review, runs, sagas, subjects, tasks
+from cli.commands import (
+    approvals,
+    inbox,
+    ledgers,
+    lineage,
+    local,
+    money,
+    registry,
+    review,
+    reviewing,
+    runs,
+    sagas,
+    subjects,
+    tasks,
+    webhooks,
+)
 from cli.connection import Globals
-from cli.group import RunsGroup, StandfastGroup
+from cli.group import ApprovalsGroup, RunsGroup, StandfastGroup
 
 HELP = "Durable runs of AI agents: start them, decide what they ask, prove what they did."
 
@@ -85,11 +100,48 @@ _add(review_app, review.delegate)
 _add(review_app, review.withdraw)
 app.add_typer(review_app, name="review")
 
+approvals_app = typer.Typer(
+    help="The inbox: what waits for people, and who approved exactly what.", cls=ApprovalsGroup, invoke_without_command=True
+)
+approvals_app.callback()(inbox.approvals)
+_add(approvals_app, inbox.show)
+_add(approvals_app, inbox.assign)
+_add(approvals_app, inbox.audit)
+app.add_typer(approvals_app, name="approvals")
+
+calendars_app = typer.Typer(help="Working hours, in which approvals may count their deadlines.", invoke_without_command=True)
+calendars_app.callback()(reviewing.calendars)
+_add(calendars_app, reviewing.show)
+_add(calendars_app, reviewing.put)
+_add(calendars_app, reviewing.retire)
+_add(calendars_app, reviewing.instants)
+app.add_typer(calendars_app, name="calendars")
+
+substitutes_app = typer.Typer(help="Who decides in a reviewer's place, and when.", invoke_without_command=True)
+substitutes_app.callback()(reviewing.substitutes)
+substitutes_app.command("set", help=(reviewing.set_substitute.__doc__ or "").strip())(reviewing.set_substitute)
+_add(substitutes_app, reviewing.end)
+app.add_typer(substitutes_app, name="substitutes")
+
 tasks_app = typer.Typer(help="Questions about effects whose outcome is unknown or wrong.", invoke_without_command=True)
 tasks_app.callback()(tasks.tasks)
 _add(tasks_app, tasks.show)
 _add(tasks_app, tasks.complete)
 app.add_typer(tasks_app, name="tasks")
+
+webhooks_app = typer.Typer(help="Where events go, and what became of each delivery.", invoke_without_command=True)
+webhooks_app.callback()(webhooks.webhooks)
+_add(webhooks_app, webhooks.add)
+_add(webhooks_app, webhooks.show)
+_add(webhooks_app, webhooks.change)
+_add(webhooks_app, webhooks.remove)
+_add(webhooks_app, webhooks.rotate)
+webhooks_app.command("test", help=(webhooks.send_test.__doc__ or "").partition("\n\n")[0].strip())(webhooks.send_test)
+_add(webhooks_app, webhooks.replay)
+_add(webhooks_app, webhooks.deliveries)
+_add(webhooks_app, webhooks.delivery)
+_add(webhooks_app, webhooks.redeliver)
+app.add_typer(webhooks_app, name="webhooks")
 
 ledger_app = typer.Typer(help="The signed log over all ledgers: evidence, tree heads, keys.", no_args_is_help=True)
 _add(ledger_app, ledgers.export)

@@ -17,7 +17,8 @@ from standfast_client.asynchronous import registry as async_registry
 from standfast_client.asynchronous import reviewing as async_reviewing
 from standfast_client.asynchronous import runs as async_runs
 from standfast_client.asynchronous import subjects as async_subjects
-from standfast_client.blocking import ledgers, money, people, registry, reviewing, runs, subjects
+from standfast_client.asynchronous import webhooks as async_webhooks
+from standfast_client.blocking import ledgers, money, people, registry, reviewing, runs, subjects, webhooks
 
 PROJECT = Path(__file__).parents[2] / "clients" / "python"
 
@@ -35,6 +36,7 @@ PAIRS: list[tuple[type, type]] = [
     (money.CostBook, async_money.AsyncCostBook),
     (subjects.Erasures, async_subjects.AsyncErasures),
     (subjects.Retentions, async_subjects.AsyncRetentions),
+    (webhooks.Webhooks, async_webhooks.AsyncWebhooks),
 ]
 
 

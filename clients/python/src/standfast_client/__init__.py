@@ -53,6 +53,7 @@ from standfast_client.removals import LegalHold, Removal, RemovalPlan, Retention
 from standfast_client.reviewing import ApprovalDetail, ArgumentOrigin, Calendar, Instants, Message, Origin, PastDecision, Substitution
 from standfast_client.sagas import RunSagas, SagaState, SagaStep
 from standfast_client.verify import LedgerEntry, Verdict
+from standfast_client.webhooks import Delivery, DeliveryAttempt, Replay, TestDelivery, Webhook, WebhookRemoved
 
 __all__ = [
     "ApiError",
@@ -75,6 +76,8 @@ __all__ = [
     "Costs",
     "Decision",
     "Definition",
+    "Delivery",
+    "DeliveryAttempt",
     "Effect",
     "ErasedError",
     "Estimate",
@@ -100,6 +103,7 @@ __all__ = [
     "Redriven",
     "Removal",
     "RemovalPlan",
+    "Replay",
     "Retention",
     "RetentionRule",
     "RetryPolicy",
@@ -120,6 +124,7 @@ __all__ = [
     "StepSide",
     "Substitution",
     "Task",
+    "TestDelivery",
     "Trace",
     "TreeHead",
     "UnauthenticatedError",
@@ -127,4 +132,6 @@ __all__ = [
     "UnexpectedAnswerError",
     "Verdict",
     "WaitTimedOutError",
+    "Webhook",
+    "WebhookRemoved",
 ]

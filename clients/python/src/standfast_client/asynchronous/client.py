@@ -12,6 +12,7 @@ from standfast_client.asynchronous.registry import AsyncDefinitions
 from standfast_client.asynchronous.reviewing import AsyncCalendars, AsyncSubstitutes
 from standfast_client.asynchronous.runs import AsyncRuns
 from standfast_client.asynchronous.subjects import AsyncErasures, AsyncRetentions
+from standfast_client.asynchronous.webhooks import AsyncWebhooks
 from standfast_client.drivers import AsyncDriver
 from standfast_client.exchange import RetryPolicy
 from standfast_client.settings import find_connection
@@ -33,6 +34,7 @@ class AsyncStandfast:
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
+        webhooks: Where events go, and what became of each delivery.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
 
@@ -69,6 +71,7 @@ class AsyncStandfast:
         self.erasures = AsyncErasures(self._driver)
         self.retention = AsyncRetentions(self._driver)
         self.ledger = AsyncLedger(self._driver)
+        self.webhooks = AsyncWebhooks(self._driver)
         self.budgets = AsyncBudgets(self._driver)
         self.costs = AsyncCostBook(self._driver)
 

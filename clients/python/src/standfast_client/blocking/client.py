@@ -12,6 +12,7 @@ from standfast_client.blocking.registry import Definitions
 from standfast_client.blocking.reviewing import Calendars, Substitutes
 from standfast_client.blocking.runs import Runs
 from standfast_client.blocking.subjects import Erasures, Retentions
+from standfast_client.blocking.webhooks import Webhooks
 from standfast_client.drivers import Driver
 from standfast_client.exchange import RetryPolicy
 from standfast_client.settings import find_connection
@@ -33,6 +34,7 @@ class Standfast:
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
+        webhooks: Where events go, and what became of each delivery.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
 
@@ -69,6 +71,7 @@ class Standfast:
         self.erasures = Erasures(self._driver)
         self.retention = Retentions(self._driver)
         self.ledger = Ledger(self._driver)
+        self.webhooks = Webhooks(self._driver)
         self.budgets = Budgets(self._driver)
         self.costs = CostBook(self._driver)
 
