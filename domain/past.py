@@ -96,6 +96,18 @@ class KnownAnswer(Value):
     resolution: str
 
 
+class KnownTask(Value):
+    """A task that a step put before people; what they filled in is `output`, stored under `ref`. `completed` if they did."""
+
+    step: str
+    visit: int
+    completed: bool
+    at: str = ""
+    output: JsonValue = None
+    ref: str | None = None
+    by: str = ""
+
+
 class KnownSignal(Value):
     """A signal that a run was given; `step` and `visit` are the step's that took it, None while it is kept."""
 
@@ -120,6 +132,7 @@ class Past(Value):
     approvals: tuple[KnownApproval, ...] = ()
     answers: tuple[KnownAnswer, ...] = ()
     signals: tuple[KnownSignal, ...] = ()
+    tasks: tuple[KnownTask, ...] = ()
     facts: frozenset[tuple[str, str | None, int | None]] = frozenset()
     surely_not: frozenset[Place] = frozenset()
     base: State | None = None

@@ -14,13 +14,15 @@ from domain.envelope import Receipt
 from domain.errors import NotRedrivable, ProjectionTooLarge, UnreachedStep
 from domain.estimates import text_bytes
 from domain.ledger import Kind
-from domain.past import CALL, KnownApproval, KnownEffect, KnownSignal, Past, Place, call_command
+from domain.past import CALL, KnownApproval, KnownEffect, KnownSignal, KnownTask, Past, Place, call_command
 from domain.program import AgentStep, ApproveStep, Program, SagaStep
 from domain.projection import project
 from domain.recorder import Recorder
 from domain.runs import RunStatus
 from domain.state import (
+    Answered,
     AskApproval,
+    AskPerson,
     CallTool,
     Command,
     CompletePrompt,
@@ -140,6 +142,7 @@ def _walked(program: Program, run: RunContext, past: Past, visits: dict[str, int
     stepper.start(tick)
     effects = {(effect.step, effect.visit, effect.call): effect for effect in past.effects}
     approvals = {approval.place: approval for approval in past.approvals}
+    worked = {(known.step, known.visit): known for known in past.tasks if known.completed}
     heard = {(known.step, known.visit): known for known in past.signals if known.step is not None}
     steps = {step.path: step for step in walk(program.steps)}
     while True:
@@ -152,6 +155,8 @@ def _walked(program: Program, run: RunContext, past: Past, visits: dict[str, int
                 found += _decision(step, command, approvals.get((command.step, command.visit)))
             elif isinstance(command, Listen):
                 found += _heard(heard.get((command.step, command.visit)))
+            elif isinstance(command, AskPerson):
+                found += _worked(command, worked.get((command.step, command.visit)))
             elif isinstance(command, CallTool | CompletePrompt):
                 found += _outcome(command, effects.get((command.step, command.visit, command.call)), told=isinstance(step, AgentStep))
         if not found:
@@ -180,6 +185,14 @@ def _outcome(command: CallTool | CompletePrompt, effect: KnownEffect | None, *, 
 def _heard(known: KnownSignal | None) -> list[tuple[str, Outcome]]:
     """The signal that this visit of its step took."""
     return [] if known is None else [(known.at, Signalled(signal=known.signal))]
+
+
+def _worked(command: AskPerson, known: KnownTask | None) -> list[tuple[str, Outcome]]:
+    """What a person filled in at this visit of its step."""
+    if known is None:
+        return []
+    answer = Answered(command=command.id, resolution="completed", output=known.output, ref=known.ref, by=known.by)
+    return [(known.at, answer)]
 
 
 def _failure(command: Command, code: str, detail: str) -> Failure:
@@ -217,6 +230,9 @@ def _visits(program: Program, past: Past) -> dict[str, int]:
             used = max((done_at[path] for path in step.binds if path in done_at), default="")
             spent = [known.opened.visit for known in asked if not _stands(step, known) or known.opened.opened_at <= used]
             ended |= {step.path: max(spent)} if spent else {}
+    for known in past.tasks:
+        if not known.completed:
+            ended[known.step] = max(ended.get(known.step, 0), known.visit)
     return {step: visit + 1 for step, visit in ended.items()}
 
 

@@ -34,11 +34,11 @@ from domain.envelope import Usage
 from domain.errors import NotFound, NotRedrivable, ReferenceMissing
 from domain.ledger import EntryBody, Kind
 from domain.lineage import REDRIVABLE, REQUESTS, Continuation, ForkOrder, Lineage, RedriveOrder, RunRequest
-from domain.past import COMPENSATE, KnownAnswer, KnownApproval, KnownEffect, KnownSignal, Past
+from domain.past import COMPENSATE, KnownAnswer, KnownApproval, KnownEffect, KnownSignal, KnownTask, Past
 from domain.signals import Signal
 from domain.state import State
 from domain.stores import PayloadCipher, RunRow
-
+from domain.tasks import HUMAN
 
 SIGNALS = frozenset({Kind.SIGNAL_RECEIVED, Kind.SIGNAL_KEPT})
 """The facts that say which signals a run was given."""
@@ -78,6 +78,7 @@ class PostgresLineageStore:
             effects=tuple([await self._effect(tenant, effect) for effect in effects]),
             approvals=tuple(_approval(cipher, tenant, approval) for approval in approvals),
             answers=tuple(_answer(task) for task in tasks if task["kind"] == "failed_compensation" and task["state"] == "completed"),
+            tasks=tuple([await self._worked(tenant, task) for task in tasks if task["kind"] == HUMAN and not task["own"]]),
             signals=tuple([await self._signal(tenant, fact, body["data"]) for fact, body in told if fact["kind"] in SIGNALS]),
             facts=frozenset((fact["kind"], fact["step"], body.get("visit")) for fact, body in told),
             surely_not=frozenset(
@@ -114,6 +115,14 @@ class PostgresLineageStore:
         signal = Signal.model_validate({**given, "payload": held.get("payload"), "key": held.get("key")})
         visit = json.loads(bytes(fact["body"])).get("visit")
         return KnownSignal(signal=signal, at=rfc3339(fact["recorded_at"]), step=fact["step"], visit=visit)
+
+    async def _worked(self, tenant: str, task: Row) -> KnownTask:
+        """Return a step's task; one whose answer is erased is as one that nobody completed."""
+        known = KnownTask(step=task["step"], visit=task["visit"], completed=task["resolution"] == "completed")
+        if not known.completed:
+            return known
+        told = {"at": rfc3339(task["completed_at"]), "ref": task["output_ref"], "by": task["completed_by"] or ""}
+        return known.model_copy(update={**told, "output": await self._payload(tenant, task["output_ref"])})
 
     async def _payload(self, tenant: str, ref: str | None) -> JsonValue:
         return None if ref is None else await self._payloads.get(tenant, ref)

@@ -9,9 +9,9 @@ from tests.api.gateway import REVIEWER_ROLE, Gateway, fresh_id, wait_for
 FORM = {"type": "object", "required": ["iban"], "properties": {"iban": {"type": "string", "minLength": 4}}, "additionalProperties": False}
 
 
-def make(house: Gateway, who: str = "operator", **body: object) -> httpx2.Response:
+def make(house: Gateway, /, **body: object) -> httpx2.Response:
     """Make a task."""
-    return house.client(who).post("/v1/tasks", json={"title": "Call Ada", **body})
+    return house.client("operator").post("/v1/tasks", json={"title": "Call Ada", **body})
 
 
 def made(house: Gateway, **body: object) -> str:
@@ -21,7 +21,7 @@ def made(house: Gateway, **body: object) -> str:
     return answer.json()["task"]
 
 
-def act(house: Gateway, task: str, what: str, who: str = "operator", **body: object) -> httpx2.Response:
+def act(house: Gateway, task: str, what: str, who: str = "operator", /, **body: object) -> httpx2.Response:
     """Do something with a task."""
     return house.client(who).post(f"/v1/tasks/{task}/{what}", json=body)
 
