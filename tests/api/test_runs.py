@@ -181,9 +181,8 @@ class TestCancel:
 
 
 class TestSignal:
-    def test_that_no_run_takes_is_404_naming_the_one_there_is(self, house: Gateway) -> None:
+    def test_whose_name_is_none_is_404(self, house: Gateway) -> None:
         run = house.start()
-        body = {"approval": house.open_approval(run), "verdict": "approve", "digest": "0" * 64}
-        answer = house.client("approver").post(f"/v1/runs/{run}/signals/complete_task", json=body)
-        assert (answer.status_code, "approve" in answer.json()["detail"]) == (404, True)
-        assert house.temporal.decisions == {}
+        answer = house.client("operator").post(f"/v1/runs/{run}/signals/complete_task", json={"payload": {"resolution": "happened"}})
+        assert (answer.status_code, "no name of a signal" in answer.json()["detail"]) == (404, True)
+        assert (house.temporal.completions, house.temporal.signals) == ([], [])

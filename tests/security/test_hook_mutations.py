@@ -4,11 +4,13 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from api.json_body import BODY_BYTES_MAX
-from domain.hook_verifiers import VERIFIERS, new_secret, secret_key, sign
+from api.permissions import OPEN_ROUTES
+from domain.hook_verifiers import VERIFIERS, Scheme, new_secret, secret_key, sign
 from tests.api.gateway import CLAIM, Gateway, drafts_of, gateway
 from tests.api.hook_bench import SCHEMES, START, Sender, Sent, post, register
 
@@ -200,3 +202,13 @@ class TestMutatedRequests:
         for method in ("GET", "PUT", "PATCH", "DELETE"):
             answer = house.client(None).request(method, sender.address)
             assert answer.status_code == 405
+
+
+class TestVerifiers:
+    def test_stand_before_every_way_in(self, house: Gateway) -> None:
+        """Each hook names a scheme, each scheme has a verifier, and theirs is the one open route of hooks (PROOF 9.1)."""
+        assert set(VERIFIERS) == set(get_args(Scheme)) == set(SCHEMES)
+        assert all(verifier.signature for verifier in VERIFIERS.values())
+        assert [path for _, path in OPEN_ROUTES if "hook" in path] == ["/hooks/{source}"]
+        body = {"name": "no-scheme", "action": START}
+        assert house.client("developer").post("/v1/hooks", json=body).json()["errors"][0]["where"] == "/scheme"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.adapters.definitions.bundles import HEAD, bundle, draft_of, messages_of, problems_of
 
-LATER = ["for", "while", "fork", "try", "wait", "listen", "emit", "raise", "run", "graph", "lock", "milestone", "cancel", "exit"]
+LATER = ["for", "while", "fork", "try", "wait", "emit", "raise", "run", "graph", "lock", "milestone", "cancel", "exit"]
 
 
 class TestKeywords:
@@ -28,7 +28,7 @@ class TestKeywords:
             "1:3: a step has exactly one keyword, and this one has `set` and `call` → "
         ]
         assert messages_of("- a: {if: '${ true }'}\n") == [
-            "1:3: this step has no keyword → one of agent, call, approve, saga, set, switch, do"
+            "1:3: this step has no keyword → one of agent, call, approve, task, listen, saga, set, switch, do"
         ]
 
     def test_keeps_with_and_compensate_for_calls(self) -> None:
