@@ -32,7 +32,7 @@ GLOBAL_TABLES = {"alembic_version", "platform_budgets"}
 
 TABLES = sorted({*Table.metadata.tables} - GLOBAL_TABLES)
 
-DEFINER_FUNCTIONS = {"tenant_ids", "find_api_key"}
+DEFINER_FUNCTIONS = {"tenant_ids", "find_api_key", "find_hook"}
 """The pinned list of functions that see all tenants (ADR 0004)."""
 
 
@@ -41,6 +41,29 @@ async def fill_log(db: Database, tenant: str) -> None:
     sealing = SealingBench(db, tenant)
     head = await sealing.seal_all()
     await sealing.anchorage.delivered(tenant, "file", head.tree_size)
+
+
+async def fill_hooks(db: Database, tenant: str) -> None:
+    """Register a hook that was sent a request, and let a step listen."""
+    async with db.tenant(tenant) as tx:
+        await tx.execute(
+            "INSERT INTO hooks (tenant_id, hook, name, scheme, rules, enabled, created_by, created_at, updated_at)"
+            " VALUES (%s, 'hok_1', 'bank', 'github', '{}', true, 'prn_a', now(), now())",
+            [tenant],
+        )
+        await tx.execute(
+            "INSERT INTO hook_secrets (tenant_id, hook, secret_id, sealed, created_at) VALUES (%s, 'hok_1', 's', '', now())", [tenant]
+        )
+        await tx.execute(
+            "INSERT INTO hook_requests (tenant_id, hook, webhook_id, content, first, state, correlation_id)"
+            " VALUES (%s, 'hok_1', 'w', 'w', 'ignored', 'ignored', 'c')",
+            [tenant],
+        )
+        await tx.execute(
+            "INSERT INTO listeners (tenant_id, run, step, visit, signal, hash, opened, epoch, fact_seq)"
+            " VALUES (%s, %s, 'wait', 1, 'paid', 'h', true, 1, 1)",
+            [tenant, RUN],
+        )
 
 
 async def fill(bench: PostgresBench, db: Database) -> None:
@@ -79,9 +102,12 @@ async def fill(bench: PostgresBench, db: Database) -> None:
             " VALUES (%s, %s, 2, 'redrive', '', 'r', clock_timestamp())",
             [tenant, RUN],
         )
-        await tx.execute("INSERT INTO calendars (tenant_id, name, version, calendar, created_by) VALUES (%s, 'c', 1, '{}', 'prn_a')", [tenant])
         await tx.execute(
-            "INSERT INTO principals (tenant_id, principal, name, role, reviewer_roles) VALUES (%s, 'prn_b', 'Bo', 'approver', '{}')", [tenant]
+            "INSERT INTO calendars (tenant_id, name, version, calendar, created_by) VALUES (%s, 'c', 1, '{}', 'prn_a')", [tenant]
+        )
+        await tx.execute(
+            "INSERT INTO principals (tenant_id, principal, name, role, reviewer_roles) VALUES (%s, 'prn_b', 'Bo', 'approver', '{}')",
+            [tenant],
         )
         await tx.execute(
             "INSERT INTO substitutes (tenant_id, substitution, reviewer, substitute, roles, since, until, set_by)"
@@ -103,6 +129,7 @@ async def fill(bench: PostgresBench, db: Database) -> None:
             "INSERT INTO prompts (tenant_id, name, version, sha256, body, registered_by) VALUES (%s, 'p', '1.0.0', 'x', 'b', 'prn_a')",
             [tenant],
         )
+    await fill_hooks(db, tenant)
     await fill_log(db, tenant)
 
 
