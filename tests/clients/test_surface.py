@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from standfast_client import AsyncRunHandle, AsyncStandfast, RunHandle, Standfast
+from standfast_client.asynchronous import dead_letters as async_dead_letters
 from standfast_client.asynchronous import ledgers as async_ledgers
 from standfast_client.asynchronous import money as async_money
 from standfast_client.asynchronous import people as async_people
@@ -18,7 +19,7 @@ from standfast_client.asynchronous import reviewing as async_reviewing
 from standfast_client.asynchronous import runs as async_runs
 from standfast_client.asynchronous import subjects as async_subjects
 from standfast_client.asynchronous import webhooks as async_webhooks
-from standfast_client.blocking import ledgers, money, people, registry, reviewing, runs, subjects, webhooks
+from standfast_client.blocking import dead_letters, ledgers, money, people, registry, reviewing, runs, subjects, webhooks
 
 PROJECT = Path(__file__).parents[2] / "clients" / "python"
 
@@ -28,6 +29,7 @@ PAIRS: list[tuple[type, type]] = [
     (runs.Runs, async_runs.AsyncRuns),
     (people.Approvals, async_people.AsyncApprovals),
     (people.Tasks, async_people.AsyncTasks),
+    (dead_letters.DeadLetters, async_dead_letters.AsyncDeadLetters),
     (reviewing.Calendars, async_reviewing.AsyncCalendars),
     (reviewing.Substitutes, async_reviewing.AsyncSubstitutes),
     (registry.Definitions, async_registry.AsyncDefinitions),

@@ -9,6 +9,7 @@ from standfast_client.asynchronous.runs import AsyncRunHandle
 from standfast_client.blocking.client import Standfast
 from standfast_client.blocking.runs import RunHandle
 from standfast_client.bundle import BundleError
+from standfast_client.dead_letters import BulkRedrive, DeadLetter
 from standfast_client.errors import (
     ApiError,
     BadRequestError,
@@ -45,6 +46,7 @@ from standfast_client.models import (
     Run,
     Standing,
     Task,
+    TaskStage,
     Trace,
 )
 from standfast_client.money import Budget, BudgetEvent, CostGroup, Costs, Estimate, Invoice, Price
@@ -67,6 +69,7 @@ __all__ = [
     "BoundCall",
     "Budget",
     "BudgetEvent",
+    "BulkRedrive",
     "BundleError",
     "Calendar",
     "Comparison",
@@ -74,6 +77,7 @@ __all__ = [
     "Consistency",
     "CostGroup",
     "Costs",
+    "DeadLetter",
     "Decision",
     "Definition",
     "Delivery",
@@ -124,6 +128,7 @@ __all__ = [
     "StepSide",
     "Substitution",
     "Task",
+    "TaskStage",
     "TestDelivery",
     "Trace",
     "TreeHead",

@@ -264,15 +264,23 @@ class BatchAnswers(Received):
     answers: list[BatchAnswer]
 
 
-class Task(Received):
-    """A question about something that may or may not have happened.
+class TaskStage(Received):
+    """A stage of a task's ladder: from `at` on it is this role's."""
 
-    `kind` is in_doubt, divergent or failed_compensation; `state` is open, completed or closed_late; `delivered` is false while the run
-    has not been told the answer.
+    at: str
+    role: str
+
+
+class Task(Received):
+    """Work for a person, or a question about something that may or may not have happened.
+
+    `kind` is human, in_doubt, divergent or failed_compensation; `state` is open, completed or closed_late; `delivered` is false while the
+    run has not been told the answer. `role` and `assignee` are whose it is; `form` is the JSON Schema of its answer. After `due` it is
+    overdue, since `breached_at`; `level` stages of `stages` have passed. `own` tasks were made by a person, with or without a run.
     """
 
     task: str
-    run: str
+    run: str | None = None
     kind: str
     state: str
     step: str
@@ -285,6 +293,17 @@ class Task(Received):
     completed_by: str | None = None
     completed_at: str | None = None
     delivered: bool = True
+    role: str | None = None
+    assignee: str | None = None
+    priority: str = "normal"
+    form: dict[str, JsonValue] | None = None
+    due: str | None = None
+    stages: tuple[TaskStage, ...] = ()
+    level: int = 0
+    breached_at: str | None = None
+    own: bool = False
+    created_by: str | None = None
+    answer: JsonValue = None
 
 
 class Definition(Received):

@@ -5,6 +5,7 @@ from typing import Self
 
 import httpx2
 
+from standfast_client.asynchronous.dead_letters import AsyncDeadLetters
 from standfast_client.asynchronous.ledgers import AsyncLedger
 from standfast_client.asynchronous.money import AsyncBudgets, AsyncCostBook
 from standfast_client.asynchronous.people import AsyncApprovals, AsyncTasks
@@ -29,7 +30,8 @@ class AsyncStandfast:
         approvals: The inbox, and decisions.
         calendars: Working hours.
         substitutes: Who decides in whose place.
-        tasks: Questions to people about what may have happened.
+        tasks: Work for people, and questions about what may have happened.
+        dead_letters: What was given up, to redrive or discard.
         definitions: The registry.
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
@@ -67,6 +69,7 @@ class AsyncStandfast:
         self.calendars = AsyncCalendars(self._driver)
         self.substitutes = AsyncSubstitutes(self._driver)
         self.tasks = AsyncTasks(self._driver)
+        self.dead_letters = AsyncDeadLetters(self._driver)
         self.definitions = AsyncDefinitions(self._driver)
         self.erasures = AsyncErasures(self._driver)
         self.retention = AsyncRetentions(self._driver)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from standfast_client.drivers import AsyncDriver
-from standfast_client.flows import decisions
+from standfast_client.flows import decisions, work
 from standfast_client.models import Approval, BatchAnswer, Decision, JsonInput, Task
 from standfast_client.reviewing import ApprovalDetail
 
@@ -150,31 +150,114 @@ class AsyncApprovals:
 
 
 class AsyncTasks:
-    """Questions to people about effects whose outcome is unknown or wrong."""
+    """Work for people, and questions about effects whose outcome is unknown or wrong."""
 
     def __init__(self, driver: AsyncDriver) -> None:
         """Ask nothing yet."""
         self._driver = driver
 
-    async def list(self, *, state: str | None = "open", limit: int = 50) -> list[Task]:
-        """Read up to `limit` tasks, oldest first; `state` None means all."""
-        return await self._driver.run(decisions.tasks(self._driver.link, state=state, limit=limit))
+    async def list(
+        self,
+        *,
+        state: str | None = "open",
+        kind: str | None = None,
+        run: str | None = None,
+        role: str | None = None,
+        assignee: str | None = None,
+        mine: bool = False,
+        overdue: bool = False,
+        order: str = "opened",
+        limit: int = 50,
+    ) -> list[Task]:
+        """Read up to `limit` tasks.
+
+        Args:
+            state: `open`, `completed` or `closed_late`; None means all.
+            kind: `human`, `in_doubt`, `divergent` or `failed_compensation`.
+            run: A run's id.
+            role: The reviewer role they are for.
+            assignee: The principal they are given to.
+            mine: Yours, and those of nobody in particular for a reviewer role of yours.
+            overdue: Only those whose due instant has passed.
+            order: `opened`, oldest first, or `due`, earliest first.
+            limit: The most to read.
+        """
+        filters = {"state": state, "kind": kind, "run": run, "role": role, "assignee": assignee}
+        flow = work.tasks(self._driver.link, mine=mine, overdue=overdue, order=order, limit=limit, **filters)
+        return await self._driver.run(flow)
 
     async def get(self, task: str) -> Task:
-        """Read a task."""
-        return await self._driver.run(decisions.task(self._driver.link, task))
+        """Read a task, with what was filled in."""
+        return await self._driver.run(work.task(self._driver.link, task))
 
-    async def complete(self, task: str, resolution: str, *, output: JsonInput = None, idempotency_key: str | None = None) -> Task:
+    async def make(
+        self,
+        title: str,
+        *,
+        instructions: str = "",
+        run: str | None = None,
+        role: str | None = None,
+        principal: str | None = None,
+        priority: str = "normal",
+        form: dict[str, JsonInput] | None = None,
+        due: str | None = None,
+        escalate: Sequence[tuple[str, str]] = (),
+        idempotency_key: str | None = None,
+    ) -> Task:
+        """Make a task, of no run or about one.
+
+        Args:
+            title: What it is about, in a few words.
+            instructions: What to do.
+            run: The run it is about; its ledger tells of the task.
+            role: The reviewer role it is for, or
+            principal: the person.
+            priority: `low`, `normal`, `high` or `urgent`.
+            form: The JSON Schema of the answer.
+            due: After how long it is overdue, such as `24h`.
+            escalate: Pairs of a duration and the role that has the task from then on.
+            idempotency_key: A random key when None.
+
+        Raises:
+            InvalidInputError: The form is no usable schema, or a duration is none.
+            NotFoundError: There is no such run.
+        """
+        said = {"instructions": instructions, "run": run, "priority": priority, "form": form, "due": due}
+        flow = work.make(self._driver.link, title, role, principal, escalate, idempotency_key=idempotency_key, **said)
+        return await self._driver.run(flow)
+
+    async def assign(self, task: str, to: str | None = "me", *, role: str | None = None, idempotency_key: str | None = None) -> Task:
+        """Take a task, give it to a principal or, with `role`, to a reviewer role; release it with None.
+
+        Raises:
+            ConflictError: It is answered, or somebody else took it meanwhile.
+            ForbiddenError: It is not for you.
+        """
+        return await self._driver.run(work.assign(self._driver.link, task, to, role=role, idempotency_key=idempotency_key))
+
+    async def escalate(self, task: str, *, role: str | None = None, idempotency_key: str | None = None) -> Task:
+        """Hand a task on, to a role or to the next of its ladder.
+
+        Raises:
+            ConflictError: It is answered.
+            InvalidInputError: No role is named, and its ladder has no further one.
+        """
+        return await self._driver.run(work.escalate(self._driver.link, task, role=role, idempotency_key=idempotency_key))
+
+    async def complete(
+        self, task: str, resolution: str = "completed", *, output: JsonInput = None, idempotency_key: str | None = None
+    ) -> Task:
         """Answer a task.
 
         Args:
             task: Its id.
-            resolution: `happened`, `did_not_happen` or `give_up`.
-            output: What the effect gave back, when it happened.
+            resolution: `completed` for work; `happened`, `did_not_happen` or `give_up` for a question about an effect.
+            output: What the form asks for, or what the effect gave back when it happened.
             idempotency_key: A random key when None.
 
         Raises:
             ConflictError: It is answered already.
+            ForbiddenError: It is somebody else's.
+            InvalidInputError: It does not fit the form; `errors` say where.
         """
-        flow = decisions.complete(self._driver.link, task, resolution, output=output, idempotency_key=idempotency_key)
-        return await self._driver.run(flow)
+        return await self._driver.run(work.complete(self._driver.link, task, resolution, output=output, idempotency_key=idempotency_key))

@@ -5,6 +5,7 @@ from typing import Self
 
 import httpx2
 
+from standfast_client.blocking.dead_letters import DeadLetters
 from standfast_client.blocking.ledgers import Ledger
 from standfast_client.blocking.money import Budgets, CostBook
 from standfast_client.blocking.people import Approvals, Tasks
@@ -29,7 +30,8 @@ class Standfast:
         approvals: The inbox, and decisions.
         calendars: Working hours.
         substitutes: Who decides in whose place.
-        tasks: Questions to people about what may have happened.
+        tasks: Work for people, and questions about what may have happened.
+        dead_letters: What was given up, to redrive or discard.
         definitions: The registry.
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
@@ -67,6 +69,7 @@ class Standfast:
         self.calendars = Calendars(self._driver)
         self.substitutes = Substitutes(self._driver)
         self.tasks = Tasks(self._driver)
+        self.dead_letters = DeadLetters(self._driver)
         self.definitions = Definitions(self._driver)
         self.erasures = Erasures(self._driver)
         self.retention = Retentions(self._driver)

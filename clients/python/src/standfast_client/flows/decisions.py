@@ -1,4 +1,4 @@
-"""What people answer: approvals and tasks."""
+"""What reviewers answer: approvals."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from standfast_client.exchange import Flow, Link, Parameter, get, parse, plain, post
 from standfast_client.flows.paging import paged
-from standfast_client.models import Approval, BatchAnswer, BatchAnswers, Decision, JsonInput, Task
+from standfast_client.models import Approval, BatchAnswer, BatchAnswers, Decision, JsonInput
 from standfast_client.reviewing import ApprovalDetail
 
 
@@ -63,26 +63,5 @@ def decide_many(
     return answers.answers
 
 
-def tasks(link: Link, *, state: str | None, limit: int) -> Flow[list[Task]]:
-    """Read the tasks, oldest first, up to `limit`."""
-    return (yield from paged(link, "/tasks", Task, limit, state=state))
-
-
-def task(link: Link, task_id: str) -> Flow[Task]:
-    """Read one task."""
-    return parse((yield from link.ask(get(_task_path(task_id)))), Task)
-
-
-def complete(link: Link, task_id: str, resolution: str, *, output: JsonInput, idempotency_key: str | None) -> Flow[Task]:
-    """Answer a task."""
-    body: dict[str, JsonValue] = {"resolution": resolution, "output": plain(output)}
-    request = post(f"{_task_path(task_id)}/complete", body, idempotency_key=idempotency_key)
-    return parse((yield from link.ask(request)), Task)
-
-
 def _approval_path(approval_id: str) -> str:
     return f"/approvals/{quote(approval_id, safe='')}"
-
-
-def _task_path(task_id: str) -> str:
-    return f"/tasks/{quote(task_id, safe='')}"
