@@ -7,7 +7,7 @@ amended is shown amended, one that was decided is not asked for any more, and wh
 from collections.abc import Callable
 from typing import NamedTuple
 
-from domain.channels import DECIDING_ROLES, ChannelStore, ReviewMessage, endpoint_parts
+from domain.channels import CHANNEL_TEST, DECIDING_ROLES, ChannelStore, ReviewMessage, endpoint_parts
 from domain.deliveries import AttemptResult, Outgoing
 from domain.errors import NotFound
 from domain.events import Event
@@ -17,9 +17,6 @@ from domain.review_summary import moment, summary_of
 from domain.stores import KeyStore, RunStore
 from domain.substitutes import SubstituteStore, authority
 from domain.visible_text import visible
-
-TEST_EVENT = "channel.test"
-"""The type of the event that a person sends to try a channel; no entry stands behind it."""
 
 ASKING = {
     "approval.opened": "Decision asked",
@@ -69,7 +66,7 @@ class ReviewMessages:
             channel = await self._ports.channels.get(delivery.tenant, name)
         except NotFound:
             return _nothing("the channel was removed")
-        if not channel.enabled and delivery.event.type != TEST_EVENT:
+        if not channel.enabled and delivery.event.type != CHANNEL_TEST:
             return _nothing("the channel is switched off")
         address = channel.target if reviewer is None else await self._contact(delivery.tenant, reviewer, channel.kind)
         if address is None:
@@ -79,7 +76,7 @@ class ReviewMessages:
 
     async def _made(self, delivery: Outgoing, reviewer: str | None) -> ReviewMessage | AttemptResult:
         event = delivery.event
-        if event.type == TEST_EVENT:
+        if event.type == CHANNEL_TEST:
             text = "This is a test of the channel: when you can read it, it works."
             return ReviewMessage(message=event.id, event=event.type, address="", heading="Test message", lines=(text,))
         subject, _, _ = event.type.partition(".")

@@ -13,6 +13,7 @@ from api.problems import install_problems
 from api.routes.approvals import ApprovalRoutes
 from api.routes.budgets import BudgetRoutes
 from api.routes.calendars import CalendarRoutes
+from api.routes.channels import ChannelRoutes
 from api.routes.codec import CodecRoutes
 from api.routes.costs import CostRoutes
 from api.routes.dead_letters import DeadLetterRoutes
@@ -68,6 +69,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         PlatformRoutes(deps),
         CodecRoutes(deps, authentication),
         ReviewPageRoutes(deps),
+        ChannelRoutes(deps),
     )
     for group in groups:
         group.add_to(app)

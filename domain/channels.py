@@ -26,6 +26,9 @@ GROUP = "standfast.channels"
 DECIDING_ROLES = frozenset({Role.APPROVER, Role.ADMIN})
 """Platform roles that may decide; who has another is sent nothing."""
 
+CHANNEL_TEST = "channel.test"
+"""The type of the event that a person sends to try a channel; no entry stands behind it."""
+
 SUBJECTS = ("approval", "task")
 """Events of these subjects can go to people."""
 

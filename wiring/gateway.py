@@ -18,6 +18,7 @@ from domain.provider import PriceBook
 from domain.registry import BundleReader, ProgramCompiler
 from domain.sealing import SealStore
 from domain.tools import ToolSpec
+from wiring.channel_plugins import channel_kinds
 from wiring.keys import InstallationKeys
 from wiring.objects import build_objects, payload_limits
 from wiring.prices import build_prices
@@ -68,6 +69,7 @@ class GatewayParts:
     bundle_reader: BundleReader
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]
+    channel_kinds: tuple[str, ...]
     prices: PriceBook
     zones: Zones
 
@@ -103,6 +105,7 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
             bundle_reader=YamlBundleReader(),
             compile_program=compile_program,
             tool_specs=toolbox.registry.specs,
+            channel_kinds=channel_kinds(),
             prices=build_prices(ModelSettings()),
             zones=PinnedZones(),
         )

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from activities.review_messages import TEST_EVENT, MessagePorts, ReviewMessages
+from activities.review_messages import MessagePorts, ReviewMessages
 from activities.reviewer_audience import ReviewerAudience
 from domain.approval_rules import ReviewEvent
-from domain.channels import ChannelRow, Contact, ReviewMessage
+from domain.channels import CHANNEL_TEST, ChannelRow, Contact, ReviewMessage
 from domain.deliveries import AttemptResult, Outgoing
 from domain.events import Event, delivery_id
 from domain.review_links import ReviewLink, read_token
@@ -241,7 +241,7 @@ class TestMessage:
         assert "Approved by approver_2" in said.lines[0]
 
     def test_that_tries_the_channel_needs_nothing_else(self, house: House) -> None:
-        event = Event(id=fresh_id("evt"), type=TEST_EVENT, at="2026-01-05T09:00:00Z", tenant=TENANT, run=None)
+        event = Event(id=fresh_id("evt"), type=CHANNEL_TEST, at="2026-01-05T09:00:00Z", tenant=TENANT, run=None)
         said = house.message(house.add(enabled=False), event)
         assert (said.heading, said.link, said.summary) == ("Test message", None, None)
 

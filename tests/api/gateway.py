@@ -38,6 +38,7 @@ from domain.tools import ToolSpec
 from tests.api.fake_codec import FakeCodecServer
 from tests.api.fake_temporal import FakeTemporal
 from tests.fake_objects import FakeObjects
+from tests.fakes_deliveries import FakeRelay
 from tests.fakes_prices import FakePrices
 from tests.fakes_stores import FakeStores
 from tests.fakes_subjects import FakeHistories
@@ -241,7 +242,13 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **change
         "reviewing": ReviewingDeps(
             calendars=stores.calendars, zones=PinnedZones(), substitutes=stores.substitutes, messages=stores.messages
         ),
-        "channels": ChannelDeps(store=stores.channels, link_keys=LINK_KEYS, form_key=FORMS),
+        "channels": ChannelDeps(
+            store=stores.channels,
+            link_keys=LINK_KEYS,
+            form_key=FORMS,
+            kinds=("email", "slack"),
+            activate=FakeRelay(stores.delivery_tables).activate,
+        ),
         "bundle_reader": YamlBundleReader(),
         "compile_program": compile_program,
         "tool_specs": lambda: [PAY],
