@@ -11,6 +11,7 @@ import psycopg
 
 from tests.faults.checker.books import effects_by_claim, judge_claim, judge_keys, judge_money
 from tests.faults.checker.chains import judge_chains
+from tests.faults.checker.decisions import judge_decisions
 from tests.faults.checker.rows import judge_acknowledged, judge_answers, judge_ends, judge_leases, ledger_counts
 from tests.faults.checker.verdict import Evidence, Verdict
 
@@ -28,6 +29,7 @@ def judge(evidence: Evidence) -> Verdict:
         statuses = judge_ends(evidence, connection, verdict)
         judge_leases(connection, verdict)
         judge_chains(connection, verdict)
+        judge_decisions(evidence, connection, verdict)
         done = ledger_counts(connection)
     found = effects_by_claim(evidence)
     for claim, asked in evidence.claims.items():

@@ -1,6 +1,7 @@
 """The fault scenarios by name (PROOF §4)."""
 
 from tests.faults.harness.report import Scenario
+from tests.faults.scenarios.approvals import run_approvals
 from tests.faults.scenarios.budgets import run_budgets
 from tests.faults.scenarios.database import run_database
 from tests.faults.scenarios.models import run_models
@@ -13,6 +14,7 @@ SCENARIOS: dict[str, Scenario] = {
     "S2": run_sweep,
     "S4": run_database,
     "S5": run_replies,
+    "S14": run_approvals,
     "S15": run_budgets,
     "S16": run_models,
 }
