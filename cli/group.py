@@ -1,5 +1,6 @@
 """The command group: global options may stand anywhere, and every error of the client becomes a sentence and an exit code."""
 
+from itertools import pairwise
 from typing import Any
 
 import typer
@@ -44,6 +45,18 @@ class RunsGroup(TyperGroup):
         """Put `show` in front of a run's id that no command stands before."""
         named = next((word for word in args if word.startswith("run_") or word in self.commands), None)
         return super().parse_args(ctx, ["show", *args] if named is not None and named not in self.commands else args)
+
+
+class ApprovalsGroup(TyperGroup):
+    """The group `approvals`, in which `approvals APPROVAL` and `approvals RUN` mean `approvals show` of it."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # pyright: ignore[reportIncompatibleMethodOverride] - as above
+        """Put `show` in front of an id that neither a command nor an option stands before."""
+        named = next((word for before, word in pairwise(["", *args]) if before != "--run" and self._tells(word)), None)
+        return super().parse_args(ctx, ["show", *args] if named is not None and named not in self.commands else args)
+
+    def _tells(self, word: str) -> bool:
+        return word.startswith(("run_", "apr_")) or word in self.commands
 
 
 def hoist(args: list[str]) -> list[str]:

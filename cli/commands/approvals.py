@@ -1,4 +1,4 @@
-"""`approvals approve reject`."""
+"""`approve reject`."""
 
 from typing import Annotated
 
@@ -7,36 +7,12 @@ import typer
 from cli import views
 from cli.commands.runs import JsonOption
 from cli.connection import REVIEWER_ROLE, open_client
-from cli.screen import clean, say, show_fields, show_json, show_table
+from cli.screen import clean, say, show_json
 from standfast_client import Approval, ConflictError, NotFoundError, Standfast
 
 Target = Annotated[str, typer.Argument(metavar="RUN_OR_APPROVAL", help="An approval's id, or the run that waits for it.")]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="Why; it is kept with the decision.")]
 Digest = Annotated[str | None, typer.Option(help="Decide only if the approval still has this digest.")]
-
-_INBOX_MAX = 1000
-
-
-def approvals(
-    ctx: typer.Context,
-    target: Annotated[str | None, typer.Argument(metavar="[RUN_OR_APPROVAL]", help="Show this one, with every bound call.")] = None,
-    *,
-    state: Annotated[str, typer.Option(help="open, approved, rejected, timed_out, withdrawn, or all.")] = "open",
-    mine: Annotated[bool, typer.Option("--mine", help="Only what your reviewer roles may decide.")] = False,
-    limit: Annotated[int, typer.Option(help="At most so many, the earliest deadline first.", min=1)] = 50,
-    json_output: JsonOption = False,
-) -> None:
-    """Show the inbox, or one approval with the calls that will run."""
-    client = open_client(ctx, default_role=REVIEWER_ROLE)
-    if target is not None:
-        found = approval_of(client, target)
-        show_json(found) if json_output else show_fields(views.approval_fields(found))
-        return
-    listed = client.approvals.list(state=None if state == "all" else state, mine=mine, limit=limit)
-    if json_output:
-        show_json(listed)
-    else:
-        show_table(views.APPROVAL_COLUMNS, [views.approval_row(each) for each in listed], nothing="no approvals")
 
 
 def approve(ctx: typer.Context, target: Target, *, comment: Comment = "", digest: Digest = None, json_output: JsonOption = False) -> None:
@@ -72,7 +48,7 @@ def approval_of(client: Standfast, target: str) -> Approval:
     """
     if not target.startswith("run_"):
         return client.approvals.get(target)
-    waiting = [each for each in client.approvals.list(limit=_INBOX_MAX) if each.run == target]
+    waiting = client.approvals.list(run=target)
     if len(waiting) == 1:
         return waiting[0]
     if waiting:
