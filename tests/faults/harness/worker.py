@@ -22,7 +22,7 @@ from domain.effects import Carrier
 from domain.envelope import Envelope
 from domain.runs import Projection
 from tests.faults.planted.registry import WORKER_PLANT
-from tests.faults.planted.workflow_bugs import LateCompensationRun
+from tests.faults.planted.workflow_bugs import LateCompensationRun, UnnotedVotesRun
 from wiring.logs import set_up_logs
 from wiring.processes import leave, run_loop
 from wiring.settings import FaultSettings, WorkerSettings
@@ -95,8 +95,9 @@ def variant(parts: WorkerParts, plant: str | None) -> WorkerParts:
         config = parts.client.config()
         config["interceptors"] = [KeyPerAttempt()]  # the SDK hands a client's interceptors on to its workers
         return dataclasses.replace(parts, client=Client(**config))
-    if plant == "late-compensation":
-        return dataclasses.replace(parts, workflows=[LateCompensationRun])
+    changed = {"late-compensation": LateCompensationRun, "unnoted-votes": UnnotedVotesRun}.get(plant or "")
+    if changed is not None:
+        return dataclasses.replace(parts, workflows=[changed])
     return parts
 
 

@@ -44,6 +44,14 @@ PLANTS: dict[str, Plant] = {
         statements=("ALTER DATABASE standfast SET synchronous_commit = off", "ALTER SYSTEM SET wal_writer_delay = '10s'"),
     ),
     "forgotten-key": Plant("a restarted gateway derives other run ids from the same Idempotency-Keys", "S5", part="gateway"),
+    "unnoted-votes": Plant("a decision that leaves its approval open is taken, and no fact says so", "S14", part="worker"),
+    "decision-anew": Plant("the gateway sends a stored decision under a new id each time", "S14", part="gateway"),
+    "webhook-without-row": Plant(
+        "a webhook is known again by the derived id of its run alone, and a restarted gateway derives others",
+        "S9",
+        statements=("ALTER TABLE hook_requests DROP CONSTRAINT hook_requests_pkey", "DROP INDEX hook_requests_by_content"),
+        part="gateway",
+    ),
     "unlocked-chain": Plant(
         "appends read the chain's head without the run's row lock",
         "S16",

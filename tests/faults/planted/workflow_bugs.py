@@ -7,6 +7,7 @@ from activities.options import FLUSH_OPTIONS
 from activities.requests import DecisionRequest, FlushRequest
 from activities.run_records import RunRecordActivities
 from domain.envelope import Envelope, Receipt
+from domain.ledger import Kind
 from domain.runs import Projection
 from domain.state import AskApproval, Command, Unwind
 from tests.faults.planted.stepper_bugs import RegistersAfter
@@ -171,6 +172,24 @@ class HastyRun(_Variant):
         if long and quiet and not any(isinstance(command, Unwind | AskApproval) for command in commands):
             carried = self.state.model_dump(mode="json")
             workflow.continue_as_new(self._given.model_copy(update={"epoch": self.state.epoch + 1, "state": carried}))
+
+
+@workflow.defn(name=RUN_WORKFLOW, sandboxed=False)
+class UnnotedVotesRun(RunWorkflow):
+    """Decisions that leave their approval open are told to nobody."""
+
+    @workflow.init
+    def __init__(self, given: RunInput) -> None:
+        super().__init__(given)
+
+    @workflow.run
+    async def run(self, given: RunInput) -> RunResult:
+        """Run."""
+        return await super().run(given)
+
+    def _note(self, kind: Kind, *, step: str | None, principal: str | None, said: dict[str, JsonValue]) -> None:
+        if not kind.startswith("human:approval:"):
+            super()._note(kind, step=step, principal=principal, said=said)
 
 
 @workflow.defn(name=RUN_WORKFLOW, sandboxed=False)

@@ -21,6 +21,21 @@ do:
 output: "${{ steps.reserve.output.reservation_id }}"
 """
 
+LISTENING = """\
+standfast: 1
+name: listening
+version: 1.0.0
+input: {schema: {type: object, required: [claim], properties: {claim: {type: string}}}}
+do:
+  - settled: {listen: {signal: payment.settled, correlate: "${ input.claim }", timeout: 30m}}
+  - reserve:
+      if: "${ steps.settled.output.sum == 5 }"
+      call: bank.reserve
+      with: {reservation_id: "res-${ input.claim }", claim_id: "${ input.claim }", amount_micros: 1000000, currency: USD}
+output: "${ steps.settled.output.sum }"
+"""
+"""Waits for a signal, and holds the money then."""
+
 HOLD_EFFECTS = {"reservation": 1}
 """What one whole hold leaves outside."""
 
@@ -51,3 +66,8 @@ def payout_files(bank_url: str, mail_url: str) -> dict[str, str]:
 def hold_files(bank_url: str, mail_url: str, *, version: str = "1.0.0") -> dict[str, str]:
     """Return the definition with one step: reserve."""
     return {"hold.yaml": HOLD.format(version=version), **tool_files(bank_url, mail_url)}
+
+
+def listening_files(bank_url: str, mail_url: str) -> dict[str, str]:
+    """Return the definition that waits for a signal before its one step."""
+    return {"listening.yaml": LISTENING, **tool_files(bank_url, mail_url)}
