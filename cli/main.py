@@ -9,6 +9,7 @@ import typer
 
 from cli.commands import (
     approvals,
+    dead_letters,
     inbox,
     ledgers,
     lineage,
@@ -122,11 +123,24 @@ substitutes_app.command("set", help=(reviewing.set_substitute.__doc__ or "").str
 _add(substitutes_app, reviewing.end)
 app.add_typer(substitutes_app, name="substitutes")
 
-tasks_app = typer.Typer(help="Questions about effects whose outcome is unknown or wrong.", invoke_without_command=True)
+tasks_app = typer.Typer(help="Work for people, and questions about effects whose outcome is unknown.", invoke_without_command=True)
 tasks_app.callback()(tasks.tasks)
 _add(tasks_app, tasks.show)
+_add(tasks_app, tasks.make)
+_add(tasks_app, tasks.take)
+_add(tasks_app, tasks.assign)
+_add(tasks_app, tasks.release)
+_add(tasks_app, tasks.escalate)
 _add(tasks_app, tasks.complete)
 app.add_typer(tasks_app, name="tasks")
+
+letters_app = typer.Typer(help="What was given up, to redrive or discard.", invoke_without_command=True)
+letters_app.callback()(dead_letters.dead_letters)
+_add(letters_app, dead_letters.show)
+_add(letters_app, dead_letters.redrive)
+_add(letters_app, dead_letters.progress)
+_add(letters_app, dead_letters.discard)
+app.add_typer(letters_app, name="dead-letters")
 
 webhooks_app = typer.Typer(help="Where events go, and what became of each delivery.", invoke_without_command=True)
 webhooks_app.callback()(webhooks.webhooks)

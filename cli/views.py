@@ -1,4 +1,4 @@
-"""What people see of runs, approvals, tasks, definitions and verdicts: rows, fields and lines. Pure: nothing is written here."""
+"""What people see of runs, approvals, definitions and verdicts: rows, fields and lines. Pure: nothing is written here."""
 
 import json
 from collections.abc import Iterable
@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from standfast_client import Approval, Definition, Effect, Run, Task, Trace, Verdict
+from standfast_client import Approval, Definition, Effect, Run, Trace, Verdict
 
 RUN_COLUMNS = ("RUN", "DEFINITION", "STATUS", "WAITS FOR", "STARTED", "COST")
 APPROVAL_COLUMNS = ("APPROVAL", "RUN", "STATE", "TITLE", "REVIEWERS", "DEADLINE")
-TASK_COLUMNS = ("TASK", "RUN", "KIND", "STATE", "TITLE")
 DEFINITION_COLUMNS = ("NAME", "VERSION", "SHA-256", "REGISTERED")
 
 Fields = list[tuple[str, str | None]]
@@ -120,27 +119,6 @@ def _groups(approval: Approval) -> Fields:
         shown.append((f"group {group.role}", "; ".join(word for word in words if word)))
     told = [(f"{event.verdict} by {event.principal}", event.comment or moment(event.at)) for event in approval.events]
     return [*shown, *told]
-
-
-def task_row(task: Task) -> tuple[str, ...]:
-    """Return a row of the list of tasks."""
-    return (task.task, task.run, task.kind, task.state, task.title)
-
-
-def task_fields(task: Task) -> Fields:
-    """Return everything about one task."""
-    return [
-        ("task", task.task),
-        ("run", task.run),
-        ("kind", task.kind),
-        ("step", f"{task.step} (visit {task.visit}, call {task.call})"),
-        ("title", task.title),
-        ("detail", task.detail),
-        ("state", task.state),
-        ("resolution", task.resolution),
-        ("completed by", task.completed_by),
-        ("told to the run", "yes" if task.delivered else "not yet"),
-    ]
 
 
 def definition_row(definition: Definition) -> tuple[str, ...]:
