@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -200,6 +200,10 @@ class TestSignature:
     def test_nothing_is_ever_sent_unsigned(self) -> None:
         with pytest.raises(StandfastError, match="cannot be signed"):
             signed_headers([], message="evt_1", at=NOW, body=b"{}")
+
+    def test_takes_the_time_of_any_zone(self) -> None:
+        abroad = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
+        assert signed_headers([NEW], message="evt_1", at=abroad, body=b"{}") == signed_headers([NEW], message="evt_1", at=NOW, body=b"{}")
 
     def test_is_that_of_the_specifications_example(self) -> None:
         """The example of the specification's reference libraries."""
