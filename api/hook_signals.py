@@ -3,6 +3,7 @@
 A request first claims its run in the database, then the signal is sent, as often as it takes, under one id: the run counts it once.
 """
 
+import json
 from datetime import datetime, timedelta
 
 from api.deps import GatewayDeps, instant
@@ -10,8 +11,15 @@ from api.hook_handling import Refused, dead
 from domain.errors import NotFound, RunClosed
 from domain.hook_stores import HookRequest, NewHookRequest
 from domain.hooks import PlannedSignal, SignalAction, signal_id
+from domain.ledger import Kind
 from domain.runs import RunStatus
 from domain.signals import Signal, listener_hash
+
+CAME = frozenset({Kind.SIGNAL_RECEIVED, Kind.SIGNAL_KEPT, Kind.SIGNAL_REFUSED})
+"""Facts that say that a signal reached its run."""
+
+TOLD_ALL = frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED})
+"""How a run ends whose workflow wrote down all that it knew."""
 
 
 async def deliver(deps: GatewayDeps, request: HookRequest) -> None:
@@ -59,11 +67,34 @@ async def _send(deps: GatewayDeps, request: HookRequest, run: str) -> None:
     try:
         await deps.temporal.deliver_signal(request.tenant, run, signal)
     except RunClosed:
-        row = await deps.runs.get(request.tenant, run)
-        if row.status is not RunStatus.ACCEPTED:  # an accepted run is about to start: the sweeper comes again
-            await store.unaim(*place)
+        await _settle_ended(deps, request, run, signal.id)
         return
     await store.settle(*place, state="delivered")
+
+
+async def _settle_ended(deps: GatewayDeps, request: HookRequest, run: str, signal: str) -> None:
+    """Settle a signal whose run has ended: the run's ledger knows whether it came. Only one that surely did not may go to another run."""
+    row = await deps.runs.get(request.tenant, run)
+    if not row.status.closed:  # accepted and not started yet, or about to be closed: the sweeper comes again
+        return
+    place = (request.tenant, request.hook, request.webhook_id)
+    if await _came(deps, request.tenant, run, signal):
+        await deps.hooks.requests.settle(*place, state="delivered")
+    elif row.status in TOLD_ALL:
+        await deps.hooks.requests.unaim(*place)
+    else:
+        lost = f"run {run} was ended from outside ({row.status}) while the signal was sent, and nobody knows whether it came"
+        await _give_up(deps, request, Refused("signal-in-doubt", lost))
+
+
+async def _came(deps: GatewayDeps, tenant: str, run: str, signal: str) -> bool:
+    after = 0
+    while entries := await deps.ledger.entries(tenant, run, after=after):
+        for entry in entries:
+            if entry.kind in CAME and json.loads(entry.body)["data"].get("id") == signal:
+                return True
+        after = entries[-1].seq
+    return False
 
 
 async def _over(deps: GatewayDeps, request: HookRequest, signal: PlannedSignal) -> bool:

@@ -11,6 +11,7 @@ from api.rates import Rates
 from api.sweeper import Sweeper
 from domain.dead_letters import DeadLetter, DeadLetterFilter
 from domain.errors import NotRedrivable, Unavailable
+from domain.hooks import signal_id
 from domain.ledger import Kind
 from domain.runs import Projection, RunStatus
 from domain.signals import ListenerProjection, listener_hash
@@ -408,3 +409,56 @@ class TestSignalOfACaller:
         house.temporal.started.clear()
         answer = house.client("operator").post(f"/v1/runs/{run}/signals/paid", json={})
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+
+
+class TestSignalWhoseRunHasEnded:
+    """A gateway dies between sending a signal and writing that down; the run goes on, ends, and the sweeper comes."""
+
+    def lost(self, house: Gateway) -> tuple[str, str]:
+        """Let a signal be aimed at a run while Temporal is away; return the run and the signal's id."""
+        sender = register(house, action=SIGNAL)
+        run = house.start()
+        listens(house, run)
+        house.temporal.down = Unavailable("away")
+        sender.send("e-1")
+        house.temporal.down = None
+        del house.temporal.started[run]
+        return run, signal_id(sender.hook, "e-1")
+
+    def state(self, house: Gateway) -> str:
+        """Return how far the request is."""
+        [row] = house.stores.hook_requests.rows.values()
+        return row.state
+
+    def test_is_delivered_when_the_ledger_says_that_it_came(self, house: Gateway) -> None:
+        run, signal = self.lost(house)
+        data: dict[str, JsonValue] = {"id": signal, "signal": "payment.settled"}
+        at = house.stores.database.now()
+        wait_for(house.stores.runs.append_entry("default", run, kind=Kind.SIGNAL_RECEIVED, principal="hok", at=at, data=data))
+        house.succeed(run, None)
+        other = house.start()
+        listens(house, other)
+        sweep(house)
+        sweep(house)
+        assert (self.state(house), house.temporal.signals) == ("delivered", [])
+
+    def test_waits_for_another_run_when_it_surely_did_not_come(self, house: Gateway) -> None:
+        run, _ = self.lost(house)
+        house.succeed(run, None)
+        other = house.start()
+        listens(house, other)
+        sweep(house)
+        sweep(house)
+        assert [told for told, _ in house.temporal.signals] == [other]
+
+    def test_is_a_dead_letter_when_nobody_knows(self, house: Gateway) -> None:
+        run, _ = self.lost(house)
+        house.project(run, Projection(status=RunStatus.TERMINATED))
+        sweep(house)
+        assert (self.state(house), [letter.cause for letter in letters(house)]) == ("dead", ["signal-in-doubt"])
+
+    def test_is_sent_again_while_the_run_is_not_closed(self, house: Gateway) -> None:
+        run, _ = self.lost(house)
+        house.project(run, Projection(status=RunStatus.RUNNING))
+        sweep(house)
+        assert self.state(house) == "sending"

@@ -22,7 +22,7 @@ def judge_acknowledged(evidence: Evidence, connection: psycopg.Connection[Any], 
     runs: dict[str, str] = {}
     for answer in evidence.acknowledged():
         body = json.loads(answer["body"])
-        if answer["path"] == "/v1/runs":
+        if answer["path"] in ("/v1/runs", "/hooks") and body["run"] is not None:
             verdict.count("acknowledged starts")
             before = runs.setdefault(answer["key"], body["run"])
             verdict.require(before == body["run"], f"key {answer['key']} was answered with two runs: {before} and {body['run']}")
