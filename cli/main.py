@@ -9,6 +9,7 @@ import typer
 
 from cli.commands import (
     approvals,
+    channels,
     dead_letters,
     inbox,
     ledgers,
@@ -90,6 +91,21 @@ _add(costs_app, money.invoice)
 _add(costs_app, money.estimate)
 _add(costs_app, money.prices)
 app.add_typer(costs_app, name="costs")
+
+channels_app = typer.Typer(help="Who is told of approvals and tasks, by mail, Slack or a plugin.", invoke_without_command=True)
+channels_app.callback()(channels.channels)
+_add(channels_app, channels.add)
+_add(channels_app, channels.remove)
+channels_app.command("test", help=(channels.send_test.__doc__ or "").partition("\n\n")[0].strip())(channels.send_test)
+_add(channels_app, channels.deliveries)
+_add(channels_app, channels.rotate_links)
+app.add_typer(channels_app, name="channels")
+
+contacts_app = typer.Typer(help="Where reviewers are reached.", invoke_without_command=True)
+contacts_app.callback()(channels.contacts)
+contacts_app.command("set", help=(channels.set_contact.__doc__ or "").partition("\n\n")[0].strip())(channels.set_contact)
+_add(contacts_app, channels.forget)
+app.add_typer(contacts_app, name="contacts")
 
 review_app = typer.Typer(help="What can be said to an approval beside approve and reject.", no_args_is_help=True)
 _add(review_app, review.amend)

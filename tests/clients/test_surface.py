@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from standfast_client import AsyncRunHandle, AsyncStandfast, RunHandle, Standfast
+from standfast_client.asynchronous import channels as async_channels
 from standfast_client.asynchronous import dead_letters as async_dead_letters
 from standfast_client.asynchronous import ledgers as async_ledgers
 from standfast_client.asynchronous import money as async_money
@@ -19,7 +20,7 @@ from standfast_client.asynchronous import reviewing as async_reviewing
 from standfast_client.asynchronous import runs as async_runs
 from standfast_client.asynchronous import subjects as async_subjects
 from standfast_client.asynchronous import webhooks as async_webhooks
-from standfast_client.blocking import dead_letters, ledgers, money, people, registry, reviewing, runs, subjects, webhooks
+from standfast_client.blocking import channels, dead_letters, ledgers, money, people, registry, reviewing, runs, subjects, webhooks
 
 PROJECT = Path(__file__).parents[2] / "clients" / "python"
 
@@ -34,6 +35,7 @@ PAIRS: list[tuple[type, type]] = [
     (reviewing.Substitutes, async_reviewing.AsyncSubstitutes),
     (registry.Definitions, async_registry.AsyncDefinitions),
     (ledgers.Ledger, async_ledgers.AsyncLedger),
+    (channels.ChannelBook, async_channels.AsyncChannelBook),
     (money.Budgets, async_money.AsyncBudgets),
     (money.CostBook, async_money.AsyncCostBook),
     (subjects.Erasures, async_subjects.AsyncErasures),

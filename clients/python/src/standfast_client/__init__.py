@@ -9,6 +9,7 @@ from standfast_client.asynchronous.runs import AsyncRunHandle
 from standfast_client.blocking.client import Standfast
 from standfast_client.blocking.runs import RunHandle
 from standfast_client.bundle import BundleError
+from standfast_client.channels import Channel, Channels, ChannelTest, Contact, LinkKeys
 from standfast_client.dead_letters import BulkRedrive, DeadLetter
 from standfast_client.errors import (
     ApiError,
@@ -72,9 +73,13 @@ __all__ = [
     "BulkRedrive",
     "BundleError",
     "Calendar",
+    "Channel",
+    "ChannelTest",
+    "Channels",
     "Comparison",
     "ConflictError",
     "Consistency",
+    "Contact",
     "CostGroup",
     "Costs",
     "DeadLetter",
@@ -96,6 +101,7 @@ __all__ = [
     "LedgerEntry",
     "LegalHold",
     "Lineage",
+    "LinkKeys",
     "Message",
     "NotConfiguredError",
     "NotFoundError",
