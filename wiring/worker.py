@@ -13,12 +13,13 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.calendars import CalendarActivities
+from activities.code_runs import CodeRunActivities
 from activities.deliveries import DeliveryActivities
 from activities.effects import PromptActivities, ToolActivities
 from activities.interceptor import JournalInterceptor
 from activities.journal_calls import FaultPoint, JournalTools, no_fault
-from activities.resets import ResetWatch
 from activities.listeners import ListenerActivities
+from activities.resets import ResetWatch
 from activities.run_records import RunRecordActivities
 from activities.segments import SegmentActivities
 from adapters.calendars.zones import PinnedZones
@@ -81,6 +82,7 @@ class WorkerParts:
     provider: LlmProvider
     prices: PriceBook
     task_queue: str = TASK_QUEUE
+    cached_runs_max: int = 1000
     workflows: list[type] = field(default_factory=lambda: [RunWorkflow, DeliveryWorkflow])
     journal: EffectJournal | None = None
     fault_point: FaultPoint = no_fault
@@ -112,6 +114,7 @@ def build_worker(parts: WorkerParts) -> Worker:
     listeners = ListenerActivities(listeners=storage.listeners, secret=parts.keys.attestation)
     deliveries = DeliveryActivities(deliveries=storage.deliveries, channels=parts.channels)
     calendars = CalendarActivities(calendars=storage.calendars, zones=PinnedZones())
+    code_runs = CodeRunActivities(runs=storage.runs, run_ledger=storage.journal, specs=parts.toolbox.registry.specs)
     return Worker(
         parts.client,
         task_queue=parts.task_queue,
@@ -125,11 +128,13 @@ def build_worker(parts: WorkerParts) -> Worker:
             records.check_completion,
             records.resolve_effect,
             calendars.resolve_calendar,
+            code_runs.open_run,
             deliveries.send_delivery,
             listeners.keep_listener,
         ],
         interceptors=[JournalInterceptor(around)],
         build_id=BUILD_ID,
+        max_cached_workflows=parts.cached_runs_max,
         graceful_shutdown_timeout=GRACE,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -251,6 +251,7 @@ class Bench:
         self,
         *tools: ScriptedTool,
         workflow: type = RunWorkflow,
+        workflows: Sequence[type] = (),
         provider: FakeProvider | None = None,
         journal: EffectJournal | None = None,
     ) -> Worker:
@@ -269,7 +270,7 @@ class Bench:
                 provider=provider or FakeProvider(),
                 prices=FakePrices(),
                 task_queue=self.queue,
-                workflows=[workflow],
+                workflows=[*workflows] or [workflow],
                 journal=journal,
             )
         )
