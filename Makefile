@@ -64,6 +64,9 @@ bench: $(READY) ## measure steps, segments, journal and ledger beside what they 
 	@$(BIN)/python -m benchmarks.budget_cost
 	@$(BIN)/python -m benchmarks.long_run
 	@$(BIN)/python -m benchmarks.verify_speed
+	@$(BIN)/python -m benchmarks.inbox
+	@$(BIN)/python -m benchmarks.approve_latency
+	@$(BIN)/python -m benchmarks.waiting
 
 data: $(READY) ## unpack the flight tables of February to December 2013
 	@$(BIN)/python -m examples.delay_claim.unpack_data

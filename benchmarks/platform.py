@@ -1,7 +1,7 @@
 """Standfast's side of a measurement: the real worker and run workflow over real stores, with definitions of N instant steps."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from domain.effects import EffectClass
 from domain.program import Execution, Program
 from domain.projection import project
 from domain.stores import NewRun
-from domain.tools import ToolCall, ToolSpec
+from domain.tools import Tool, ToolCall, ToolSpec
 from wiring.keys import InstallationKeys, new_id
 from wiring.models import build_models
 from wiring.prices import build_prices
@@ -144,15 +144,14 @@ class Platform:
 
 
 @asynccontextmanager
-async def platform(there: Servers) -> AsyncGenerator[Platform]:
-    """Migrate, connect with the payload codec on, and run the worker that `wiring.worker` builds."""
+async def platform(there: Servers, *, tools: Sequence[Tool] = ()) -> AsyncGenerator[Platform]:
+    """Migrate, connect with the payload codec on, and run the worker that `wiring.worker` builds, with `tools` beside the instant one."""
     keys = InstallationKeys(there.folder / "master.key")
     cipher = TenantCipher(keys.master)
     migrated = await asyncio.to_thread(migrate, there.owner_url, app_password=keys.app_password)
     link = await connect(there.temporal_address, namespace="default", cipher=cipher)
-    toolbox = Toolbox(
-        ToolRegistry([InstantTool()]), DeclaredHttpTools(resolve_secret=_no_secret, allow_private=False), SandboxRouter.with_all_backends()
-    )
+    declared = DeclaredHttpTools(resolve_secret=no_secret, allow_private=False)
+    toolbox = Toolbox(ToolRegistry([InstantTool(), *tools]), declared, SandboxRouter.with_all_backends())
     models = ModelSettings()
     async with Database(migrated.app_url or there.owner_url) as database:
         storage = build_storage(database, cipher)
@@ -169,5 +168,10 @@ def plain_client(link: TemporalLink) -> Client:
     return Client(link.client.service_client, namespace=link.client.namespace)
 
 
-def _no_secret(name: str) -> str:
+def no_secret(name: str) -> str:
+    """Refuse: measurements use no secrets.
+
+    Raises:
+        LookupError: always.
+    """
     raise LookupError(name)
