@@ -1,9 +1,12 @@
 """Signed links as people and mail scanners follow them: without JavaScript, without a key, form by form."""
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 import httpx2
+
+_TAG = re.compile(r"<[^>]*>")
 
 SCANNER = {"User-Agent": "Mozilla/5.0 (compatible; LinkProtection/1.0)", "Accept": "*/*"}
 """What a mail gateway that opens every link says of itself."""
@@ -47,7 +50,7 @@ class LinkVisit:
                     assert "answered" not in answer.text
 
     async def decide(self, verdict: str, comment: str) -> tuple[int, str]:
-        """Read the page, answer it and confirm; return the last status and page."""
+        """Read the page, answer it and confirm; return the last status, and the words of the last page."""
         async with httpx2.AsyncClient(timeout=30, trust_env=False) as browser:
             page = await browser.get(self.link)
             for more in ({"verdict": verdict, "comment": comment}, {"sure": "yes"}):
@@ -57,4 +60,4 @@ class LinkVisit:
                 form = Form(page.text)
                 page = await browser.post(httpx2.URL(self.link).join(form.action), data=form.fields | more)
             self.seen.append(page.status_code)
-            return page.status_code, page.text
+            return page.status_code, " ".join(_TAG.sub(" ", page.text.partition("<main>")[2]).split())
