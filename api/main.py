@@ -31,6 +31,7 @@ from wiring.keys import new_id
 from wiring.logs import set_up_logs
 from wiring.processes import may_start, run_loop
 from wiring.settings import PlatformSettings, WebhookSettings, WorkerSettings
+from wiring.storage import Storage
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +64,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         keys=storage.keys,
         idempotency=storage.idempotency,
         lineage=storage.lineage,
-        dead_letters=DeadLetterDeps(
-            letters=storage.dead_letters,
-            bulk=storage.bulk_redrives,
-            redrivers={DeadLetterKind.DELIVERY: DeliveryRedriver(storage.deliveries)},
-        ),
+        dead_letters=_dead_letters(storage),
         subjects=SubjectDeps(
             removals=storage.removals,
             retention=storage.retention,
@@ -76,12 +73,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
             pseudonym_key=parts.keys.subjects,
         ),
         hooks=HookDeps(hooks=storage.hooks, requests=storage.hook_requests),
-        webhooks=WebhookDeps(
-            subscriptions=storage.subscriptions,
-            deliveries=storage.deliveries,
-            past=storage.ledger_past,
-            allow_private=WebhookSettings().private_in(parts.platform.environment),
-        ),
+        webhooks=_webhooks(storage, parts.platform.environment),
         money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
         reviewing=ReviewingDeps(calendars=storage.calendars, zones=parts.zones, substitutes=storage.substitutes, messages=storage.messages),
         channels=ChannelDeps(
@@ -105,6 +97,20 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         codec_loopback_tenants=(parts.platform.tenant,) if development else (),
         ready_checks={"postgres": database_ready, "temporal": temporal_ready},
         decision_timeout_s=parts.gateway.rpc_timeout_s,
+    )
+
+
+def _dead_letters(storage: Storage) -> DeadLetterDeps:
+    redrivers = {DeadLetterKind.DELIVERY: DeliveryRedriver(storage.deliveries)}
+    return DeadLetterDeps(letters=storage.dead_letters, bulk=storage.bulk_redrives, redrivers=redrivers)
+
+
+def _webhooks(storage: Storage, environment: str) -> WebhookDeps:
+    return WebhookDeps(
+        subscriptions=storage.subscriptions,
+        deliveries=storage.deliveries,
+        past=storage.ledger_past,
+        allow_private=WebhookSettings().private_in(environment),
     )
 
 

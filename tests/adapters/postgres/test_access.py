@@ -66,6 +66,35 @@ async def fill_hooks(db: Database, tenant: str) -> None:
         )
 
 
+async def fill_people(db: Database, tenant: str) -> None:
+    """Let somebody stand in for somebody by a calendar."""
+    async with db.tenant(tenant) as tx:
+        await tx.execute(
+            "INSERT INTO calendars (tenant_id, name, version, calendar, created_by) VALUES (%s, 'c', 1, '{}', 'prn_a')", [tenant]
+        )
+        await tx.execute(
+            "INSERT INTO principals (tenant_id, principal, name, role, reviewer_roles) VALUES (%s, 'prn_b', 'Bo', 'approver', '{}')",
+            [tenant],
+        )
+        await tx.execute(
+            "INSERT INTO substitutes (tenant_id, substitution, reviewer, substitute, roles, since, until, set_by)"
+            " VALUES (%s, 's', 'prn_a', 'prn_b', '{}', now(), now() + interval '1 day', 'prn_a')",
+            [tenant],
+        )
+
+
+async def fill_dead_letters(db: Database, tenant: str) -> None:
+    """Give something up, and order a redrive."""
+    async with db.tenant(tenant) as tx:
+        await tx.execute(
+            "SELECT dead_letter_add(%s, 'hook', 'hok_1', '1', NULL, NULL, NULL, '{\"code\": \"internal\"}', '', 1, now(), now(), NULL)",
+            [tenant],
+        )
+        await tx.execute(
+            "INSERT INTO dead_letter_redrives (tenant_id, redrive, rate, requested_by) VALUES (%s, 'rdv_1', 1, 'prn_a')", [tenant]
+        )
+
+
 async def fill(bench: PostgresBench, db: Database) -> None:
     """Put a row of the tenant into every table."""
     tenant = bench.tenant
@@ -102,18 +131,6 @@ async def fill(bench: PostgresBench, db: Database) -> None:
             " VALUES (%s, %s, 2, 'redrive', '', 'r', clock_timestamp())",
             [tenant, RUN],
         )
-        await tx.execute(
-            "INSERT INTO calendars (tenant_id, name, version, calendar, created_by) VALUES (%s, 'c', 1, '{}', 'prn_a')", [tenant]
-        )
-        await tx.execute(
-            "INSERT INTO principals (tenant_id, principal, name, role, reviewer_roles) VALUES (%s, 'prn_b', 'Bo', 'approver', '{}')",
-            [tenant],
-        )
-        await tx.execute(
-            "INSERT INTO substitutes (tenant_id, substitution, reviewer, substitute, roles, since, until, set_by)"
-            " VALUES (%s, 's', 'prn_a', 'prn_b', '{}', now(), now() + interval '1 day', 'prn_a')",
-            [tenant],
-        )
         await tx.execute("INSERT INTO retention_rules (tenant_id, definition, keep_days, set_by) VALUES (%s, '', 30, 'prn_a')", [tenant])
         await tx.execute(
             "INSERT INTO legal_holds (tenant_id, hold, scope, name, reason_sealed, placed_by) VALUES (%s, 'h', 'tenant', '', '', 'prn_a')",
@@ -129,6 +146,8 @@ async def fill(bench: PostgresBench, db: Database) -> None:
             "INSERT INTO prompts (tenant_id, name, version, sha256, body, registered_by) VALUES (%s, 'p', '1.0.0', 'x', 'b', 'prn_a')",
             [tenant],
         )
+    await fill_people(db, tenant)
+    await fill_dead_letters(db, tenant)
     await fill_hooks(db, tenant)
     await fill_log(db, tenant)
 
