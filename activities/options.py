@@ -98,8 +98,11 @@ def segment_options(*, deadline: timedelta) -> ActivityOptions:
 COMPENSATION_ATTEMPTS = 30
 """The compensation's own tries; attempts lost to outages are bounded by `COMPENSATION_BOUND` alone."""
 
+FLUSH_ATTEMPT = timedelta(seconds=10)
+"""One transaction takes milliseconds: an attempt that lost its worker is made again soon, for deadlines and answers wait behind it."""
+
 FLUSH_OPTIONS: ActivityOptions = {
-    "start_to_close_timeout": timedelta(seconds=30),
+    "start_to_close_timeout": FLUSH_ATTEMPT,
     "schedule_to_close_timeout": FLUSH_BOUND,
     "heartbeat_timeout": None,
     "retry_policy": RetryPolicy(

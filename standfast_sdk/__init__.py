@@ -2,6 +2,8 @@
 
 from domain.program import RetryRule
 from workflows.code_runs import Call, Run, RunTicket
-from workflows.code_sagas import HandedOver, Made, Saga, Undoing
+from workflows.code_sagas import Saga
+from workflows.saga_entries import HandedOver, Made, Undoing
+from workflows.saga_events import SagaEvent, SagaEvents
 
-__all__ = ["Call", "HandedOver", "Made", "RetryRule", "Run", "RunTicket", "Saga", "Undoing"]
+__all__ = ["Call", "HandedOver", "Made", "RetryRule", "Run", "RunTicket", "Saga", "SagaEvent", "SagaEvents", "Undoing"]

@@ -58,6 +58,7 @@ from wiring.settings import (
 from wiring.storage import Storage, build_storage
 from wiring.temporal import connect
 from wiring.tools import Toolbox, build_toolbox
+from wiring.workflow_plugins import plugin_workflows
 from workflows.delivery import DeliveryWorkflow
 from workflows.messages import TASK_QUEUE
 from workflows.run import RunWorkflow
@@ -175,6 +176,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
             toolbox=toolbox,
             provider=provider,
             prices=build_prices(models),
+            workflows=[RunWorkflow, DeliveryWorkflow, *plugin_workflows()],
             fault_point=fault_point(platform, FaultSettings()),
             channels=channels,
             audiences=build_audiences(storage),
@@ -184,13 +186,15 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
 
 def relay_parts(parts: WorkerParts) -> RelayParts:
     """Return what this worker's relay works with."""
+    settings = WebhookSettings()
     return RelayParts(
         tenants=parts.storage.runs.tenants,
         store=parts.storage.relay,
         audiences=parts.audiences,
         start=starter(parts.client, parts.bind_tenant, task_queue=parts.task_queue),
         holder=new_token(),
-        pause_s=WebhookSettings().relay_seconds,
+        pause_s=settings.relay_seconds,
+        keep_days=settings.delivery_days,
     )
 
 

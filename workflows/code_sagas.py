@@ -9,7 +9,6 @@ end first, in a shielded scope, each as an effect of its own; one that fails for
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 from typing import Literal, Self
@@ -21,54 +20,12 @@ from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from domain.errors import RunCancelled, StepTimedOut
 from domain.ledger import Kind
-from domain.model import Wire
 from domain.program import CallStep, PinnedTool, RetryRule
 from domain.saga_plan import lane_of
 from domain.state import Failed, Failure, RenderedUndo, StepRecord, StepStatus, Unwind, Unwound
 from workflows.code_runs import Call, Run, RunTicket, failure_error, is_business, seconds_from_now
 from workflows.couriers import now_text
-
-IfUnknown = Literal["compensate", "ask"]
-
-
-@dataclass(frozen=True)
-class Made:
-    """What a compensation may read of its step: what it was called with, and its output; None when nobody knows it."""
-
-    arguments: Mapping[str, JsonValue]
-    output: JsonValue
-
-
-@dataclass(frozen=True)
-class Undoing:
-    """A compensation: a tool, and its arguments or how to make them of the step.
-
-    `if_unknown` says what to do when nobody knows whether the step happened, `retry` how often it is tried before a person is asked.
-    """
-
-    tool: str
-    arguments: Mapping[str, JsonValue] | Callable[[Made], Mapping[str, JsonValue]]
-    if_unknown: IfUnknown = "ask"
-    retry: RetryRule | None = None
-
-
-class HandedOver(Wire):
-    """What a child workflow gives its parent: its value, and what would undo what it did."""
-
-    value: JsonValue = None
-    undo: list[RenderedUndo] = []
-    tools: dict[str, PinnedTool] = {}
-
-
-@dataclass
-class _Registered:
-    """An entry of the undo list; `ready` are those that a child handed over."""
-
-    step: str
-    known: Literal["pending", "happened", "unknown", "not"]
-    undoing: Undoing | None = None
-    arguments: Mapping[str, JsonValue] | None = None
-    ready: RenderedUndo | None = None
+from workflows.saga_entries import HandedOver, Registered, Undoing, lost_child
 
 
 class Saga:
@@ -103,7 +60,7 @@ class Saga:
         self._on_failure = on_failure
         self._undo = undo
         self._hand_over = hand_over
-        self._entries: list[_Registered] = []
+        self._entries: list[Registered] = []
         self._tools: dict[str, PinnedTool] = {}
         self._failed: BaseException | None = None
         self._running: set[str] = set()
@@ -147,7 +104,7 @@ class Saga:
         elif self._hand_over:
             self._run.at_end(self.unwind)
 
-    def adopt(self, entries: list[_Registered], tools: dict[str, PinnedTool]) -> None:
+    def adopt(self, entries: list[Registered], tools: dict[str, PinnedTool]) -> None:
         """Take over the undo list of a saga inside."""
         self._entries.extend(entries)
         self._tools.update(tools)
@@ -223,13 +180,13 @@ class Saga:
         if self._deadline is not None and self._deadline <= now_text():
             raise self._failure(Failure(code=StepTimedOut.code, detail=f"the time of {self.path} is over"))
 
-    def _register(self, path: str, undo: Undoing, arguments: Mapping[str, JsonValue]) -> _Registered:
-        entry = _Registered(step=path, known="pending", undoing=undo, arguments=arguments)
+    def _register(self, path: str, undo: Undoing, arguments: Mapping[str, JsonValue]) -> Registered:
+        entry = Registered(step=path, known="pending", undoing=undo, arguments=arguments)
         self._entries.append(entry)
         self._run.recorder.fact(Kind.COMPENSATION_REGISTERED, step=path, data={"tool": undo.tool})
         return entry
 
-    def _ended(self, entry: _Registered | None, known: Literal["happened", "unknown", "not"]) -> None:
+    def _ended(self, entry: Registered | None, known: Literal["happened", "unknown", "not"]) -> None:
         """Remember what became of a step; the list is in the order in which steps ended."""
         if entry is not None:
             entry.known = known
@@ -279,10 +236,7 @@ class Saga:
         path, ticket = f"{self.path}.{name}", self._run.child_ticket()
         self._run.state.steps[path] = StepRecord(status=StepStatus.ENTERED)
         self._run.recorder.fact(Kind.STEP_ENTERED, step=path, data={"keyword": "run", "run": ticket.run})
-        lost = f"the child run {ticket.run} was ended from outside, and what it did is not undone"
-        entry = _Registered(
-            step=path, known="pending", ready=RenderedUndo(step=path, tool=path, known="unknown", if_unknown="compensate", problem=lost)
-        )
+        entry = lost_child(path, ticket.run)
         self._entries.append(entry)
         self._run.recorder.fact(Kind.COMPENSATION_REGISTERED, step=path, data={"run": ticket.run})
         try:
@@ -296,7 +250,7 @@ class Saga:
             raise self._failure(failure) from error
         self._entries.remove(entry)
         ready = [undo.model_copy(update={"step": f"{path}.{undo.step}"}) for undo in handed.undo]
-        self._entries.extend(_Registered(step=undo.step, known=undo.known, ready=undo) for undo in reversed(ready))
+        self._entries.extend(Registered(step=undo.step, known=undo.known, ready=undo) for undo in reversed(ready))
         self._tools.update(handed.tools)
         self._run.close_step(path, None)
         if self._run.cancelled:
@@ -325,27 +279,14 @@ class Saga:
 
     def _plan(self) -> list[RenderedUndo]:
         """What is to undo, latest end first, with its arguments of this moment."""
-        return [self._rendered(entry) for entry in reversed(self._entries) if entry.known != "not"]
-
-    def _rendered(self, entry: _Registered) -> RenderedUndo:
-        lane = lane_of(self.path, entry.step) if self._undo == "parallel" else ""
-        if entry.ready is not None or entry.undoing is None:
-            return (entry.ready or RenderedUndo(step=entry.step, tool="", known="unknown", if_unknown="ask")).model_copy(
-                update={"lane": lane}
-            )
-        happened = entry.known == "happened"
-        made = Made(arguments=entry.arguments or {}, output=self._run.output(entry.step) if happened else None)
-        arguments = entry.undoing.arguments
-        return RenderedUndo(
-            step=entry.step,
-            visit=self._run.state.steps[entry.step].visit,
-            tool=entry.undoing.tool,
-            arguments=dict(arguments(made) if callable(arguments) else arguments),
-            known="happened" if happened else "unknown",
-            if_unknown=entry.undoing.if_unknown,
-            retry=entry.undoing.retry,
-            lane=lane,
-        )
+        plan: list[RenderedUndo] = []
+        for entry in reversed(self._entries):
+            if entry.known != "not":
+                record = self._run.state.steps.get(entry.step)
+                output = self._run.output(entry.step) if entry.known == "happened" and entry.ready is None else None
+                lane = lane_of(self.path, entry.step) if self._undo == "parallel" else ""
+                plan.append(entry.rendered(output, visit=record.visit if record is not None else 1, lane=lane))
+        return plan
 
     async def unwind(self) -> None:
         """Undo what was done, whatever is asked of the run meanwhile."""

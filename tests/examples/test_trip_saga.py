@@ -107,6 +107,22 @@ class TestTrip:
             assert (await run.row()).status is RunStatus.FAILED
         assert (agency.calls["flights.cancel"], agency.calls["hotels.cancel"], agency.calls["cars.return"]) == (1, 1, 1)
 
+    async def test_asks_a_person_about_a_child_that_was_terminated(self, bench: Bench) -> None:
+        gate = Gate()
+        agency = Agency(cars_rent=[gate])
+        async with travelling(bench, agency) as run:
+            await gate.reached.wait()
+            history = await run.handle.fetch_history()
+            started = [event.child_workflow_execution_started_event_attributes for event in history.events]
+            [child] = [each.workflow_execution.workflow_id for each in started if each.workflow_execution.workflow_id]
+            await bench.env.client.get_workflow_handle(child).terminate()
+            task = await run.task("failed_compensation")
+            assert child in task.projection.detail
+            await run.complete(task, "happened")
+            assert await run.failure() == "step-failed"
+            gate.opened.set()
+        assert (agency.calls["flights.cancel"], agency.calls["hotels.cancel"]) == (1, 1)
+
     async def test_goes_on_with_another_worker(self, bench: Bench) -> None:
         gate = Gate()
         agency = Agency(card_charge=[gate])
