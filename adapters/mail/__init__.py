@@ -1,1 +1,1 @@
-"""The channel `email`: messages to reviewers over SMTP, as text and HTML. May import: domain, smtplib."""
+"""The channel `email`: messages to reviewers over SMTP, as text and HTML. May import: domain, aiosmtplib."""

@@ -1,6 +1,5 @@
 """The channel `email`, and the factory that its entry point names."""
 
-import asyncio
 import time
 from ipaddress import ip_address
 
@@ -45,7 +44,7 @@ class MailChannel:
         except (InvalidInput, ValueError) as error:
             return AttemptResult(outcome="refused", detail=f"no mail can be written: {error}")
         began = time.monotonic()
-        result = await asyncio.to_thread(hand_over, self._server, mail, sender=self._sender, to=to)
+        result = await hand_over(self._server, mail, sender=self._sender, to=to)
         return result.model_copy(update={"duration_ms": int((time.monotonic() - began) * 1000)})
 
     async def aclose(self) -> None:
