@@ -82,10 +82,13 @@ class TestRuns:
         await bench.journal.flush(carrier(bench), Projection(status=status), fact_seq=1)
         assert await bench.open_ones() == []
 
-    async def test_that_were_closed_from_outside_are_dead_letters_with_the_reason(self, bench: LetterBench) -> None:
-        await bench.runs.close_externally(bench.tenant, RUN, status=RunStatus.EXPIRED, reason="start_expired", at=AT, epoch=None)
+    @pytest.mark.parametrize(("status", "cause"), [(RunStatus.EXPIRED, "run-expired"), (RunStatus.TERMINATED, "run-terminated")])
+    async def test_that_were_closed_from_outside_are_dead_letters_with_the_reason(
+        self, bench: LetterBench, status: RunStatus, cause: str
+    ) -> None:
+        await bench.runs.close_externally(bench.tenant, RUN, status=status, reason="by hand", at=AT, epoch=None)
         (letter,) = await bench.open_ones()
-        assert (letter.cause, letter.detail) == ("run-expired", "start_expired")
+        assert (letter.cause, letter.detail) == (cause, "by hand")
 
     async def test_flushed_twice_are_one(self, bench: LetterBench) -> None:
         for _ in range(2):
