@@ -19,11 +19,12 @@ from domain.completion import TaskCompletion
 from domain.effects import EffectClass, RetryClass
 from domain.errors import ToolFailed, ToolTimedOut, ToolUnavailable
 from domain.provider import ModelToolCall
+from domain.tools import ToolCall
 from tests.domain.programs import agent, approve, call, pinned, program, put, saga
 from tests.fake_provider import FakeProvider, answered, calling
 from tests.replay.recorded import HISTORIES
 from tests.workflows.bench import Bench, Gate, Line, LiveRun, ScriptedTool
-from workflows.messages import COMPLETE_TASK
+from workflows.messages import COMPENSATE, COMPLETE_TASK
 from workflows.run import RunWorkflow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -128,8 +129,68 @@ async def walked(bench: Bench) -> LiveRun:
     return run
 
 
+async def at_once(bench: Bench) -> LiveRun:
+    """Record a parallel saga: a branch is refused, another one called off, and both branches that were done are undone side by side."""
+    gate = Gate()
+
+    async def refuse(_call: ToolCall) -> JsonValue:
+        await gate.reached.wait()
+        raise ToolFailed("no")
+
+    branches = [call(f"s.{x}", tool=f"do.{x}", undo=f"undo.{x}", if_unknown="compensate") for x in "abc"]
+    beats = [pinned(f"do.{x}", heartbeat_s=0.4, timeout_s=20) for x in "abc"]
+    given = program(saga("s", *branches, mode="parallel", on_failure="cancel", undo="parallel"), tools=beats)
+    scripts: dict[str, tuple[Line, ...]] = {"do.b": (gate,), "do.c": (refuse,)}
+    tools = [ScriptedTool(f"{verb}.{x}", *scripts.get(f"{verb}.{x}", ())) for verb in ("do", "undo") for x in "abc"]
+    async with bench.running(given, *tools) as run:
+        assert await run.failure() == "tool-failed"
+    return run
+
+
+async def past_pivot(bench: Bench) -> LiveRun:
+    """Record a saga that is cancelled at its pivot and goes on to its end, with a person's help."""
+    gate = Gate()
+    steps = saga(
+        "s", call("s.a", undo="bank.refund"), call("s.p", tool="bank.charge", pivot=True), call("s.c", tool="mail.send", forward=True)
+    )
+    tools = [ScriptedTool("bank.pay"), ScriptedTool("bank.charge", gate), ScriptedTool("mail.send", ToolFailed("no such address"))]
+    async with bench.running(program(steps), *tools) as run:
+        await gate.reached.wait()
+        await run.handle.cancel()
+        await run.waits_for_event("WORKFLOW_EXECUTION_CANCEL_REQUESTED")
+        gate.opened.set()
+        await run.complete(await run.task("failed_step"), "did_not_happen")
+        await run.handle.result()
+    return run
+
+
+async def undone_now(bench: Bench) -> LiveRun:
+    """Record an operator's wish that a run be undone while it waits for an approval."""
+    given = program(saga("s", call("s.a", undo="bank.refund"), approve("s.gate")))
+    async with bench.running(given, ScriptedTool("bank.pay"), ScriptedTool("bank.refund")) as run:
+        await run.approval()
+        await run.handle.signal(COMPENSATE)
+        assert await run.failure() == "compensated-by-hand"
+    return run
+
+
 BRANCHES: dict[str, Callable[[Bench], Awaitable[LiveRun]]] = {
-    each.__name__: each for each in (plain, approved, timed_out, undone, cancelled, in_doubt, answered_anew, judged, carried, walked)
+    each.__name__: each
+    for each in (
+        plain,
+        approved,
+        timed_out,
+        undone,
+        cancelled,
+        in_doubt,
+        answered_anew,
+        judged,
+        carried,
+        walked,
+        at_once,
+        past_pivot,
+        undone_now,
+    )
 }
 
 
