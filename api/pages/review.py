@@ -39,6 +39,7 @@ ENDED = {
 }
 CHOOSE = FieldError("approve", "Choose whether to approve or to reject.")
 TOO_LONG = FieldError("comment", f"Shorten the comment to {COMMENT_CHARS_MAX} characters.")
+WANTS_FORM = FieldError("approve", "Approving this asks for a form to be filled in: approve it in the inbox. You can reject it here.")
 NOT_SURE = FieldError("sure", "Tick the box to say that you have read it.")
 NOTHING_SAID = Answer()
 
@@ -100,6 +101,8 @@ class ReviewPages:
         """Ask again what is missing, or whether the answer is meant."""
         if answer.verdict not in ("approve", "reject"):
             return await self._ask(opened, token, answer, error=CHOOSE)
+        if answer.verdict == "approve" and opened.approval.projection.form is not None:
+            return await self._ask(opened, token, answer, error=WANTS_FORM)
         if len(answer.comment) > COMMENT_CHARS_MAX:
             return await self._ask(opened, token, answer, error=TOO_LONG)
         return await self._confirm(opened, token, answer)
@@ -134,7 +137,9 @@ class ReviewPages:
         heading = "Approved" if view.verdict == "approve" else "Rejected"
         title = opened.approval.projection.title
         if view.state == "accepted":
-            return self._page(200, heading, [title, "The run has taken your decision. You can close this page."], tone="good")
+            others = view.ending is None and opened.approval.projection.rules is not None
+            waits = ["It goes on when enough reviewers have answered."] if others else []
+            return self._page(200, heading, [title, "The run has taken your decision. You can close this page.", *waits], tone="good")
         later = "Your decision is stored and is being delivered to the run. You need not do anything more; this link works once."
         return self._page(202, f"{heading}: being delivered", [title, later], tone="good")
 

@@ -207,6 +207,15 @@ class TestDeciding:
         assert "Shorten the comment to 2000 characters." in Page(answer.text).text
         assert asked(house).answer("reject", "x" * 2000).status_code == 200
 
+    def test_of_an_approval_with_a_form_can_only_be_to_reject(self, house: Gateway) -> None:
+        approval = house.open_approval(house.start())
+        row = house.stores.database.approvals["default", approval]
+        formed = row.projection.model_copy(update={"form": {"type": "object", "required": ["reason"]}})
+        house.stores.database.approvals["default", approval] = row.model_copy(update={"projection": formed})
+        answer = reviewer(house, approval).answer("approve")
+        assert (answer.status_code, "approve it in the inbox" in answer.text) == (422, True)
+        assert reviewer(house, approval).decide("reject").status_code == 200
+
     def test_that_no_worker_takes_now_is_stored(self, house: Gateway) -> None:
         person = asked(house)
         asked_again = person.answer()
