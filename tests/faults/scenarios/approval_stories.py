@@ -116,21 +116,21 @@ async def double(panel: Panel, asked: Asked) -> list[str]:
     clicks = [say(panel.first, asked, "approve", key=f"d-{asked['run']}") for _ in range(4)]
     answers = await asyncio.gather(*clicks)
     again = await say(panel.first, asked, "approve", key=f"e-{asked['run']}")
-    return _wrong("double", max(answers), {200, 202}) + _wrong("double, another key", again, {202, 409})
+    return _wrong("double", max(answers), {200, 202}) + _wrong("double, another key", again, _second(max(answers)))
 
 
 async def late(panel: Panel, asked: Asked) -> list[str]:
     """A second person comes when the first has decided."""
     first = await say(panel.first, asked, "approve", key=f"a-{asked['run']}")
     second = await say(panel.second, asked, "reject", key=f"l-{asked['run']}")
-    return _wrong("late", second, {409} if first == 200 else {202, 409})
+    return _wrong("late", second, _second(first))
 
 
 async def race(panel: Panel, asked: Asked) -> list[str]:
     """Two people decide at once, one yes and one no."""
     both = [say(panel.first, asked, "approve", key=f"x-{asked['run']}"), say(panel.second, asked, "reject", key=f"y-{asked['run']}")]
     answers = sorted(await asyncio.gather(*both))
-    return [] if answers in ([200, 409], [202, 409], [200, 202], [202, 202]) else [f"a race was answered with {answers}"]
+    return [f"a race was answered with {answers}"] if answers in ([200, 200], [409, 409]) else []
 
 
 async def oneself(panel: Panel, asked: Asked) -> list[str]:
@@ -145,7 +145,7 @@ async def two(panel: Panel, asked: Asked) -> list[str]:
     first = await say(panel.first, asked, "approve", key=f"1-{asked['run']}")
     again = await say(panel.first, asked, "approve", key=f"2-{asked['run']}")
     second = await say(panel.second, asked, "approve", key=f"3-{asked['run']}")
-    return _wrong("two", first, {200, 202}) + _wrong("the first again", again, {202, 409}) + _wrong("the second", second, {200, 202})
+    return _wrong("two", first, {200, 202}) + _wrong("the first again", again, _second(first)) + _wrong("the second", second, {200, 202})
 
 
 async def amend(panel: Panel, asked: Asked) -> list[str]:
@@ -173,6 +173,11 @@ async def lead(panel: Panel, asked: Asked) -> list[str]:
             return _wrong("lead", await say(panel.second, now, "approve", key=f"u-{asked['run']}"), {200, 202, 409})
         await asyncio.sleep(0.2)
     return ["the ladder never asked the lead"]
+
+
+def _second(first: int) -> set[int]:
+    """What a second decision may be answered: one that is still being delivered when it comes may lose to it."""
+    return {409} if first == 200 else {200, 202, 409}
 
 
 def _wrong(what: str, status: int, right: set[int]) -> list[str]:
