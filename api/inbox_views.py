@@ -1,9 +1,10 @@
 """JSON shapes and query parameters of the inbox: filters, one approval with what is behind it, assignment."""
 
+import json
 from typing import Annotated, Literal
 
 from fastapi import Query
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
 
 from api.deps import instant
 from api.queries import Cursor, Limit
@@ -106,6 +107,11 @@ class AssignBody(Value):
 
     assignee: Annotated[str, Field(min_length=1, max_length=100)] | None = ME
     take_over: bool = False
+
+
+def answer_message(answer: JsonValue) -> Message:
+    """Return a model's last answer as a message; a structured one as JSON."""
+    return Message(role="assistant", text=answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False))
 
 
 def message_view(message: Message) -> MessageView:

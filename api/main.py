@@ -75,7 +75,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         hooks=HookDeps(hooks=storage.hooks, requests=storage.hook_requests),
         webhooks=_webhooks(storage, parts.platform.environment),
         money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
-        reviewing=ReviewingDeps(calendars=storage.calendars, zones=parts.zones, substitutes=storage.substitutes, messages=storage.messages),
+        reviewing=ReviewingDeps(calendars=storage.calendars, zones=parts.zones, substitutes=storage.substitutes, messages=storage.messages, payloads=storage.payloads),
         channels=ChannelDeps(
             store=storage.channels,
             link_keys=parts.keys.review_links,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from domain.calendars import CalendarStore, Zones
-from domain.stores import MessageReader
+from domain.stores import MessageReader, PayloadStore
 from domain.substitutes import SubstituteStore
 
 
@@ -15,3 +15,4 @@ class ReviewingDeps:
     zones: Zones
     substitutes: SubstituteStore
     messages: MessageReader
+    payloads: PayloadStore

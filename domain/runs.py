@@ -55,7 +55,7 @@ class ApprovalProjection(Wire):
 
     `reviewer_roles` are asked now, and `delegates` are those a vote was handed to. One with a higher `revision` replaces the row while it
     is open: how it `standing`s, the decisions taken (`events`), amended calls, its deadline. `provenance` says where bound values come
-    from, and `conversation` names the messages behind them.
+    from, `conversation` and `answer_ref` name the messages behind them.
     """
 
     approval: str
@@ -81,6 +81,7 @@ class ApprovalProjection(Wire):
     amended_by: str | None = None
     provenance: list[ArgumentOrigin] = []
     conversation: str | None = None
+    answer_ref: str | None = None
 
     @property
     def roles(self) -> list[str]:

@@ -188,6 +188,7 @@ class AskApproval(Wire):
     unbound: list[str] = []
     provenance: list[ArgumentOrigin] = []
     conversation: str | None = None
+    answer_ref: str | None = None
     summary: str = ""
 
 

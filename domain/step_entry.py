@@ -210,6 +210,8 @@ def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
             **({"roles": cast("list[JsonValue]", [group.role for group in step.asked.groups])} if step.timed else {}),
         },
     )
+    agent = conversation_behind(recorder.program, step)
+    behind = None if agent is None else recorder.state.steps.get(agent)
     return AskApproval(
         id=recorder.command_id(step.path, "approval"),
         step=step.path,
@@ -217,15 +219,10 @@ def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
         approval=opened,
         unbound=step.unbound,
         provenance=provenance_of(recorder.program, step),
-        conversation=_conversation(recorder, step),
+        conversation=None if behind is None else f"{agent}#{behind.visit}",
+        answer_ref=None if behind is None else behind.ref,
         summary=recorder.summary(step.summary, step.path),
     )
-
-
-def _conversation(recorder: Recorder, step: ApproveStep) -> str | None:
-    """The name of the conversation behind a question, as the message store has it."""
-    agent = conversation_behind(recorder.program, step)
-    return None if agent is None or agent not in recorder.state.steps else f"{agent}#{recorder.state.steps[agent].visit}"
 
 
 def _rules(recorder: Recorder, step: ApproveStep) -> ApprovalRules:

@@ -72,6 +72,10 @@ GRACE = timedelta(seconds=4)
 """How long running activities may finish after a stop; the supervisor kills after 10 s."""
 
 
+STICKY = timedelta(seconds=1)
+"""How long a run's next task waits for the worker that has the run in its cache: after a kill -9 every decision waits this long once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class WorkerParts:
     """What a worker is made of; tests give their own."""
@@ -138,7 +142,7 @@ def build_worker(parts: WorkerParts) -> Worker:
         max_cached_workflows=parts.cached_runs_max,
         graceful_shutdown_timeout=GRACE,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
-        sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+        sticky_queue_schedule_to_start_timeout=STICKY,
         max_concurrent_activities=200,
     )
 

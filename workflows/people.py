@@ -267,6 +267,7 @@ def _row(command: AskApproval) -> ApprovalProjection:
             "unbound": command.unbound,
             "provenance": command.provenance,
             "conversation": command.conversation,
+            "answer_ref": command.answer_ref,
             "deadline": standing.deadline,
             "reviewer_roles": list(dict.fromkeys(group.role for group in standing.groups)),
             "delegates": list(dict.fromkeys(delegates)),

@@ -15,13 +15,15 @@ from api.inbox_views import (
     ApprovalDetailView,
     ApprovalList,
     AssignBody,
+    answer_message,
     detail_view,
 )
 from api.problems import Mistake, Mistaken
 from api.queries import ApprovalIdInPath
 from api.views import ApprovalView, BatchAnswers, DecisionBatch, DecisionBody, DecisionView, approval_view, run_view
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput, NotFound, ReferenceMissing
 from domain.people_stores import ApprovalRow
+from domain.provider import Message
 from domain.stores import Page
 from domain.substitutes import reviewer_roles_now
 
@@ -61,10 +63,22 @@ class ApprovalRoutes:
 
     async def _detail(self, tenant: str, row: ApprovalRow) -> ApprovalDetailView:
         usage = run_view(await self._deps.runs.get(tenant, row.run)).usage
-        conversation, reader = row.projection.conversation, self._deps.reviewing.messages
-        messages = [] if conversation is None else await reader.last(tenant, row.run, conversation, limit=MESSAGES_SHOWN)
+        messages = await self._messages(tenant, row)
         alike = await self._deps.approvals.decided_like(tenant, row, limit=DECISIONS_SHOWN)
         return detail_view(row, usage=usage, messages=messages, alike=alike)
+
+    async def _messages(self, tenant: str, row: ApprovalRow) -> list[Message]:
+        """Return the last messages behind a question, the answer that ended the conversation included; none when they are erased."""
+        conversation, answer = row.projection.conversation, row.projection.answer_ref
+        if conversation is None:
+            return []
+        said = await self._deps.reviewing.messages.last(tenant, row.run, conversation, limit=MESSAGES_SHOWN)
+        if answer is None or not said:
+            return said
+        try:
+            return [*said, answer_message(await self._deps.reviewing.payloads.get(tenant, answer))]
+        except ReferenceMissing:
+            return said
 
     async def assign_approval(self, approval_id: ApprovalIdInPath, body: AssignBody, context: Context) -> ApprovalView:
         """Claim an approval, assign it to somebody, or release it. A hint among colleagues: it gives no authority and takes none.

@@ -240,7 +240,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **change
         "hooks": HookDeps(hooks=stores.hooks, requests=stores.hook_requests),
         "money": MoneyDeps(budgets=stores.budgets, costs=stores.costs, prices=FakePrices(2)),
         "reviewing": ReviewingDeps(
-            calendars=stores.calendars, zones=PinnedZones(), substitutes=stores.substitutes, messages=stores.messages
+            calendars=stores.calendars, zones=PinnedZones(), substitutes=stores.substitutes, messages=stores.messages, payloads=stores.payloads
         ),
         "channels": ChannelDeps(
             store=stores.channels,

@@ -62,7 +62,7 @@ class TestOneApproval:
         run = house.start()
         past, opened = house.open_approval(run), house.open_approval(run)
         row = house.stores.database.approvals["default", opened]
-        told = {"conversation": "review#1"}
+        told = {"conversation": "review#1", "answer_ref": wait_for(house.stores.payloads.put("default", run, {"amount": 250}))}
         house.stores.database.approvals["default", opened] = row.model_copy(update={"projection": row.projection.model_copy(update=told)})
         said = [Message(role="user", text="claim"), Message(role="assistant", text="x" * 3000)]
         wait_for(house.stores.messages.append("default", run, "review#1", ConversationHead(count=0, digest=""), said))
@@ -70,7 +70,11 @@ class TestOneApproval:
         house.stores.database.change_run("default", run, cost_usd_micros=70, input_tokens=9)
         shown = house.client("approver").get(f"/v1/approvals/{opened}").json()
         assert (shown["usage"]["cost_usd_micros"], shown["usage"]["input_tokens"]) == (70, 9)
-        assert [(one["role"], len(one["text"]), one["cut"]) for one in shown["messages"]] == [("user", 5, False), ("assistant", 2000, True)]
+        assert [(one["role"], len(one["text"]), one["cut"]) for one in shown["messages"]] == [
+            ("user", 5, False),
+            ("assistant", 2000, True),
+            ("assistant", 15, False),
+        ]
 
     def test_remembers_the_last_decisions_alike(self, house: Gateway) -> None:
         run = house.start()
