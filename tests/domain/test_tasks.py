@@ -81,5 +81,5 @@ class TestWhoMayAnswer:
             (TaskTerms(role="payments"), "in_doubt", somebody(Role.APPROVER, "payments"), True),
         ],
     )
-    def test_is_whoever_it_is_for(self, terms: TaskTerms | None, kind: str, who: Principal, may: bool) -> None:
+    def test_is_whoever_it_is_for(self, terms: TaskTerms | None, kind: str, who: Principal, *, may: bool) -> None:
         assert (refusal(task(terms, kind=kind), who) is None) == may
