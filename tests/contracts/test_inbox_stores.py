@@ -5,6 +5,9 @@ from functools import partial
 import pytest
 
 from adapters.postgres.pool import Database
+from domain.approval import DecisionContent
+from domain.approval_rules import ApprovalRules, ReviewerGroup, Reviewers, ReviewEvent, Rung
+from domain.approval_timeline import GroupStanding, Standing
 from domain.effects import RetryClass
 from domain.errors import ApprovalClosed, BadRequest, Conflict, NotFound, TaskClosed
 from domain.inbox import InboxFilter, MayDecide
@@ -119,6 +122,31 @@ class TestApprovals:
         with pytest.raises(BadRequest):
             await inbox.approvals.page(inbox.tenant, InboxFilter(cursor="bogus"))
 
+    async def test_are_replaced_by_a_later_revision_while_they_are_open(self, inbox: PostgresBench) -> None:
+        first = approval("apr_1", deadline=NEAR)
+        rules = ApprovalRules(
+            reviewers=Reviewers(groups=[ReviewerGroup(role="claims", quorum=2)]), ladder=[Rung(to=ReviewerGroup(role="leads"))]
+        )
+        vote = ReviewEvent(verdict="approve", at=AT, decision_id="dec_1", principal="prn_b", roles=["claims"], comment="Ada is right")
+        first = first.model_copy(update={"rules": rules, "form": {"type": "object"}})
+        standing = Standing(groups=[GroupStanding(role="leads", quorum=1, rung=1)], deadline=FAR, rungs=1)
+        change = {"revision": 2, "events": [vote], "standing": standing, "reviewer_roles": ["claims", "leads"], "deadline": FAR}
+        amended = {
+            "digest": "e" * 64,
+            "nonce": "new",
+            "calls": [{"step": "settle.pay", "arguments": {"amount": 60}}],
+            "amended_by": "prn_b",
+        }
+        second = first.model_copy(update={**change, **amended, "delegates": ["prn_c"]})
+        await opened(inbox, first, second, first.model_copy(update={"revision": 1, "digest": "f" * 64}))
+        assert (await inbox.approvals.get(inbox.tenant, "apr_1")).projection == second
+        closed = ApprovalClosure(approval="apr_1", decision="approve", decision_id="dec_2", decided_by="prn_c", decided_at=AT)
+        last = second.model_copy(update={"revision": 3})
+        await inbox.journal.flush(carrier(inbox), Projection(open_approval=last, close_approval=closed), fact_seq=0)
+        await opened(inbox, second.model_copy(update={"revision": 4}))
+        row = await inbox.approvals.get(inbox.tenant, "apr_1")
+        assert (row.state, row.projection.revision) == ("approved", 3)
+
     async def test_are_withdrawn_when_the_run_is_closed_from_outside(self, inbox: PostgresBench) -> None:
         await opened(inbox, approval("apr_1"))
         await inbox.runs.close_externally(inbox.tenant, RUN, status=RunStatus.TERMINATED, reason="by hand", at=AT, epoch=1)
@@ -164,6 +192,14 @@ class TestDecisions:
         settled = await inbox.approvals.decision(inbox.tenant, "dec_1")
         assert (settled.state, settled.refusal) == ("refused", refusal)
         assert await inbox.approvals.unsettled_decisions(inbox.tenant, older_than_s=0, limit=5) == []
+
+    async def test_keep_what_they_say(self, inbox: PostgresBench) -> None:
+        await opened(inbox, approval("apr_1"))
+        content = DecisionContent(arguments={"settle.pay": {"amount": 60}})
+        amending = decision(inbox.tenant).model_copy(update={"verdict": "amend", "content": content})
+        await inbox.approvals.store_decision(amending)
+        stored = await inbox.approvals.decision(inbox.tenant, "dec_1")
+        assert (stored.verdict, stored.content) == ("amend", content)
 
     async def test_need_an_approval_and_an_id(self, inbox: PostgresBench) -> None:
         with pytest.raises(NotFound, match="apr_9"):

@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from domain.approval import Decision, OpenApproval
 from domain.approval_rules import Moment, ReviewerGroup, Reviewers, Rung
+from domain.calendars import Calendar
 from domain.people_stores import ApprovalRow
 from domain.principals import Role
 from domain.program import Program
@@ -160,6 +161,28 @@ async def in_inbox(run: LiveRun, approval: OpenApproval, *, reminders: int, rung
     """Whether the inbox shows so many reminders and rungs."""
     standing = (await row(run, approval)).projection.standing
     return standing is not None and (standing.reminders, standing.rungs) == (reminders, rungs)
+
+
+class TestCalendar:
+    async def test_makes_durations_working_time(self, bench: Bench) -> None:
+        hours = {day: [{"from": "09:00", "to": "17:00"}] for day in ("mon", "tue", "wed", "thu", "fri")}
+        calendar = Calendar.model_validate({"zone": "Europe/Berlin", "hours": hours})
+        await bench.storage.calendars.put(bench.tenant, "office", calendar, principal="prn_admin")
+        given = gated(remind_s=[8 * HOUR], timeout_s=40 * HOUR, calendar="office")
+        async with bench.running(given, ScriptedTool("bank.pay")) as run:
+            approval = await run.approval()
+            shown = (await row(run, approval)).projection
+            assert shown.deadline is not None
+            assert shown.rules is not None
+            week = datetime.fromisoformat(shown.deadline) - datetime.fromisoformat(shown.opened_at)
+            assert timedelta(days=4) < week < timedelta(days=8)
+            assert shown.rules.remind[0].at < shown.rules.deadlines[0].at
+            await run.decide(run.decision(approval))
+            await run.handle.result()
+
+    async def test_that_is_not_there_fails_the_step(self, bench: Bench) -> None:
+        async with bench.running(gated(timeout_s=HOUR, calendar="nowhere"), ScriptedTool("bank.pay")) as run:
+            assert await run.failure() == "not-found"
 
 
 class TestAmendment:
