@@ -61,6 +61,10 @@ class RelayStore(Protocol):
         """Remember that their workflows exist."""
         ...
 
+    async def forget(self, tenant: str, *, days: float) -> int:
+        """Remove deliveries, with their logs, delivered or discarded so long ago; dead ones stay. Return how many, 1,000 at most."""
+        ...
+
 
 class Past(Value):
     """Entries to be told again. `next` is where the next portion begins, None at the end."""

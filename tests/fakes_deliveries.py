@@ -211,6 +211,22 @@ class FakeRelay:
         for one in deliveries:
             self._tables.started[tenant, one.delivery] = one.round
 
+    async def forget(self, tenant: str, *, days: float) -> int:
+        """Remove what is over since so long."""
+        end = text_of(self._tables.database.time - timedelta(days=days))
+        over = [
+            place
+            for place, row in self._tables.rows.items()
+            if place[0] == tenant
+            and row.state in (DeliveryState.DELIVERED, DeliveryState.DISCARDED)
+            and row.settled_at is not None
+            and row.settled_at < end
+        ]
+        for place in over:
+            del self._tables.rows[place]
+            self._tables.log.pop(place, None)
+        return len(over)
+
 
 class FakeDeliveryStore:
     """Implements `DeliveryStore`."""

@@ -6,6 +6,7 @@ transaction that writes the rows, and a row whose workflow may not exist is star
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,11 @@ log = logging.getLogger(__name__)
 
 LEASE_S = 15.0
 """How long a dead relay keeps others out; each transaction renews it."""
+
+KEEP_DAYS = 30.0
+"""How long a delivery and its log are kept after it was delivered or discarded."""
+
+FORGET_EVERY_S = 3600.0
 
 STARTS_MAX = 200
 """Most workflows started in one go."""
@@ -47,6 +53,7 @@ class RelayParts:
     pause_s: float
     schedule: Schedule = field(default_factory=Schedule)
     lease_s: float = LEASE_S
+    keep_days: float = KEEP_DAYS
     entries_max: int = RELAY_ENTRIES_MAX
 
 
@@ -56,6 +63,7 @@ class Relay:
     def __init__(self, parts: RelayParts) -> None:
         self._parts = parts
         self._epochs: dict[str, int] = {}
+        self._forgot_at: dict[str, float] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go round until `stop` is set, then give the leases back; a round that fails is logged, and the next one tries again."""
@@ -101,7 +109,8 @@ class Relay:
             more = await self._tell(tenant, epoch)
             started = await self._start(tenant)
             if not more and started < STARTS_MAX:
-                return
+                break
+        await self._forget(tenant)
 
     async def _tell(self, tenant: str, epoch: int) -> bool:
         """Write one portion of deliveries; return whether there is more."""
@@ -124,6 +133,14 @@ class Relay:
             await asyncio.gather(*(self._parts.start(one.model_copy(update={"schedule": self._parts.schedule})) for one in found))
             await self._parts.store.started(tenant, found)
         return len(found)
+
+    async def _forget(self, tenant: str) -> None:
+        """Once an hour, remove what is long over."""
+        now = time.monotonic()
+        if now - self._forgot_at.get(tenant, -FORGET_EVERY_S) >= FORGET_EVERY_S:
+            self._forgot_at[tenant] = now
+            while await self._parts.store.forget(tenant, days=self._parts.keep_days):
+                continue
 
     async def _release(self) -> None:
         for tenant, epoch in self._epochs.items():

@@ -212,6 +212,12 @@ class WebhookSettings(Group):
     relay_seconds: float = Field(
         default=0.5, gt=0, le=30, validation_alias="STANDFAST_RELAY_SECONDS", description="pause between rounds of the relay"
     )
+    delivery_days: int = Field(
+        default=30,
+        ge=1,
+        validation_alias="STANDFAST_DELIVERY_DAYS",
+        description="days for which deliveries and their logs are kept after they were delivered; dead ones stay",
+    )
     allow_private: bool = Field(
         default=False,
         validation_alias="STANDFAST_WEBHOOK_PRIVATE",

@@ -94,6 +94,16 @@ class PostgresRelay:
         async with self._db.tenant(tenant) as tx:
             await tx.execute(sql.STARTED, given)
 
+    async def forget(self, tenant: str, *, days: float) -> int:
+        """Remove what is over since so long."""
+        async with self._db.tenant(tenant) as tx:
+            rows = await tx.rows(sql.OVER, {"tenant": tenant, "days": days})
+            given = {"tenant": tenant, "ids": [row["delivery"] for row in rows]}
+            if rows:
+                await tx.execute(sql.FORGET_ATTEMPTS, given)
+                await tx.execute(sql.FORGET_DELIVERIES, given)
+        return len(rows)
+
 
 class PostgresLedgerPast:
     """Implements `LedgerPast`."""

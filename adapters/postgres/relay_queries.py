@@ -193,3 +193,13 @@ WHERE r.tenant_id = %(tenant)s AND r.run = %(run)s ORDER BY e.seq LIMIT %(limit)
 )
 
 KNOWN_RUN = b"SELECT 1 AS known FROM runs WHERE tenant_id = %(tenant)s AND run = %(run)s"
+
+OVER = b"""
+SELECT delivery FROM deliveries
+WHERE tenant_id = %(tenant)s AND state IN ('delivered', 'discarded') AND settled_at < clock_timestamp() - %(days)s * interval '1 day'
+ORDER BY settled_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+"""
+
+FORGET_ATTEMPTS = b"DELETE FROM delivery_attempts WHERE tenant_id = %(tenant)s AND delivery = ANY (%(ids)s::text[])"
+
+FORGET_DELIVERIES = b"DELETE FROM deliveries WHERE tenant_id = %(tenant)s AND delivery = ANY (%(ids)s::text[])"

@@ -59,6 +59,7 @@ class Deliveries(Table, table=True):
     __table_args__ = (
         Index("deliveries_by_endpoint", "tenant_id", "channel", "endpoint", "created_at", "delivery"),
         Index("deliveries_pending", "tenant_id", "channel", "endpoint", "run", "seq", postgresql_where=text("state = 'pending'")),
+        Index("deliveries_over", "tenant_id", "settled_at", postgresql_where=text("state IN ('delivered', 'discarded')")),
         Index(
             "deliveries_unstarted",
             "tenant_id",

@@ -64,6 +64,10 @@ class DeliveryBench(Protocol):
         """Seal what was appended."""
         ...
 
+    async def end_overlap(self) -> None:
+        """Let an hour pass for secrets."""
+        ...
+
     async def accept(self, number: int) -> None:
         """Accept a run; it has one entry then."""
         ...
@@ -94,6 +98,11 @@ class PostgresDeliveryBench:
         epoch = await sealer.claim(self.tenant, holder="s", lease_s=60)
         assert epoch is not None
         await sealer.seal(self.tenant, epoch=epoch, lease_s=60)
+
+    async def end_overlap(self) -> None:
+        """Move the ends of secrets instead of the clock."""
+        async with self.db.tenant(self.tenant) as tx:
+            await tx.execute("UPDATE subscription_secrets SET expires_at = expires_at - interval '1 hour'")
 
     async def accept(self, number: int) -> None:
         """Accept a run."""
@@ -126,6 +135,10 @@ class FakeDeliveryBench:
 
     async def seal(self) -> None:
         """Every entry counts as sealed."""
+
+    async def end_overlap(self) -> None:
+        """Move the clock."""
+        self.tables.database.pass_time(seconds=3600)
 
     async def accept(self, number: int) -> None:
         """Accept a run."""

@@ -112,6 +112,8 @@ class TestRelay:
         assert len(chosen) == IN_FLIGHT + 1
         assert delivery_id(many[0].event.id, "webhook", "whk_quick") in chosen
         assert await starts(bench) == []
+        await bench.deliveries.add(bench.tenant, [paused(bench.tenant, 2, endpoint="whk_quick")])
+        assert len(await starts(bench)) == 1
 
     async def test_deliveries_that_wait_for_their_next_attempt_hold_no_place(self, bench: DeliveryBench) -> None:
         await bench.deliveries.add(bench.tenant, [paused(bench.tenant, number) for number in range(1, IN_FLIGHT + 2)])
@@ -130,6 +132,18 @@ class TestRelay:
         await bench.deliveries.settle(sent, AttemptResult(outcome="sent", status=204), DELIVERED)
         [second] = await starts(bench)
         assert (await bench.deliveries.get(bench.tenant, second.delivery))[0].event.seq == 2
+
+    async def test_forgets_what_was_delivered_and_keeps_what_is_dead_or_pending(self, bench: DeliveryBench) -> None:
+        delivered, dead, pending = await bench.deliveries.add(bench.tenant, [paused(bench.tenant, number) for number in (1, 2, 3)])
+        await bench.deliveries.settle(await begun(bench, delivered), AttemptResult(outcome="sent", status=200), DELIVERED)
+        await bench.deliveries.settle(await begun(bench, dead), FAILED, Next(state=DeliveryState.DEAD))
+        assert await bench.relay.forget(bench.tenant, days=1) == 0
+        assert await bench.relay.forget("t-other", days=-1) == 0
+        assert await bench.relay.forget(bench.tenant, days=-1) == 1
+        with pytest.raises(NotFound):
+            await bench.deliveries.get(bench.tenant, delivered)
+        assert {(await bench.deliveries.get(bench.tenant, one))[0].state for one in (dead, pending)} == {"dead", "pending"}
+        assert await bench.deliveries.add(bench.tenant, [paused(bench.tenant, 1)]) == [delivered], "a replay finds the same id again"
 
 
 class TestDelivery:
@@ -287,6 +301,11 @@ class TestSubscription:
         target = await bench.subscriptions.target(bench.tenant, webhook)
         assert target is not None
         assert target.secrets == (NEXT_SECRET, SECRET)
+        await bench.end_overlap()
+        target = await bench.subscriptions.target(bench.tenant, webhook)
+        assert target is not None
+        assert target.secrets == (NEXT_SECRET,)
+        assert (await bench.subscriptions.get(bench.tenant, webhook)).old_secret_until is None
         await bench.subscriptions.rotate(bench.tenant, webhook, secret=SECRET, overlap_s=0)
         target = await bench.subscriptions.target(bench.tenant, webhook)
         assert target is not None

@@ -160,6 +160,23 @@ class TestRound:
         assert house.started[-1].delivery == delivery
         assert house.tables.rows["acme", delivery].state is DeliveryState.PENDING
 
+    async def test_forgets_what_is_long_over_once_an_hour(self) -> None:
+        house, asked = await House().open(), list[float]()
+
+        class Noting(FakeRelay):
+            """Notes when it is asked to forget."""
+
+            async def forget(self, tenant: str, *, days: float) -> int:
+                """Note it."""
+                asked.append(days)
+                return await super().forget(tenant, days=days)
+
+        relay = house.relay(store=Noting(house.tables))
+        for _ in range(3):
+            house.append("acme")
+            await relay.round()
+        assert asked == [30.0] * len(TENANTS)
+
 
 class TestRun:
     async def test_goes_on_until_it_is_stopped_and_gives_its_leases_back(self) -> None:

@@ -65,6 +65,7 @@ CREATE TABLE deliveries (
 ) WITH (fillfactor = 70);
 CREATE INDEX deliveries_by_endpoint ON deliveries (tenant_id, channel, endpoint, created_at, delivery);
 CREATE INDEX deliveries_pending ON deliveries (tenant_id, channel, endpoint, run, seq) WHERE state = 'pending';
+CREATE INDEX deliveries_over ON deliveries (tenant_id, settled_at) WHERE state IN ('delivered', 'discarded');
 CREATE INDEX deliveries_unstarted ON deliveries (tenant_id, channel, endpoint, created_at) WHERE state = 'pending' AND started_round < round;
 
 -- The delivery log. `tries` counts workers that were lost in the middle of an attempt; their rows stay open.
@@ -115,4 +116,4 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO standfast_app', v_table);
     END LOOP;
 END $$;
-GRANT DELETE ON subscription_secrets TO standfast_app;
+GRANT DELETE ON subscription_secrets, deliveries, delivery_attempts TO standfast_app;
