@@ -11,6 +11,7 @@ from cli.commands import (
     approvals,
     channels,
     dead_letters,
+    hooks,
     inbox,
     ledgers,
     lineage,
@@ -76,6 +77,7 @@ _add(runs_app, lineage.show)
 _add(runs_app, lineage.redrive)
 _add(runs_app, lineage.fork)
 _add(runs_app, lineage.compare)
+_add(runs_app, hooks.signal)
 app.add_typer(runs_app, name="runs")
 
 budgets_app = typer.Typer(help="Limits on what runs may use, and what is reserved and spent.", invoke_without_command=True)
@@ -171,6 +173,16 @@ _add(webhooks_app, webhooks.deliveries)
 _add(webhooks_app, webhooks.delivery)
 _add(webhooks_app, webhooks.redeliver)
 app.add_typer(webhooks_app, name="webhooks")
+
+hooks_app = typer.Typer(help="Senders whose webhooks start runs or become signals.", invoke_without_command=True)
+hooks_app.callback()(hooks.hooks)
+_add(hooks_app, hooks.add)
+_add(hooks_app, hooks.show)
+_add(hooks_app, hooks.change)
+_add(hooks_app, hooks.remove)
+_add(hooks_app, hooks.rotate)
+_add(hooks_app, hooks.requests)
+app.add_typer(hooks_app, name="hooks")
 
 ledger_app = typer.Typer(help="The signed log over all ledgers: evidence, tree heads, keys.", no_args_is_help=True)
 _add(ledger_app, ledgers.export)

@@ -12,6 +12,7 @@ import pytest
 from standfast_client import AsyncRunHandle, AsyncStandfast, RunHandle, Standfast
 from standfast_client.asynchronous import channels as async_channels
 from standfast_client.asynchronous import dead_letters as async_dead_letters
+from standfast_client.asynchronous import hooks as async_hooks
 from standfast_client.asynchronous import ledgers as async_ledgers
 from standfast_client.asynchronous import money as async_money
 from standfast_client.asynchronous import people as async_people
@@ -20,7 +21,7 @@ from standfast_client.asynchronous import reviewing as async_reviewing
 from standfast_client.asynchronous import runs as async_runs
 from standfast_client.asynchronous import subjects as async_subjects
 from standfast_client.asynchronous import webhooks as async_webhooks
-from standfast_client.blocking import channels, dead_letters, ledgers, money, people, registry, reviewing, runs, subjects, webhooks
+from standfast_client.blocking import channels, dead_letters, hooks, ledgers, money, people, registry, reviewing, runs, subjects, webhooks
 
 PROJECT = Path(__file__).parents[2] / "clients" / "python"
 
@@ -41,6 +42,7 @@ PAIRS: list[tuple[type, type]] = [
     (subjects.Erasures, async_subjects.AsyncErasures),
     (subjects.Retentions, async_subjects.AsyncRetentions),
     (webhooks.Webhooks, async_webhooks.AsyncWebhooks),
+    (hooks.Hooks, async_hooks.AsyncHooks),
 ]
 
 

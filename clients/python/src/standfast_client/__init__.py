@@ -32,6 +32,7 @@ from standfast_client.errors import (
     WaitTimedOutError,
 )
 from standfast_client.exchange import RetryPolicy
+from standfast_client.hooks import Hook, HookRemoved, HookRequest, SignalSent
 from standfast_client.lineage import Comparison, Redriven, RunSide, StepPair, StepSide
 from standfast_client.models import (
     Approval,
@@ -93,6 +94,9 @@ __all__ = [
     "Fault",
     "ForbiddenError",
     "GatewayUnreachableError",
+    "Hook",
+    "HookRemoved",
+    "HookRequest",
     "Inclusion",
     "InputFault",
     "Instants",
@@ -127,6 +131,7 @@ __all__ = [
     "SagaState",
     "SagaStep",
     "ServerError",
+    "SignalSent",
     "Standfast",
     "StandfastError",
     "Standing",

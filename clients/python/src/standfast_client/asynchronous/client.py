@@ -7,6 +7,7 @@ import httpx2
 
 from standfast_client.asynchronous.channels import AsyncChannelBook
 from standfast_client.asynchronous.dead_letters import AsyncDeadLetters
+from standfast_client.asynchronous.hooks import AsyncHooks
 from standfast_client.asynchronous.ledgers import AsyncLedger
 from standfast_client.asynchronous.money import AsyncBudgets, AsyncCostBook
 from standfast_client.asynchronous.people import AsyncApprovals, AsyncTasks
@@ -38,6 +39,7 @@ class AsyncStandfast:
         retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
         webhooks: Where events go, and what became of each delivery.
+        hooks: Senders whose webhooks start runs or become signals.
         channels: Who is told of approvals and tasks, and where.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
@@ -77,6 +79,7 @@ class AsyncStandfast:
         self.retention = AsyncRetentions(self._driver)
         self.ledger = AsyncLedger(self._driver)
         self.webhooks = AsyncWebhooks(self._driver)
+        self.hooks = AsyncHooks(self._driver)
         self.channels = AsyncChannelBook(self._driver)
         self.budgets = AsyncBudgets(self._driver)
         self.costs = AsyncCostBook(self._driver)

@@ -7,6 +7,7 @@ import httpx2
 
 from standfast_client.blocking.channels import ChannelBook
 from standfast_client.blocking.dead_letters import DeadLetters
+from standfast_client.blocking.hooks import Hooks
 from standfast_client.blocking.ledgers import Ledger
 from standfast_client.blocking.money import Budgets, CostBook
 from standfast_client.blocking.people import Approvals, Tasks
@@ -38,6 +39,7 @@ class Standfast:
         retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
         webhooks: Where events go, and what became of each delivery.
+        hooks: Senders whose webhooks start runs or become signals.
         channels: Who is told of approvals and tasks, and where.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
@@ -77,6 +79,7 @@ class Standfast:
         self.retention = Retentions(self._driver)
         self.ledger = Ledger(self._driver)
         self.webhooks = Webhooks(self._driver)
+        self.hooks = Hooks(self._driver)
         self.channels = ChannelBook(self._driver)
         self.budgets = Budgets(self._driver)
         self.costs = CostBook(self._driver)

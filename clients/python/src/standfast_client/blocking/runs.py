@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import JsonValue
 
 from standfast_client.drivers import Driver
-from standfast_client.flows import lineage, proof, runs, sagas
+from standfast_client.flows import hooks, lineage, proof, runs, sagas
+from standfast_client.hooks import SignalSent
 from standfast_client.lineage import Comparison, Redriven
 from standfast_client.models import JsonInput, Run, Trace
 from standfast_client.sagas import RunSagas
@@ -137,6 +138,21 @@ class RunHandle:
     def compare(self, other: str) -> Comparison:
         """Compare this run (`a`) with another one (`b`): outcome, tokens, cost, step by step."""
         return self._driver.run(lineage.compare(self._driver.link, self.id, other))
+
+    def signal(self, name: str, payload: JsonInput = None, *, key: str | None = None, idempotency_key: str | None = None) -> SignalSent:
+        """Send the run a signal. A step that listens for `name` takes it; one that comes too early is kept for that step.
+
+        Args:
+            name: Which signal.
+            payload: At most 8 KiB of JSON, the step's output.
+            key: What the step's `correlate` must equal; any step of that name when None.
+            idempotency_key: The same key means the same signal, which counts once; a random key when None.
+
+        Raises:
+            ConflictError: The run has ended.
+        """
+        flow = hooks.signal(self._driver.link, self.id, name, payload, key=key, idempotency_key=idempotency_key)
+        return self._driver.run(flow)
 
     def trace(self) -> Trace:
         """Read what the run did outside."""
