@@ -14,6 +14,7 @@ import pytest_asyncio
 from standardwebhooks import Webhook
 
 from tests.end_to_end.three_days.clock import ZONE, WorldClock, spring_friday
+from tests.end_to_end.three_days.doors import by_command_line
 from tests.end_to_end.three_days.house import open_house
 from tests.end_to_end.three_days.script import SCRIPT
 from tests.end_to_end.three_days.story import Claim, Story
@@ -94,6 +95,22 @@ class TestThreeDays:
             return story.house.people.name(who) if who else None
 
         assert await of_each(story, in_place_of) == {claim.name: claim.for_whom for claim in story.claims.values()}
+
+    @pytest.mark.parametrize("name", ["both-1", "amended-1", "office-2", "mail-1", "batch-6"])
+    async def test_let_one_command_say_who_approved_exactly_what(self, story: Story, name: str) -> None:
+        claim, people = story.claims[name], story.house.people
+        await story.sealed(claim)
+        said = json.loads(await by_command_line(story.house, "audra", "approvals", "audit", claim.run, "--json"))
+        [approval] = said["approvals"]
+        assert (said["ok"], said["problems"]) == (True, [])
+        decisions = [each for each in approval["entries"] if each["kind"].startswith("human:")]
+        assert all(each["proof"] for each in (*decisions, *approval["ran"]))
+        voted = [each for each in decisions if each["data"].get("verdict") in {"approve", "reject"}]
+        assert sorted(people.name(each["principal"]) for each in voted) == list(claim.by)
+        assert approval["digest_of_calls"] == voted[-1]["data"]["digest"] == claim.digest
+        amounts = {call["arguments"]["amount_micros"] for call in approval["calls"]}
+        assert amounts == {claim.amount if claim.paid is None else claim.paid}
+        assert [each["step"] for each in approval["ran"]] == (["settle.reserve", "settle.pay"] if claim.paid else [])
 
     async def test_send_webhooks_that_verify(self, story: Story) -> None:
         posts = story.house.web.at("/hook")

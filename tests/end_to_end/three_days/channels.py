@@ -2,15 +2,14 @@
 
 import json
 import re
-from datetime import UTC, datetime
 
-from domain.channels import ChannelRow, Contact
 from tests.end_to_end.three_days import doors
 from tests.end_to_end.three_days.pages import LinkVisit
 from tests.end_to_end.three_days.people import CLERK, FINANCE, LEAD
 from tests.end_to_end.three_days.story import Claim, Story, until
 
 OPENED = "approval.opened"
+TOLD = [OPENED, "approval.reminded", "approval.escalated", "approval.amended"]
 _LINK = re.compile(r"http://127\.0\.0\.1:\d+/a/[A-Za-z0-9_.-]+")
 
 
@@ -21,22 +20,15 @@ async def set_up(story: Story) -> None:
     made = await house.people.browsers["olga"].post("/v1/webhooks", json=hook)
     assert made.status_code == 201, made.text
     story.hook_secret = made.json()["secret"]
-    store, tenant = house.parts.storage.channels, house.tenant
+    admin = house.people.browsers["olga"]
     reached = (("email", CLERK, ("anna", "ben", "olga")), ("email", LEAD, ("lea", "sten")), ("slack", FINANCE, ("carla",)))
     for kind, role, people in reached:
-        row = ChannelRow(
-            channel=house.deps.new_id("chn"),
-            name=f"{kind} to {role}",
-            kind=kind,
-            role=role,
-            events=(OPENED, "approval.reminded", "approval.escalated", "approval.amended"),
-            created_by=house.people.principal("olga"),
-            created_at=datetime.now(UTC).isoformat(),
-        )
-        await store.add(tenant, row)
+        made = await admin.post("/v1/channels", json={"name": f"{kind} to {role}", "kind": kind, "role": role, "events": TOLD})
+        assert made.status_code == 201, made.text
         for who in people:
             address = f"{who}@claims.example" if kind == "email" else f"{house.web.url}/slack/{who}"
-            await store.set_contact(tenant, Contact(principal=house.people.principal(who), kind=kind, address=address))
+            stored = await admin.put(f"/v1/contacts/{house.people.principal(who)}/{kind}", json={"address": address})
+            assert stored.status_code == 200, stored.text
 
 
 async def mailed_link(story: Story, who: str, claim: Claim, *, saying: str = "Decision asked") -> LinkVisit:

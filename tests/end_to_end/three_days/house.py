@@ -98,6 +98,7 @@ async def open_house(folder: Path, *, begins: datetime) -> AsyncGenerator[House]
             "STANDFAST_MAIL_FROM": "standfast@claims.example",
             "STANDFAST_WEBHOOK_PRIVATE": "true",
             "STANDFAST_RELAY_SECONDS": "0.1",
+            "STANDFAST_SEAL_SECONDS": "0.5",
         }
         for name, value in given.items():
             patch.setenv(name, value)

@@ -108,6 +108,15 @@ class Story:
         """Return the entries of a kind in a claim's ledger."""
         return [entry for entry in await self.house.people.clients["audra"].runs.handle(claim.run).ledger() if entry.kind == kind]
 
+    async def sealed(self, claim: Claim) -> None:
+        """Wait until every entry of a claim's ledger stands in the signed log."""
+        ledger = self.house.people.clients["audra"].ledger
+
+        async def look() -> bool:
+            return len(await ledger.inclusion(claim.run)) == len(await ledger.entries(claim.run))
+
+        await until(look, what=f"the sealing of {claim.name}")
+
     def approved(self, claim: Claim, *by: str, via: str, paid: int | None = None, for_whom: str | None = None) -> None:
         """Note that a claim shall be paid, by default as it was asked, and in whose place somebody decided."""
         claim.for_whom = for_whom
