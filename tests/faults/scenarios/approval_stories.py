@@ -165,7 +165,8 @@ async def amend(panel: Panel, asked: Asked) -> list[str]:
 
 async def lead(panel: Panel, asked: Asked) -> list[str]:
     """Nobody decides until the ladder asks the lead, who does if there is time."""
-    for _ in range(100):
+    end = asyncio.get_running_loop().time() + PATIENCE_S
+    while asyncio.get_running_loop().time() < end:
         now = await panel.asked(asked["run"])
         if now is None:
             return []
