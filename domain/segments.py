@@ -235,7 +235,17 @@ def _part(program: Program, steps: list[Step], calls: list[CallStep], *, whole: 
 
 def _carried(state: State, part: Program, first: str) -> State:
     return state.model_copy(
-        update={"unacked": [], "decisions": [], "signals": [], "known_signals": [], "agents": {}, "undo": {}, "bound": {}, "tried": {}, "steps": _read(state, part, first)}
+        update={
+            "unacked": [],
+            "decisions": [],
+            "signals": [],
+            "known_signals": [],
+            "agents": {},
+            "undo": {},
+            "bound": {},
+            "tried": {},
+            "steps": _read(state, part, first),
+        }
     )
 
 

@@ -106,4 +106,7 @@ class TestSaying:
             first, second = (client.approvals.get(approval) for approval in opened)
             client.approvals.reject(second)
             answers = client.approvals.decide_many([(first, "approve"), (second, "approve")])
-        assert [(each.approval, each.status, each.code) for each in answers] == [(opened[0], 200, None), (opened[1], 409, "approval-closed")]
+        assert [(each.approval, each.status, each.code) for each in answers] == [
+            (opened[0], 200, None),
+            (opened[1], 409, "approval-closed"),
+        ]
