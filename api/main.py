@@ -75,7 +75,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         hooks=HookDeps(hooks=storage.hooks, requests=storage.hook_requests),
         webhooks=_webhooks(storage, parts.platform.environment),
         money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
-        reviewing=ReviewingDeps(calendars=storage.calendars, zones=parts.zones, substitutes=storage.substitutes, messages=storage.messages, payloads=storage.payloads),
+        reviewing=_reviewing(parts),
         channels=ChannelDeps(
             store=storage.channels,
             link_keys=parts.keys.review_links,
@@ -111,6 +111,17 @@ def _webhooks(storage: Storage, environment: str) -> WebhookDeps:
         deliveries=storage.deliveries,
         past=storage.ledger_past,
         allow_private=WebhookSettings().private_in(environment),
+    )
+
+
+def _reviewing(parts: GatewayParts) -> ReviewingDeps:
+    storage = parts.storage
+    return ReviewingDeps(
+        calendars=storage.calendars,
+        zones=parts.zones,
+        substitutes=storage.substitutes,
+        messages=storage.messages,
+        payloads=storage.payloads,
     )
 
 

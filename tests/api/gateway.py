@@ -213,6 +213,16 @@ class Gateway:
         )
 
 
+def _reviewing(stores: FakeStores) -> ReviewingDeps:
+    return ReviewingDeps(
+        calendars=stores.calendars,
+        zones=PinnedZones(),
+        substitutes=stores.substitutes,
+        messages=stores.messages,
+        payloads=stores.payloads,
+    )
+
+
 def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **changes: object) -> Gateway:
     """Return a gateway with the claim definition, one principal per role, a second approver, and a stranger of another tenant."""
     stores, temporal = FakeStores(), FakeTemporal(ATTESTATION)
@@ -239,9 +249,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **change
         "webhooks": WebhookDeps(subscriptions=stores.subscriptions, deliveries=stores.deliveries, past=stores.ledger_past),
         "hooks": HookDeps(hooks=stores.hooks, requests=stores.hook_requests),
         "money": MoneyDeps(budgets=stores.budgets, costs=stores.costs, prices=FakePrices(2)),
-        "reviewing": ReviewingDeps(
-            calendars=stores.calendars, zones=PinnedZones(), substitutes=stores.substitutes, messages=stores.messages, payloads=stores.payloads
-        ),
+        "reviewing": _reviewing(stores),
         "channels": ChannelDeps(
             store=stores.channels,
             link_keys=LINK_KEYS,
