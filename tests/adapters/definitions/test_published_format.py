@@ -32,7 +32,7 @@ class TestPage:
 
     def test_shows_every_keyword(self) -> None:
         assert len(WHOLE) == 1
-        assert len(STEPS) == 9
+        assert len(STEPS) == 11
         for key in (*STEP_KEYS, *LATER["step"] - {"catch", "max_in_flight", "max_iterations", "contract", "execution"}):
             assert f"`{key}" in PAGE, key
 
