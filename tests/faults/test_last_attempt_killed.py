@@ -1,4 +1,4 @@
-"""kill -9 of the worker at every attempt that an activity has: the last one is lost as well, and the call is made again under the same key."""
+"""kill -9 at every attempt that an activity has: the last one is lost as well, and the call is made again under the same key."""
 
 from pathlib import Path
 
