@@ -149,7 +149,8 @@ def after(result: AttemptResult, *, attempt: int, schedule: Schedule, chance: fl
             pause = min(BUSY_S * 2 ** min(waits, 16), BUSY_S_MAX) * (0.5 + 0.5 * chance)
             return Next(state=DeliveryState.PENDING, attempt=attempt, pause_s=asked + pause)
         case "throttled" | "failed":
-            throttle = (asked or THROTTLE_S) if result.outcome == "throttled" else 0.0
+            told = THROTTLE_S if result.retry_after_s is None else asked
+            throttle = told if result.outcome == "throttled" else 0.0
             if attempt >= len(schedule.pauses_s):
                 return Next(state=DeliveryState.DEAD, throttle_s=throttle)
             pause = max(schedule.pause_s(attempt + 1, chance), asked, throttle)

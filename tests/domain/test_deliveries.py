@@ -64,6 +64,10 @@ class TestAfter:
         assert then.throttle_s == (asked or THROTTLE_S)
         assert then.pause_s >= max(then.throttle_s, 4.5)
 
+    def test_an_endpoint_that_asks_for_no_pause_gets_none_but_the_schedules(self) -> None:
+        then = after(AttemptResult(outcome="throttled", status=503, retry_after_s=0.0), attempt=1, schedule=Schedule(), chance=0.5)
+        assert (then.throttle_s, then.pause_s) == (0, 5)
+
     @given(CHANCES, st.floats(-1e9, 1e12))
     def test_no_endpoint_parks_a_delivery_for_longer_than_a_day(self, chance: float, asked: float) -> None:
         result = AttemptResult(outcome="throttled", retry_after_s=asked)
