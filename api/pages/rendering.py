@@ -5,7 +5,7 @@ Everything is escaped; what a screen would hide or turn around is named (`domain
 
 import hashlib
 from base64 import b64encode
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -48,8 +48,9 @@ class PageRenderer:
         loader = PackageLoader("api.pages")
         self._templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         style, _, _ = loader.get_source(self._templates, "style.css")
-        self._templates.globals.update(style=style, moment=moment, dollars=dollars)
-        self._templates.filters["parts"] = visible_parts
+        # Jinja types these two by what it puts there itself.
+        cast("dict[str, object]", self._templates.globals).update(style=style, moment=moment, dollars=dollars)
+        cast("dict[str, object]", self._templates.filters)["parts"] = visible_parts
         self.style_hash = f"sha256-{b64encode(hashlib.sha256(style.encode()).digest()).decode()}"
 
     def decide(self, view: FormView) -> str:
