@@ -218,3 +218,10 @@ class TestBulk:
             again = await bench.bulk.take(bench.tenant, lease_s=60, most=5)
         assert lost is not None
         assert [letter.subject for letter in again[1]] == ["dlv_0"]
+
+    async def test_leaves_what_came_after_it_was_ordered(self, bench: LetterBench) -> None:
+        await bench.bulk.begin(self.order(bench))
+        await self.some(bench, 1)
+        due = await bench.bulk.take(bench.tenant, lease_s=60, most=5)
+        assert due is not None
+        assert (due[1], due[0].left, due[0].finished_at is None) == ([], 0, False)
