@@ -48,7 +48,8 @@ def _made(point: EntryPoint, context: ChannelContext) -> list[Channel]:
         raise InvalidInput(f"{label} cannot be loaded: {error}") from error
     if not callable(factory):
         raise InvalidInput(f"{label} is no factory: it must take a ChannelContext and return channels")
-    made = list(cast("ChannelFactory", factory)(context))
+    build: ChannelFactory = cast("ChannelFactory", factory)
+    made = list(build(context))
     for channel in made:
         if not callable(getattr(channel, "send", None)) or not callable(getattr(channel, "aclose", None)):
             raise InvalidInput(f"{label} returned {type(channel).__name__}, which is no channel: a channel has `kind`, `send` and `aclose`")

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tests.api.test_review_pages import reviewer
+from tests.api.review_browser import reviewer
 from tests.clients.live_gateway import LiveGateway, live_gateway
 from tests.facilities import require
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.api.test_review_pages import Page
+from tests.api.review_browser import Page
 from tests.end_to_end.conftest import ASKING
 from tests.examples.running_service import wait_until
 from tests.servers.smtp_server import SmtpSink, Taken, smtp_server
