@@ -5,6 +5,8 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from pydantic import JsonValue
+
 from adapters.codec.cipher import TenantCipher
 from adapters.postgres.pool import Database
 from adapters.postgres.projections import approval_place, comment_place
@@ -84,8 +86,20 @@ def _run(name: str) -> NewRun:
 def _row(number: int, run: str, sealers: dict[str, PayloadCipher], rng: random.Random) -> dict[str, object]:
     name, is_open = f"apr_{number:026d}", rng.random() < OPEN_SHARE
     tool, opened = f"tool-{rng.randrange(TOOLS)}", START + timedelta(seconds=37 * number)
-    call = {"step": "settle.pay", "tool": tool, "version": "1.0.0", "arguments": {"amount": number, "recipient": "DE00", "note": "n" * 80}}
-    hidden = {"title": f"Pay {number} to somebody?", "nonce": "n" * 32, "calls": [call], "unbound": [], "events": [], "form": None}
+    call: dict[str, JsonValue] = {
+        "step": "settle.pay",
+        "tool": tool,
+        "version": "1.0.0",
+        "arguments": {"amount": number, "recipient": "DE00", "note": "n" * 80},
+    }
+    hidden: dict[str, JsonValue] = {
+        "title": f"Pay {number} to somebody?",
+        "nonce": "n" * 32,
+        "calls": [call],
+        "unbound": [],
+        "events": [],
+        "form": None,
+    }
     decider = None if is_open else f"prn_{rng.randrange(PEOPLE)}"
     return {
         "approval": name,
