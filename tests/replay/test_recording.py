@@ -24,7 +24,7 @@ from domain.tools import ToolCall
 from tests.domain.programs import agent, approve, call, pinned, program, put, saga
 from tests.fake_provider import FakeProvider, answered, calling
 from tests.replay.recorded import HISTORIES
-from tests.workflows.bench import OTHER_REVIEWER, REQUESTER, Bench, Gate, Line, LiveRun, ScriptedTool
+from tests.workflows.bench import OTHER_REVIEWER, Bench, Gate, Line, LiveRun, ScriptedTool
 from workflows.messages import COMPENSATE, COMPLETE_TASK
 from workflows.run import RunWorkflow
 
@@ -60,7 +60,7 @@ async def timed_out(bench: Bench) -> LiveRun:
 
 
 async def weighed(bench: Bench) -> LiveRun:
-    """Record an approval of two people: a reminder, a vote, a question and its answer, a rung, an amendment, and two votes on that."""
+    """Record an approval of two people: a reminder, a vote, a rung, an amendment, and two votes on that."""
     rules = {"reviewers": Reviewers(groups=[ReviewerGroup(role="payer", quorum=2)]), "remind_s": [3600.0], "timeout_s": 48 * 3600.0}
     ladder = [Rung(to=ReviewerGroup(role="lead"), moment=Moment(after_s=7200))]
     given = program(approve("gate", binds=["pay"], ladder=ladder, **rules), call("pay", arguments={"n": "${ input.n }"}))
@@ -68,8 +68,6 @@ async def weighed(bench: Bench) -> LiveRun:
         approval = await run.approval()
         await bench.env.fast_forward(run.handle, timedelta(hours=1, minutes=30))
         await run.decide(run.decision(approval))
-        await run.decide(run.decision(approval, verdict="request_info", by=OTHER_REVIEWER, comment="why?"))
-        await run.decide(run.decision(approval, verdict="give_info", by=REQUESTER, comment="so"))
         await bench.env.fast_forward(run.handle, timedelta(hours=12))
         await run.decide(run.decision(approval, verdict="amend", content={"arguments": {"pay": {"n": 2}}}))
         new = (await run.state()).approvals[0]
