@@ -30,7 +30,7 @@ from wiring.gateway import GatewayParts, gateway_parts
 from wiring.keys import new_id
 from wiring.logs import set_up_logs
 from wiring.processes import may_start, run_loop
-from wiring.settings import PlatformSettings, WebhookSettings, WorkerSettings
+from wiring.settings import Environment, PlatformSettings, WebhookSettings, WorkerSettings
 from wiring.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ def _dead_letters(storage: Storage) -> DeadLetterDeps:
     return DeadLetterDeps(letters=storage.dead_letters, bulk=storage.bulk_redrives, redrivers=redrivers)
 
 
-def _webhooks(storage: Storage, environment: str) -> WebhookDeps:
+def _webhooks(storage: Storage, environment: Environment) -> WebhookDeps:
     return WebhookDeps(
         subscriptions=storage.subscriptions,
         deliveries=storage.deliveries,
