@@ -88,7 +88,7 @@ class TestRequestThatStarts:
         assert sender.post(sent.with_header("x-github-event", b"push")).json()["state"] == "started"
 
     def test_reads_body_id_type_and_name(self, house: Gateway) -> None:
-        given = {"claim": {"id": "${ input.id }/${ input.type }/${ input.hook }/${ input.body.claim }"}}
+        given: JsonValue = {"claim": {"id": "${ input.id }/${ input.type }/${ input.hook }/${ input.body.claim }"}}
         sender = register(house, "github", action={**START, "input": given})
         sender.send("e-1")
         assert house.stores.database.accepted["default", the_run(house).run].input == {"claim": {"id": "e-1/payment/from-github/c-1"}}

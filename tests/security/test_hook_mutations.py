@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
+from pydantic import JsonValue
 
 from api.json_body import BODY_BYTES_MAX
 from api.permissions import OPEN_ROUTES
@@ -19,7 +20,7 @@ EACH = 560
 
 SEED = 19
 
-BODY = {"claim": "c-1", "sum": 5, "note": "grüße", "paid": True, "parts": [1, 2.5, None]}
+BODY: dict[str, JsonValue] = {"claim": "c-1", "sum": 5, "note": "grüße", "paid": True, "parts": [1, 2.5, None]}
 
 UNSIGNED = frozenset({b"x-github-delivery", b"x-github-event"})
 """What GitHub sends and does not sign: changed in a request that nobody has seen yet, nobody can tell."""

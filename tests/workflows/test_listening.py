@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from pydantic import JsonValue
 
+from domain.errors import ToolFailed
 from domain.hook_stores import HeldRequest, NewHookRequest
 from domain.hooks import Hook, PlannedSignal, SignalAction
 from domain.ids import format_id
@@ -156,3 +157,28 @@ async def _waiting(bench: Bench, hook: str, webhook_id: str) -> None:
         held=HeldRequest(signal=signal),
     )
     await bench.storage.hook_requests.accept(request)
+
+
+class TestPast:
+    async def test_knows_which_signal_a_step_took_and_which_is_kept(self, bench: Bench) -> None:
+        """A redrive goes on from this, long after Temporal has forgotten the history."""
+        store, tenant, hook = bench.storage.hook_requests, bench.tenant, await _hook(bench)
+        hashed = listener_hash(bench.keys.attestation, tenant=tenant, signal="paid", key="c-1")
+        given = program(listen("wait", correlate="c-1"), call("pay"), listen("more", correlate="c-2"))
+        failing = ScriptedTool("bank.pay", ToolFailed("no"))
+        async with bench.running(given, failing) as run:
+            await waits(run, "wait: the signal paid")
+            await _waiting(bench, hook, "w-1")
+            await store.aim(tenant, hook, "w-1", hashed=hashed, at=AT)
+            held = await store.held(tenant, hook, "w-1")
+            assert held is not None
+            assert held.signal is not None
+            await tell(run, "early", id="s-2", key="c-2")
+            signal = Signal(id="s-1", name="paid", payload=1, key="c-1", ref=held.signal.ref, source=hook)
+            await run.handle.signal(DELIVER_SIGNAL, signal)
+            assert await run.failure() == "tool-failed"
+            past = await bench.storage.lineage.past(tenant, run.run)
+            [kept, taken] = sorted(past.signals, key=lambda known: known.step or "")
+            assert (taken.step, taken.visit, taken.signal) == ("wait", 1, signal)
+            assert (kept.step, kept.signal.id) == (None, "s-2")
+            assert [one.id for one in past.kept_signals()] == ["s-2"]
