@@ -78,7 +78,7 @@ def rebuild_for_fork(program: Program, run: RunContext, past: Past, at: str, tic
     What the parent did is the parent's: the new run undoes none of it, and approvals of the parent bind no call of the new run.
 
     Raises:
-        UnreachedStep: there is no such step, or the parent has not come to it.
+        UnreachedStep: there is no such step, or the parent has not come to it, or not to the end of a branch beside it.
     """
     order = paths_of(program)
     if at not in order:
@@ -88,6 +88,10 @@ def rebuild_for_fork(program: Program, run: RunContext, past: Past, at: str, tic
     if at not in state.steps:
         reached = [path for path in order if path in state.steps]
         raise UnreachedStep(f"run {past.run} has no outcome for every step before {at!r}; it came to {', '.join(reached)}", where="/at")
+    beside = [command.step for command in state.pending.values() if command.kind != "finish" and command.step in before]
+    if beside:  # of a parallel saga: it would run in the fork, and nobody asked for that
+        detail = f"run {past.run} has no outcome for {beside[0]!r}, which runs beside {at!r}: fork at {beside[0]!r}"
+        raise UnreachedStep(detail, where="/at")
     cut(program, state, at)
     state.undo, state.visits, state.bound = {}, {}, {}
     state.signals, state.known_signals = [], []

@@ -1,12 +1,12 @@
 """Forks begin in a rebuilt state: what came before is referenced and never repeated, what follows is the fork's own (JOURNAL §2.7)."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from domain.errors import UnreachedStep
 from domain.ledger import Kind
-from domain.program import CallStep, Program
+from domain.program import CallStep, Program, SagaStep
 from domain.rebuild import rebuild_for_fork
 from domain.runs import RunStatus
 from domain.state import CallTool, State
@@ -14,7 +14,7 @@ from domain.step_paths import paths_of
 from domain.stepper import walk
 from tests.domain.past_of import WORDS, Books, Execution, tick
 from tests.domain.play import RUN
-from tests.domain.programs import call, program
+from tests.domain.programs import call, program, saga
 from tests.domain.test_rebuild import EPOCH, GATED, JUDGE, PROGRAMS, READ, calls_of, done, looking, often, played
 
 FORK = RUN.model_copy(update={"run": "run_2"})
@@ -31,7 +31,23 @@ def parents(draw: st.DrawFn) -> tuple[Program, Books, str]:
     given_program = draw(PROGRAMS)
     books = Books()
     execution = Execution(given_program, books).run(["done"] * draw(st.integers(0, 12)) + [draw(st.sampled_from(["stop", "done"]))])
-    return given_program, books, draw(st.sampled_from(sorted(execution.play.state.steps)))
+    at = draw(st.sampled_from(sorted(execution.play.state.steps)))
+    if any(isinstance(step, SagaStep) and step.mode == "parallel" for step in walk(given_program.steps)):
+        try:
+            fork(given_program, books, at)
+        except UnreachedStep as beside:
+            assume("runs beside" not in beside.detail)
+            raise
+    return given_program, books, at
+
+
+class TestBeside:
+    def test_a_branch_without_an_outcome_cannot_be_forked_away(self) -> None:
+        given_program = program(saga("s", call("s.a"), call("s.b"), mode="parallel"))
+        books = Books()
+        Execution(given_program, books).run(["stop"])
+        with pytest.raises(UnreachedStep, match=r"'s\.a', which runs beside 's\.b': fork at 's\.a'"):
+            fork(given_program, books, "s.b")
 
 
 class TestFork:
