@@ -1,4 +1,4 @@
-"""Who approved exactly what: a run's verified evidence and the approvals beside it, joined by digest. Loaded only when it is asked for.
+"""Who approved exactly what: the verified evidence of a run or a tenant, and the approvals beside it, joined by digest. Loaded when asked.
 
 Who, when, what was said and over which digest comes from ledger entries; the calls come from the approval's row, and count only if their
 digest, computed here, is the one in the ledger.
@@ -6,7 +6,7 @@ digest, computed here, is the one in the ledger.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
@@ -19,6 +19,7 @@ from standfast_client import ApprovalDetail
 from standfast_verify import BadInput, Bundle, Report, bundle_of
 from standfast_verify.bundle import Entry, Inclusion
 from standfast_verify.canonical import canonical_text
+from standfast_verify.merkle import leaf_hash, node_hash
 from standfast_verify.reading import parsed
 
 __all__ = ["Audit", "UnreadableEvidence", "audit_of", "known", "lines", "to_json"]
@@ -32,6 +33,7 @@ ERASED = "erased"
 class Proven:
     """One ledger entry with its place in the signed log; `proof` is None while it is not sealed."""
 
+    run: str
     seq: int
     kind: str
     at: str
@@ -60,10 +62,10 @@ class Approved:
 
 @dataclass(frozen=True)
 class Audit:
-    """The approvals of a run over verified evidence."""
+    """The approvals of a run, or with None of the whole tenant, over verified evidence."""
 
     tenant: str
-    run: str
+    run: str | None
     report: Report
     approvals: list[Approved] = field(default_factory=list[Approved])
 
@@ -79,8 +81,8 @@ class Audit:
         return found
 
 
-def audit_of(content: bytes, run: str, approvals: Sequence[ApprovalDetail], given: Known) -> Audit:
-    """Check a run's evidence and join the approvals to it.
+def audit_of(content: bytes, run: str | None, approvals: Sequence[ApprovalDetail], given: Known) -> Audit:
+    """Check the evidence of a run, or with None of a tenant, and join the approvals to it.
 
     Raises:
         UnreadableEvidence: it is none, or none of the remembered heads is of its tenant.
@@ -91,12 +93,37 @@ def audit_of(content: bytes, run: str, approvals: Sequence[ApprovalDetail], give
     except BadInput as error:
         raise UnreadableEvidence(str(error)) from error
     entries = _proven(bundle)
-    return Audit(bundle.tenant, run, report, [_approved(each, bundle.tenant, entries) for each in approvals])
+    return Audit(bundle.tenant, run, report, [_approved(each, bundle.tenant, entries.get(each.run, [])) for each in approvals])
 
 
-def _proven(bundle: Bundle) -> list[Proven]:
-    proofs = {(each.run, each.seq): each for each in bundle.inclusion}
-    return [_entry(entry, proofs.get((entry.run, entry.seq))) for entry in bundle.entries]
+def _proven(bundle: Bundle) -> dict[str, list[Proven]]:
+    """Return the entries by run."""
+    proofs = {(each.run, each.seq): each for each in (bundle.inclusion or _computed(bundle))}
+    found: dict[str, list[Proven]] = {}
+    for entry in bundle.entries:
+        found.setdefault(entry.run, []).append(_entry(entry, proofs.get((entry.run, entry.seq))))
+    return found
+
+
+def _computed(bundle: Bundle) -> Iterator[Inclusion]:
+    """Yield the audit paths under the newest head of a bundle that has every leaf instead of them (RFC 6962 §2.1.1)."""
+    size = max((head.tree_size for head in bundle.tree_heads), default=0)
+    leaves = {entry.leaf_index: entry for entry in bundle.entries if entry.leaf_index is not None and entry.leaf_index < size}
+    if len(leaves) < size:
+        return  # the report says which leaves are missing
+    levels = [[leaf_hash(leaves[place].hash) for place in range(size)]]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        pairs = [node_hash(left, right) for left, right in zip(below[::2], below[1::2], strict=False)]
+        levels.append(pairs + below[len(pairs) * 2 :])
+    for place, entry in leaves.items():
+        yield Inclusion(entry.run, entry.seq, place, size, _path(levels, place))
+
+
+def _path(levels: list[list[bytes]], place: int) -> tuple[bytes, ...]:
+    """Return the siblings on a leaf's way up; a node without one is its own parent."""
+    places = [(level, (place >> height) ^ 1) for height, level in enumerate(levels)]
+    return tuple(level[sibling] for level, sibling in places if sibling < len(level))
 
 
 def _entry(entry: Entry, proof: Inclusion | None) -> Proven:
@@ -107,6 +134,7 @@ def _entry(entry: Entry, proof: Inclusion | None) -> Proven:
         body = {}
     data, step = body.get("data"), body.get("step")
     return Proven(
+        run=entry.run,
         seq=entry.seq,
         kind=str(body.get("kind", "")),
         at=str(body.get("at", "")),
@@ -158,6 +186,7 @@ def _approved_json(each: Approved) -> JsonValue:
     row = each.row
     return {
         "approval": row.approval,
+        "run": row.run,
         "title": row.title,
         "state": row.state,
         "requester": row.requester,
@@ -183,7 +212,8 @@ def _proven_json(entry: Proven) -> JsonValue:
 
 def lines(audit: Audit) -> list[str]:
     """Return what the screen says."""
-    shown = [f"run {audit.run} of tenant {audit.tenant}: {len(audit.approvals)} approval(s)"]
+    whose = f"tenant {audit.tenant}" if audit.run is None else f"run {audit.run} of tenant {audit.tenant}"
+    shown = [f"{whose}: {len(audit.approvals)} approval(s)"]
     for each in audit.approvals:
         shown += ["", *_approved_lines(each)]
     report = audit.report
@@ -199,7 +229,7 @@ def lines(audit: Audit) -> list[str]:
 
 def _approved_lines(each: Approved) -> list[str]:
     row = each.row
-    shown = [f"{row.approval}  {row.state}  {row.title}", f"  asked for by {row.requester}"]
+    shown = [f"{row.approval}  {row.state}  {row.title}", f"  asked for by {row.requester} in {row.run}"]
     shown.extend(f"  call {call.step}: {call.tool} {call.version} {compact(dict(call.arguments))}" for call in row.calls)
     if each.digest == ERASED:
         shown.append("  the calls are erased; the ledger keeps their digest")

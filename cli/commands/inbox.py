@@ -17,8 +17,18 @@ from cli.late import load
 from cli.screen import clean, note, say, show_fields, show_json, show_table
 from standfast_client import ApprovalDetail, Standfast
 
-_APPROVALS_MAX = 1000
-"""Most approvals of one run that an audit shows."""
+_APPROVALS_MAX = 100_000
+"""Most approvals that an audit shows."""
+
+
+Audited = Annotated[
+    str | None,
+    typer.Argument(metavar="[RUN_OR_APPROVAL]", help="A run, or one approval; without it all of the tenant's, for auditors and admins."),
+]
+
+
+AUDITOR_ROLE = "auditor"
+"""Whose key of `dev.json` reads a tenant's whole ledger when nobody is named."""
 
 
 class Order(StrEnum):
@@ -46,7 +56,7 @@ class AuditModule(Protocol):
         """Read files of keys and heads."""
         ...
 
-    def audit_of(self, content: bytes, run: str, approvals: list[ApprovalDetail], given: object) -> Audit:
+    def audit_of(self, content: bytes, run: str | None, approvals: list[ApprovalDetail], given: object) -> Audit:
         """Join approvals to evidence."""
         ...
 
@@ -125,14 +135,15 @@ def assign(
 
 
 def audit(
-    ctx: typer.Context, target: Target, *, trust: TrustOption = None, head: HeadOption = None, json_output: JsonOption = False
+    ctx: typer.Context, target: Audited = None, *, trust: TrustOption = None, head: HeadOption = None, json_output: JsonOption = False
 ) -> None:
     """Say who approved exactly what: decisions, digests, calls and what ran, each with its proof in the signed log, checked here.
 
     Raises:
         typer.Exit: With code 5 when something is wrong, 2 when a file cannot be read.
     """
-    client, checker = open_client(ctx, default_role=REVIEWER_ROLE), cast("AuditModule", load("cli.approval_audit"))
+    client = open_client(ctx, default_role=REVIEWER_ROLE if target else AUDITOR_ROLE)
+    checker = cast("AuditModule", load("cli.approval_audit"))
     run, rows = _audited(client, target)
     try:
         found = checker.audit_of(client.ledger.bundle(run), run, rows, checker.known(trust or [], head or []))
@@ -148,12 +159,12 @@ def audit(
         raise typer.Exit(ExitCode.NOT_VERIFIED)
 
 
-def _audited(client: Standfast, target: str) -> tuple[str, list[ApprovalDetail]]:
-    """Return the run and the approvals to show: one, or all of a run."""
-    if not target.startswith("run_"):
+def _audited(client: Standfast, target: str | None) -> tuple[str | None, list[ApprovalDetail]]:
+    """Return the run, None for the whole tenant, and the approvals to show: one, all of a run, or all."""
+    if target is not None and not target.startswith("run_"):
         found = client.approvals.get(target)
         return found.run, [found]
-    run = client.runs.get(target).run
+    run = None if target is None else client.runs.get(target).run
     listed = client.approvals.list(state=None, run=run, limit=_APPROVALS_MAX)
     ordered = sorted(listed, key=lambda each: (each.opened_at, each.approval))
     return run, [client.approvals.get(each.approval) for each in ordered]

@@ -8,6 +8,7 @@ import pytest
 from cli.exit_codes import ExitCode
 from domain.facts import Fact
 from domain.runs import ApprovalClosure, Projection
+from standfast_verify.merkle import leaf_hash, proves_inclusion
 from tests.api.gateway import Gateway
 from tests.api.test_calendars import FRIDAY_AT_FOUR, OFFICE
 from tests.api.test_proofs import seal
@@ -58,6 +59,24 @@ class TestAudit:
         assert (told["ok"], one["digest_of_calls"]) == (True, house.temporal.approvals[approval].digest)
         assert [entry["kind"] for entry in one["entries"]] == ["workflow:approval:opened", "human:approval:decided"]
         assert all(entry["proof"]["tree_size"] == told["evidence"]["tree_size"] for entry in [*one["entries"], *one["ran"]])
+
+    def test_covers_the_whole_tenant_without_a_target(self, standfast: CommandLine) -> None:
+        house = standfast.live.house
+        places = [(run, house.open_approval(run)) for run in (house.start(), house.start())]
+        for run, approval in places:
+            decided(house, run, approval)
+        seal(house)
+        told = json.loads(standfast("approvals", "audit", "--json").stdout)
+        assert (told["ok"], told["run"]) == (True, None)
+        shown = {one["approval"]: one for one in told["approvals"]}
+        root = bytes.fromhex(told["evidence"]["root_hash"])
+        for entry in [each for one in told["approvals"] for each in (*one["entries"], *one["ran"])]:
+            proof, leaf = entry["proof"], leaf_hash(bytes.fromhex(entry["hash"]))
+            path = [bytes.fromhex(step) for step in proof["path"]]
+            assert proves_inclusion(leaf, proof["leaf_index"], proof["tree_size"], path, root)
+        for run, approval in places:
+            assert shown[approval]["run"] == run
+            assert [entry["step"] for entry in shown[approval]["ran"]] == ["settle.pay"]  # of its own run alone
 
     def test_finds_calls_that_are_not_those_of_the_ledger(self, standfast: CommandLine) -> None:
         house = standfast.live.house

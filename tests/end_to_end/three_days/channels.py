@@ -66,6 +66,7 @@ async def links(story: Story) -> None:
     for claim in (*mailed, *slacked):
         await visits[claim.name].scan()
         assert (await story.fresh(claim)).state == "open", f"a scanner decided {claim.name}"
+        assert set(visits[claim.name].seen) == {200, 405}, "the page was not there for the scanner"
     for claim in mailed[:-1]:
         await follows(visits[claim.name], "anna", claim)
         story.approved(claim, "anna", via="mail")
