@@ -1,4 +1,7 @@
-"""What a verified request does: starts a run, sends a signal, nothing, or ends among the dead letters. New requests and redriven ones alike."""
+"""What a verified request does: starts a run, sends a signal, nothing, or ends among the dead letters.
+
+New requests and redriven ones alike.
+"""
 
 from typing import NamedTuple
 from urllib.parse import parse_qs

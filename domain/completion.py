@@ -12,7 +12,8 @@ class TaskCompletion(Wire):
     """The signal `complete_task`: a person's answer to an effect in doubt; `attestation` is the gateway's word for it.
 
     `resolution` is `happened` (then `output` is the outcome), `did_not_happen` (the effect is done anew) or `give_up` (the step
-    fails); of a person's work it is `completed`, with `output` as it was filled in and stored under `ref`. `late` says that the lost attempt's own outcome arrived (`did_not_happen`: it failed): the journal already has it.
+    fails); of a person's work it is `completed`, with `output` as it was filled in and stored under `ref`. `late` says that the lost
+    attempt's own outcome arrived (`did_not_happen`: it failed): the journal already has it.
     """
 
     task: str

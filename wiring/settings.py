@@ -180,6 +180,12 @@ class WorkerSettings(Group):
     sweep_seconds: float = Field(
         default=3.0, gt=0, validation_alias="STANDFAST_SWEEP_SECONDS", description="pause between rounds of sweeper and reconciler"
     )
+    cached_runs: int = Field(
+        default=100,
+        ge=10,
+        validation_alias="STANDFAST_CACHED_RUNS",
+        description="runs kept in a worker's memory, about 80 kB each; others are replayed when something happens to them",
+    )
 
 
 class SealingSettings(Group):

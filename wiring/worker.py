@@ -87,7 +87,7 @@ class WorkerParts:
     provider: LlmProvider
     prices: PriceBook
     task_queue: str = TASK_QUEUE
-    cached_runs_max: int = 1000
+    cached_runs_max: int = 100
     workflows: list[type] = field(default_factory=lambda: [RunWorkflow, DeliveryWorkflow])
     journal: EffectJournal | None = None
     fault_point: FaultPoint = no_fault
@@ -180,6 +180,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
             toolbox=toolbox,
             provider=provider,
             prices=build_prices(models),
+            cached_runs_max=worker.cached_runs,
             workflows=[RunWorkflow, DeliveryWorkflow, *plugin_workflows()],
             fault_point=fault_point(platform, FaultSettings()),
             channels=channels,

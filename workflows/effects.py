@@ -146,7 +146,7 @@ class EffectRunner:
                 back_to=RunStatus.COMPENSATING,
                 until_cancelled=False,
             )
-            if answer is None:
+            if answer is None or answer.resolution in ("give_up", "completed"):
                 return "give_up"
             if not answer.late or answer.resolution == "happened":
                 return answer.resolution

@@ -20,7 +20,8 @@ REQUESTS_OF_RUN = b"""
 SELECT e.kind, e.principal, e.recorded_at, convert_from(e.body, 'UTF8')::jsonb #>> '{data,payload}' AS ref, p.sealed
 FROM ledger_entries e LEFT JOIN payloads p
     ON p.tenant_id = e.tenant_id AND p.ref = convert_from(e.body, 'UTF8')::jsonb #>> '{data,payload}'
-WHERE e.tenant_id = %(tenant)s AND e.run = %(run)s AND e.kind IN ('gateway:run:cancel_requested', 'gateway:run:redriven', 'gateway:run:compensate_requested')
+WHERE e.tenant_id = %(tenant)s AND e.run = %(run)s
+    AND e.kind IN ('gateway:run:cancel_requested', 'gateway:run:redriven', 'gateway:run:compensate_requested')
 ORDER BY e.seq
 """
 

@@ -15,8 +15,8 @@ from domain.stores import PayloadCipher
 KEY_SECONDS_MAX = 60.0
 """How long a process may use a key after another process destroyed it: each remembered key is read anew after this."""
 
-RUNS_REMEMBERED_MAX = 4096
-"""Runs whose keys are remembered, about 2 MB; the one longest unused goes first."""
+RUNS_REMEMBERED_MAX = 1024
+"""Runs whose keys are remembered, about 0.5 MB; the one longest unused goes first."""
 
 _KEY_COLUMNS = b"r.run, r.subject_key, r.erased_at IS NOT NULL AS erased, k.wrapped"
 _KEY_OF_RUN = (

@@ -219,9 +219,7 @@ class RunRoutes:
             raise
         return CancelRequested(run=run_id, status=row.status)
 
-    async def signal_run(
-        self, run_id: RunIdInPath, body: SignalledDecision, context: Context, response: Response
-    ) -> DecisionView:
+    async def signal_run(self, run_id: RunIdInPath, body: SignalledDecision, context: Context, response: Response) -> DecisionView:
         """Send a run a signal. `approve` takes a decision, as POST /v1/approvals/{approval_id}/decision does, and does not wait for it.
 
         Raises:

@@ -12,7 +12,7 @@ ROOMS = ("domain", "activities", "sagas", "workflows", "adapters", "wiring", "ap
 WATCHED = (*ROOMS, "clients", "examples", "benchmarks", "docs", "tests")
 MODULES = sorted(path for room in WATCHED for path in (ROOT / room).rglob("*.py") if "migrations" not in path.parts)
 
-assert any(path.name == "errors.py" for path in MODULES), "the rooms moved: correct ROOT"
+assert any(path.name == "stepper.py" for path in MODULES), "the rooms moved: correct ROOT"
 
 
 @cache

@@ -27,6 +27,7 @@ from tests.fakes_stores import FakeStores
 
 AT, LATER, MUCH_LATER = "2026-01-05T09:00:00.000000Z", "2099-01-05T10:00:00.000000Z", "2099-01-06T10:00:00.000000Z"
 HASH = "h" * 64
+FIRST = "first-secret"
 RUNS = ("run_00000000000000000000000001", "run_00000000000000000000000002", "run_00000000000000000000000003")
 
 
@@ -42,7 +43,7 @@ class Bench:
     runs: RunStore
     ledger: LedgerReader
 
-    async def add(self, name: str = "bank", *, secret: str = "first-secret", enabled: bool = True) -> Hook:
+    async def add(self, name: str = "bank", *, secret: str = FIRST, enabled: bool = True) -> Hook:
         """Register a hook that signals."""
         raw = abs(hash((self.tenant, name))).to_bytes(16, "big")
         action = SignalAction(signal="payment.settled", correlate="${ input.body.claim }")
@@ -163,7 +164,7 @@ class TestHooks:
         made = await stores.add()
         found = await stores.hooks.find(made.hook, at=AT)
         assert found is not None
-        assert (found.hook.tenant, found.hook.hook, found.secrets) == (stores.tenant, made.hook, ("first-secret",))
+        assert (found.hook.tenant, found.hook.hook, found.secrets) == (stores.tenant, made.hook, (FIRST,))
 
     async def test_the_address_of_a_disabled_or_removed_hook_finds_nothing(self, stores: Bench) -> None:
         disabled, removed = await stores.add("off", enabled=False), await stores.add("gone")
@@ -180,7 +181,7 @@ class TestHooks:
         during, after = await stores.hooks.find(made.hook, at=AT), await stores.hooks.find(made.hook, at=LATER)
         assert during is not None
         assert after is not None
-        assert set(during.secrets) == {"first-secret", "second-secret"}
+        assert set(during.secrets) == {FIRST, "second-secret"}
         assert after.secrets == ("second-secret",)
 
     async def test_a_rotation_can_end_the_old_secret_at_once(self, stores: Bench) -> None:

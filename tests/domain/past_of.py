@@ -19,6 +19,7 @@ from domain.state import (
     AskApproval,
     CallTool,
     CancelRequested,
+    Command,
     CompletePrompt,
     Decided,
     Done,
@@ -180,7 +181,7 @@ class Execution:
         assert rebuilt.state.epoch == self.books.epoch
         return rebuilt
 
-    def _outcome(self, command: CallTool | CompletePrompt | AskApproval | Unwind, word: str) -> Outcome | None:
+    def _outcome(self, command: Command, word: str) -> Outcome | None:
         if word == "stop":
             return None
         self.books.write(self.play.state)
@@ -188,6 +189,7 @@ class Execution:
             return self._decided(command, word)
         if isinstance(command, Unwind):
             return self._unwound(command, word)
+        assert isinstance(command, CallTool | CompletePrompt), "no other kind of step is played here"
         return self._called(command, word)
 
     def _called(self, command: CallTool | CompletePrompt, word: str) -> Outcome | None:

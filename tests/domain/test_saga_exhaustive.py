@@ -1,4 +1,4 @@
-"""Small sagas through every order of outcomes, every prefix and a crash between any two: all effects, or every done effect undone (PROOF S16)."""
+"""Small sagas through every order of outcomes, every prefix, a crash between any two: all effects, or every done one undone (S16)."""
 
 from collections.abc import Iterator
 from copy import deepcopy

@@ -135,7 +135,7 @@ class SagasRules(RuleBasedStateMachine):
     @precondition(lambda self: self.calling)
     @rule(place=st.integers(0, 20), happened=st.booleans(), unknown=st.booleans())
     def fail(self, place: int, happened: bool, unknown: bool) -> None:  # noqa: FBT001 - hypothesis draws it
-        """A call fails for good: surely without effect, or nobody knows. After a pivot the shell has it done anew; a pivot is never unknown."""
+        """A call fails for good: surely without effect, or nobody knows. After a pivot it is done anew; a pivot is never unknown."""
         asked = self.calling[place % len(self.calling)]
         unknown = unknown and not asked.pivot and not asked.forward
         if unknown:

@@ -62,7 +62,7 @@ class RunAccepted(Received):
 
 
 class RunRequest(Received):
-    """What a person asked of a run: `what` is cancel, redrive or compensate. `reason` is None where none was given, or where it is erased."""
+    """What a person asked of a run: `what` is cancel, redrive or compensate. `reason` is None where none was given or it is erased."""
 
     what: str
     by: str
