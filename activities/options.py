@@ -119,12 +119,29 @@ CHECK_OPTIONS: ActivityOptions = {
     ),
 }
 
+
+class LocalOptions(TypedDict):
+    """Keyword arguments of `workflow.execute_local_activity_method`."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+CHECK_AT_HAND: LocalOptions = {
+    "start_to_close_timeout": timedelta(seconds=2),
+    "schedule_to_close_timeout": timedelta(seconds=2),
+    "retry_policy": RetryPolicy(maximum_attempts=1),
+}
+"""One try within the workflow task, which has 10 s; `CHECK_OPTIONS` follow it if nothing came of it."""
+
 DELIVERY_OPTIONS: ActivityOptions = {
     "start_to_close_timeout": timedelta(seconds=40),
     "schedule_to_close_timeout": timedelta(days=30),
-    "heartbeat_timeout": None,
+    "heartbeat_timeout": timedelta(seconds=8),
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1), maximum_attempts=0
     ),
 }
-"""An attempt at a delivery ends itself after 30 s; retries are for a lost worker and for PostgreSQL being away, not for the endpoint."""
+"""An attempt at a delivery ends itself after 30 s; retries are for a lost worker, which the heartbeat tells, and for PostgreSQL being away,
+not for the endpoint."""

@@ -1,5 +1,6 @@
 """The courier: starts activities with the facts that ride along, and acknowledges what has arrived (JOURNAL §1). Deterministic."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from temporalio.exceptions import ActivityError
 
 from activities.listeners import ListenerActivities
 from activities.options import (
+    CHECK_AT_HAND,
     CHECK_OPTIONS,
     COMPENSATION_ATTEMPTS,
     FLUSH_OPTIONS,
@@ -52,6 +54,9 @@ STATUS = SearchAttributeKey.for_keyword("RunStatus")
 
 DOUBTS_TOLD = "doubts-told"
 """Patch: a run that asked a person before it takes answers unattested, and its search attribute never says `in_doubt`."""
+
+CHECKED_AT_HAND = "checked-at-hand"
+"""Patch: a run of before has each decision checked by a regular activity."""
 
 SUMMARY_BYTES = 160
 """Longest summary: the server takes 400 bytes of payload, and encryption adds about 200."""
@@ -306,11 +311,21 @@ class Courier:
             await self.flush(Projection(), "facts")
 
     async def check_decision(self, request: DecisionRequest, step: str) -> Receipt:
-        """Ask the live world whether this reviewer may decide."""
+        """Ask the live world whether this reviewer may decide: within this workflow task if that is quick, else by a regular activity.
+
+        It only reads and carries no facts, so that one whose workflow task is lost has done nothing (JOURNAL §1.1).
+
+        Raises:
+            ActivityError: nobody could tell within half an hour.
+        """
         envelope = self._envelope(request.model_dump(mode="json"), step=step, deadline_s=15, project=[]).without_facts()
-        return await workflow.execute_activity_method(
-            RunRecordActivities.check_decision, envelope, summary=brief(f"{step}: may the reviewer decide?"), **CHECK_OPTIONS
-        )
+        summary = brief(f"{step}: may the reviewer decide?")
+        if workflow.patched(CHECKED_AT_HAND):
+            with contextlib.suppress(ActivityError):  # it was not quick, or PostgreSQL is away: a regular activity waits for it
+                return await workflow.execute_local_activity_method(
+                    RunRecordActivities.check_decision, envelope, summary=summary, **CHECK_AT_HAND
+                )
+        return await workflow.execute_activity_method(RunRecordActivities.check_decision, envelope, summary=summary, **CHECK_OPTIONS)
 
     async def resolve_calendar(self, step: str, calendar: str, since: str, offsets_s: list[float]) -> Receipt:
         """Ask at which instants so much working time has passed. Raises: ActivityError."""
