@@ -19,7 +19,7 @@ from domain.people_stores import ApprovalStore
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, Message, ModelToolCall, PriceBook, StopReason
 from domain.samples import sample
 from domain.schemas import validate
-from domain.stores import MessageStore, PayloadStore
+from domain.stores import ConversationHead, MessageStore, PayloadStore
 from domain.tools import DeclaredTools, ToolBox, ToolCall, ToolSpec
 
 INLINE_ARGUMENTS_MAX = 2048
@@ -148,10 +148,7 @@ class PromptActivities:
                 f"there is no price for {request.model}: give one in the setting STANDFAST_PRICES, so that its cost can be counted,"
                 " or bound its use by a budget in tokens"
             )
-        conversation = f"{envelope.step}#{envelope.visit}"
-        new = [await self._message(envelope.tenant, item) for item in request.append]
-        head = await self._messages.append(envelope.tenant, envelope.run, conversation, request.head, new)
-        messages = await self._messages.load(envelope.tenant, envelope.run, conversation, head)
+        head, messages = await self._conversation(envelope, request)
         reply = await self._provider.complete(
             CompletionRequest(
                 model=request.model,
@@ -166,6 +163,15 @@ class PromptActivities:
         cost = self._prices.cost_usd_micros(model=request.model, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens, at=at)
         usage = Usage(input_tokens=reply.input_tokens, output_tokens=reply.output_tokens, cost_usd_micros=cost or 0, model=request.model)
         return Receipt(output=_outcome(request, reply, head.model_dump(mode="json")), usage=usage)
+
+    async def _conversation(self, envelope: Envelope, request: PromptRequest) -> tuple[ConversationHead, list[Message]]:
+        """The conversation with the new messages, and its head: they are stored, unless the conversation is another step's."""
+        new = [await self._message(envelope.tenant, item) for item in request.append]
+        if request.behind is not None:
+            return request.head, [*await self._messages.load(envelope.tenant, envelope.run, request.behind, request.head), *new]
+        conversation = f"{envelope.step}#{envelope.visit}"
+        head = await self._messages.append(envelope.tenant, envelope.run, conversation, request.head, new)
+        return head, await self._messages.load(envelope.tenant, envelope.run, conversation, head)
 
     async def _message(self, tenant: str, item: dict[str, JsonValue]) -> Message:
         if item["kind"] == "user":

@@ -57,7 +57,8 @@ class PromptRequest(Wire):
     """Call a model.
 
     `append` are the messages since `head`: `{kind: user, value}`, `{kind: reply, ref}`, `{kind: tool, vendor_id, ref | error,
-    bytes}`. `known_tokens` is what the provider counted of the conversation so far, its last answer included.
+    bytes}`. `known_tokens` is what the provider counted of the conversation so far, its last answer included. With `behind`, the name of
+    another step's conversation, `head` is of that one, and `append` is added to the request alone: the conversation stays as it was.
     """
 
     model: str
@@ -67,6 +68,7 @@ class PromptRequest(Wire):
     output_schema: dict[str, JsonValue] | None = None
     max_output_tokens: int = 4096
     known_tokens: int = 0
+    behind: str | None = None
     head: ConversationHead
     append: list[dict[str, JsonValue]]
     max_attempts: int = 5

@@ -6,13 +6,13 @@ from pydantic import AwareDatetime, Field, JsonValue, StringConstraints, model_v
 
 from domain.approval import DecisionContent
 from domain.approval_rules import Verdict
-from domain.display import hidden_places
 from domain.lineage import ForkEffects, RunRequest
 from domain.model import Value
 from domain.people_stores import ApprovalRow, DecisionState
 from domain.runs import ApprovalProjection, RunStatus
 from domain.saga_views import SagaView
 from domain.stores import EffectRow, RunRow
+from domain.visible_text import hidden_places
 
 WAIT_S_MAX = 30.0
 """Longest long poll, in seconds: shorter than the idle timeouts of common proxies (60 s)."""

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from domain.errors import ModelCutOff, ModelRefused, OutputInvalid, StepTimedOut, TurnsExhausted
 from domain.ledger import Kind
-from domain.program import AgentStep, PinnedTool
+from domain.program import AgentStep, PinnedTool, Program
 from domain.provider import StopReason
 from domain.recorder import Recorder
 from domain.state import AgentCall, AgentState, ArgumentsFrom, CallTool, Command, CompletePrompt, Done, Failed, Failure, Outcome, StepStatus
@@ -177,12 +177,11 @@ class AgentLoop:
 
     def _prompt(self, append: list[JsonValue], deadline: str | None) -> CompletePrompt:
         model = self.recorder.render(self.step.model)
-        tools = [self.recorder.program.tools[name] for name in self.step.tools]
         request: dict[str, JsonValue] = {
             "model": str(model),
             "instructions": str(self.recorder.render(self.step.instructions)),
             "instructions_sha256": self.step.instructions_sha256,
-            "tools": [{"name": t.name, "version": t.version, "description": t.description, "parameters": t.input_schema} for t in tools],
+            "tools": prompt_tools(self.recorder.program, self.step),
             "output_schema": self.step.output_schema,
             "max_output_tokens": self.step.max_output_tokens,
             "known_tokens": self.agent.known_tokens,
@@ -208,6 +207,12 @@ class AgentLoop:
 
     def _fail(self, failure: Failure) -> None:
         fail_step(self.recorder, self.step, failure)
+
+
+def prompt_tools(program: Program, step: AgentStep) -> list[JsonValue]:
+    """Return the tools of an agent step as its model sees them."""
+    tools = [program.tools[name] for name in step.tools]
+    return [{"name": t.name, "version": t.version, "description": t.description, "parameters": t.input_schema} for t in tools]
 
 
 FATAL = frozenset(

@@ -6,7 +6,7 @@ from typing import Final, cast
 from pydantic import JsonValue
 
 from domain.approval_rules import Moment, OnTimeout, ReviewerGroup, Reviewers, Rung
-from domain.definition_keywords import GROUP_KEYS, QUORUM_MAX, REVIEWER_KEYS, RUNG_KEYS, TO_KEYS, duration_s
+from domain.definition_keywords import GROUP_KEYS, QUESTIONS, QUORUM_MAX, REVIEWER_KEYS, RUNG_KEYS, TO_KEYS, duration_s
 from domain.definition_parts import DocPath
 from domain.definition_reader import DocumentReader, Node
 
@@ -34,6 +34,7 @@ class ApprovalReader(DocumentReader):
             "ladder": self._ladder(node, path, timeout_s, on_timeout),
             "form": self._form(node.get("form"), (*path, "form")) if "form" in node else None,
             "calendar": self._calendar(node, path),
+            "agent_answers": self.choice(node, "questions", path, QUESTIONS) == "agent",
         }
 
     def _reviewers(self, value: JsonValue, path: DocPath) -> tuple[str, bool, Reviewers | None]:

@@ -20,8 +20,10 @@ EXECUTIONS: Final = ("segment", "steps")
 """Words of `execution:`."""
 AGENT_KEYS: Final = ("model", "instructions", "input", "tools", "max_turns", "max_output_tokens", "output")
 """Keys of `agent:`."""
-APPROVE_KEYS: Final = ("title", "binds", "reviewers", "timeout", "on_timeout", "remind", "escalate", "form", "calendar")
+APPROVE_KEYS: Final = ("title", "binds", "reviewers", "timeout", "on_timeout", "remind", "escalate", "form", "calendar", "questions")
 """Keys of `approve:`."""
+QUESTIONS: Final = ("requester", "agent")
+"""Who answers a reviewer's question."""
 REVIEWER_KEYS: Final = ("role", "quorum", "veto", "any", "all", "four_eyes", "exclude_requester")
 """Keys of `approve.reviewers`: one role, or `any` or `all` of several groups."""
 GROUP_KEYS: Final = ("role", "quorum", "veto")

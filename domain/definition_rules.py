@@ -15,6 +15,7 @@ from domain.errors import ExpressionFailed
 from domain.expression_advice import advice
 from domain.expressions import Reference, chains, check_expression, holes, references
 from domain.program import AgentStep, ApproveStep, CallStep, Step
+from domain.provenance import conversation_behind
 from domain.saga_rules import check_sagas
 from domain.schemas import validate
 from domain.tools import ToolSpec
@@ -176,6 +177,9 @@ def _check_approval(step: ApproveStep, path: DocPath, parsed: ParsedDefinition, 
     for call in bound:
         mistakes.extend(_check_unbound(call, step, path, scope, pinned))
     guarded: list[Step] = list(bound) if step.binds else [s for s in scope.steps.values() if _runs_after(s.path, step.path, parsed)]
+    if step.agent_answers and conversation_behind(parsed.steps, step) is None:
+        message = "`questions: agent` needs an agent step before: its output feeds no bound argument, nor the title"
+        mistakes.append(Mistake((*path, "questions"), message, "questions: requester"))
     world = sorted({tool for guard in guarded for tool in _tools_of(guard) if tool in pinned and pinned[tool].effect_class.changes_world})
     if step.on_timeout == "approve" and world:
         message = f"`on_timeout: approve` is refused because this gate lets {', '.join(world)} change the world without a person"

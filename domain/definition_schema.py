@@ -7,7 +7,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from domain.definition_keywords import CALL_KEYS, NAME_CHARS_MAX, QUORUM_MAX
+from domain.definition_keywords import CALL_KEYS, NAME_CHARS_MAX, QUESTIONS, QUORUM_MAX
 
 Schema = dict[str, JsonValue]
 
@@ -207,6 +207,7 @@ def _approve() -> Schema:
             "escalate": {"type": "array", "items": rung, "description": "Who may decide as well, or instead, and from when."},
             "form": _object({"schema": _ref("jsonSchema")}, required=["schema"]),
             "calendar": {"type": "string", "description": "Whose working time the durations are: a calendar's name."},
+            "questions": {"enum": list(QUESTIONS), "default": "requester", "description": "Who answers a reviewer's question first."},
         },
         required=["title", "reviewers"],
     )

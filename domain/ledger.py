@@ -56,6 +56,7 @@ class Kind(StrEnum):
     APPROVAL_AMENDED = "human:approval:amended"
     APPROVAL_INFO_REQUESTED = "human:approval:info_requested"
     APPROVAL_INFO_GIVEN = "human:approval:info_given"
+    APPROVAL_ANSWERED = "agent:approval:info_given"
     APPROVAL_EXTENDED = "human:approval:extended"
     APPROVAL_DELEGATED = "human:approval:delegated"
     APPROVAL_WITHDRAWN = "human:approval:withdrawn"

@@ -105,6 +105,7 @@ class ApproveStep(StepCommon):
 
     Without `reviewers` one person with `reviewer_role` decides; with them that is the first role asked. `remind_s` and the moments of
     `ladder` count from the opening, in the working time of `calendar` if there is one. `form` is the schema of an approving answer.
+    With `agent_answers` a reviewer's question goes to the agent whose answer is judged, before anybody else.
     """
 
     kind: Literal["approve"] = "approve"
@@ -119,6 +120,7 @@ class ApproveStep(StepCommon):
     ladder: list[Rung] = []
     form: dict[str, JsonValue] | None = None
     calendar: str | None = None
+    agent_answers: bool = False
     compensate: None = None
 
     @property

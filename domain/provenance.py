@@ -4,7 +4,7 @@ It follows from the definition's expressions alone, so it is known when the ques
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import JsonValue
@@ -43,7 +43,10 @@ class ArgumentOrigin(Wire):
 
 def provenance_of(program: Program, step: ApproveStep) -> list[ArgumentOrigin]:
     """Return the origin of each argument that an approval binds, in the order of its calls; arguments fed later are left out."""
-    steps = {each.path: each for each in _all(program.steps)}
+    return _provenance({each.path: each for each in _all(program.steps)}, step)
+
+
+def _provenance(steps: dict[str, Step], step: ApproveStep) -> list[ArgumentOrigin]:
     found: list[ArgumentOrigin] = []
     for path in step.binds:
         call = steps.get(path)
@@ -57,15 +60,15 @@ def provenance_of(program: Program, step: ApproveStep) -> list[ArgumentOrigin]:
     return found
 
 
-def conversation_behind(program: Program, step: ApproveStep) -> str | None:
+def conversation_behind(steps: Sequence[Step], step: ApproveStep) -> str | None:
     """Return the agent step whose answer a reviewer judges: the first that feeds a bound argument, or else the question's own text."""
-    origins = [origin for argument in provenance_of(program, step) for origin in argument.origins]
-    steps = {each.path: each for each in _all(program.steps)}
-    origins += _trace(step.title, steps, frozenset()).origins
+    known = {each.path: each for each in _all(steps)}
+    origins = [origin for argument in _provenance(known, step) for origin in argument.origins]
+    origins += _trace(step.title, known, frozenset()).origins
     return next((origin.step for origin in origins if origin.source == "model"), None)
 
 
-def _all(steps: list[Step]) -> Iterator[Step]:
+def _all(steps: Sequence[Step]) -> Iterator[Step]:
     for step in steps:
         yield step
         if isinstance(step, DoStep | SagaStep):

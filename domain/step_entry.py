@@ -9,7 +9,6 @@ from domain import expressions
 from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.approval_rules import ApprovalRules, Moment, placed_by_the_clock
 from domain.context import with_self
-from domain.display import visible
 from domain.effects import request_digest
 from domain.errors import ExpressionFailed, StandfastError, StepTimedOut
 from domain.ledger import Kind
@@ -19,6 +18,7 @@ from domain.provenance import conversation_behind, provenance_of
 from domain.recorder import Recorder
 from domain.saga_plan import register
 from domain.state import AskApproval, BoundArguments, CallTool, Failure, StepRecord, StepStatus
+from domain.visible_text import visible_lines
 
 
 def open_step(recorder: Recorder, step: Step) -> None:
@@ -186,7 +186,7 @@ def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
         approval=approval,
         step=step.path,
         visit=visit,
-        title=visible(title if isinstance(title, str) else str(title)),
+        title=visible_lines(title if isinstance(title, str) else str(title)),
         digest=digest,
         nonce=nonce,
         calls=calls,
@@ -210,7 +210,7 @@ def _question(recorder: Recorder, step: ApproveStep) -> AskApproval:
             **({"roles": cast("list[JsonValue]", [group.role for group in step.asked.groups])} if step.timed else {}),
         },
     )
-    agent = conversation_behind(recorder.program, step)
+    agent = conversation_behind(recorder.program.steps, step)
     behind = None if agent is None else recorder.state.steps.get(agent)
     return AskApproval(
         id=recorder.command_id(step.path, "approval"),

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from domain.agent_answers import question_for_agent
 from domain.agent_loop import AgentLoop
 from domain.decide_step import decide_step
 from domain.errors import CompensatedByHand, EffectSuperseded, StandfastError
@@ -28,6 +29,7 @@ from domain.state import (
     AskPerson,
     CancelRequested,
     Command,
+    CompletePrompt,
     Decided,
     Done,
     Failed,
@@ -128,6 +130,10 @@ class Stepper:
     ) -> None:
         """Note a fact that the shell saw, such as a refused signal."""
         self._recorder(tick).fact(kind, step=step, principal=principal, data=data)
+
+    def question_for_agent(self, command: AskApproval, tick: Tick) -> CompletePrompt | None:
+        """Return the model call that answers an approval's open question, None where a person has to. Nothing is noted."""
+        return question_for_agent(self._recorder(tick), command, self._leaves)
 
     def _settle(self, command: Command, outcome: Outcome, recorder: Recorder) -> None:
         if isinstance(command, Unwind):

@@ -2,7 +2,6 @@
 
 from pydantic import JsonValue
 
-from domain.display import visible
 from domain.errors import StandfastError, StepTimedOut
 from domain.ledger import Kind
 from domain.program import TaskStep
@@ -11,6 +10,7 @@ from domain.recorder import Recorder
 from domain.state import Answered, AskPerson, Failure, StepStatus
 from domain.step_entry import complete_step, fail_step
 from domain.tasks import HUMAN, TaskProjection, with_terms
+from domain.visible_text import visible_lines
 
 
 def open_task(recorder: Recorder, step: TaskStep) -> None:
@@ -26,8 +26,8 @@ def open_task(recorder: Recorder, step: TaskStep) -> None:
         step=step.path,
         visit=record.visit,
         call="task",
-        title=visible(_text(recorder.render(step.title))),
-        detail=visible(_text(recorder.render(step.instructions))),
+        title=visible_lines(_text(recorder.render(step.title))),
+        detail=visible_lines(_text(recorder.render(step.instructions))),
         opened_at=recorder.tick.now,
         form=step.form,
     )

@@ -6,6 +6,8 @@ Bidirectional controls make `10 to Ada` read as something else, and characters w
 import unicodedata
 from typing import NamedTuple
 
+from pydantic import JsonValue
+
 _HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """General categories without a shape of their own: controls, formats, unassigned, private, half surrogates, separators."""
 
@@ -51,6 +53,24 @@ def visible_parts(text: str) -> list[TextPart]:
 def visible(text: str) -> str:
     """Return the text with every hidden character named, for places that know no markup. Line ends are named too."""
     return "".join(part.text for part in visible_parts(text))
+
+
+def visible_lines(text: str) -> str:
+    """Return the text with every hidden character named but line feeds, for texts of several lines, such as titles."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def hidden_places(value: JsonValue, place: str = "") -> list[str]:
+    """Return where a value has hidden characters other than line feeds, as `place.name: U+202E`, keys included."""
+    if isinstance(value, str):
+        found = sorted({f"U+{ord(letter):04X}" for letter in value if letter != "\n" and hides(letter)})
+        return [f"{visible_lines(place)}: {', '.join(found)}"] if found else []
+    if isinstance(value, list):
+        return [each for count, item in enumerate(value) for each in hidden_places(item, f"{place}[{count}]")]
+    if isinstance(value, dict):
+        keys = [each for key in value for each in hidden_places(key, f"{place} (a name)")]
+        return keys + [each for key, item in value.items() for each in hidden_places(item, f"{place}.{key}" if place else key)]
+    return []
 
 
 def _named(character: str) -> str:

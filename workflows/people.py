@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from domain.agent_answers import agent_name
 from domain.approval import Decision, OpenApproval, TakenDecision, amended
 from domain.approval_rules import ReviewEvent, instant_text, placed
 from domain.approval_timeline import Standing, standing_of
@@ -22,6 +23,7 @@ from domain.runs import ApprovalClosure, ApprovalProjection, Projection, RunStat
 from domain.state import AskApproval, Decided, Failed
 from workflows.couriers import Courier, brief, now_text
 from workflows.failures import failure_of
+from workflows.informing import AgentAnswer, Informants
 from workflows.live_checks import decision_request
 from workflows.messages import DecisionResult
 from workflows.refusals import demand, refuse
@@ -42,23 +44,34 @@ NOTED = {
 
 @dataclass
 class _Question:
-    """An approval that is asked: the reminders and rungs that were told, and the revision that the inbox has."""
+    """An approval that is asked: the reminders and rungs that were told, and the revision that the inbox has.
+
+    `put` is the last question of a reviewer that was looked at for the agent, `informing` the agent's answer while it is on its way.
+    """
 
     command: AskApproval
     reminders: int = 0
     rungs: int = 0
     written: int = -1
+    put: str | None = None
+    informing: AgentAnswer | None = None
 
     @property
     def approval(self) -> OpenApproval:
         return self.command.approval
 
+    @property
+    def informed(self) -> bool:
+        """Whether the agent's answer is here, and not yet taken."""
+        return self.informing is not None and self.informing.here
+
 
 class People:
     """The questions of one run; `taken` are its decisions, carried over continue-as-new, `approvals` those of this epoch."""
 
-    def __init__(self, courier: Courier, taken: list[TakenDecision], note: Note) -> None:
+    def __init__(self, courier: Courier, taken: list[TakenDecision], note: Note, informants: Informants | None = None) -> None:
         self._courier = courier
+        self._informants = informants
         self._taken = taken
         self._note = note
         self.approvals: dict[str, OpenApproval] = {}
@@ -155,11 +168,13 @@ class People:
         await self._write(question, f"{command.summary}: ask {approval.reviewer_role}")
         passed: str | None = None
         while approval.decision is None and not self.cancelled:
-            standing = self._told(question, passed)
+            standing = self._informed(question, self._told(question, passed))
             if approval.decision is None and approval.revision > question.written:
                 await self._write(question, f"{command.step}: the approval has changed")
             elif approval.decision is None:
                 passed = await self._wait(question, standing)
+        if question.informing is not None:
+            question.informing.call_off()
         taken = self._decided(approval)
         if taken is None:
             approval.decision = "timed_out" if approval.decision == "timed_out" else "withdrawn"
@@ -195,6 +210,22 @@ class People:
             approval.decision, approval.decision_id = standing.ending, standing.decision_id
         return standing
 
+    def _informed(self, question: _Question, standing: Standing) -> Standing:
+        """Put a reviewer's question to the agent behind the approval, and take the answer that has come."""
+        approval, answer, asked = question.approval, question.informing, standing.waits_for_info
+        if answer is not None and answer.here:
+            text, question.informing = answer.text(), None
+            if text is not None and asked is not None and asked == question.put:
+                name, at = agent_name(question.command), now_text()
+                approval.events.append(ReviewEvent(verdict="give_info", at=at, decision_id=f"{asked}/agent", principal=name, comment=text))
+                said: dict[str, JsonValue] = {"approval": approval.approval, "digest": approval.digest, "question": asked}
+                approval.revision += 1
+                self._note(Kind.APPROVAL_ANSWERED, step=approval.step, principal=name, said=said)
+                return standing_of(approval.asks, approval.events, at)
+        if self._informants is not None and approval.decision is None and asked is not None and asked != question.put:
+            question.put, question.informing = asked, self._informants.put(question.command)
+        return standing
+
     def _tell(self, approval: OpenApproval, kind: Kind, said: dict[str, JsonValue]) -> None:
         approval.revision += 1
         self._note(kind, step=approval.step, principal=None, said={"approval": approval.approval, "digest": approval.digest, **said})
@@ -204,7 +235,7 @@ class People:
         approval = question.approval
         try:
             await workflow.wait_condition(
-                lambda: approval.decision is not None or self.cancelled or approval.revision > question.written,
+                lambda: approval.decision is not None or self.cancelled or approval.revision > question.written or question.informed,
                 timeout=time_left(standing.next_at),
                 timeout_summary=brief(f"{question.command.summary}: deadline of the approval"),
             )

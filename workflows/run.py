@@ -39,6 +39,7 @@ from domain.stepper import Stepper
 from workflows.couriers import Courier, now_text
 from workflows.details import run_details
 from workflows.effects import EffectRunner
+from workflows.informing import Informants
 from workflows.listening import Listening
 from workflows.messages import (
     APPROVE,
@@ -75,7 +76,8 @@ class RunWorkflow:
         context = RunContext(tenant=given.tenant, run=given.run, principal=given.principal, input=unproject(given.input_fields))
         self._stepper = Stepper(given.program, context, state)
         self._courier = Courier(given, state)
-        self._people = People(self._courier, state.decisions, self._note)
+        self._informants = Informants(self._courier, state, lambda asked: self._stepper.question_for_agent(asked, self._tick()))
+        self._people = People(self._courier, state.decisions, self._note, self._informants)
         self._effects = EffectRunner(given.program, self._courier, self._people)
         self._listening = Listening(self._courier, state)
         self._segments = SegmentRunner(given.program, context, self._courier, self._tick)
@@ -331,7 +333,8 @@ class RunWorkflow:
         """Between commands only: nothing is in flight, no handler runs, and every pending command goes along."""
         info = workflow.info()
         long = info.is_continue_as_new_suggested() or info.get_current_history_length() > (self._given.history_max or HISTORY_MAX)
-        quiet = len(self.state.pending) == len(commands) and not self._running and workflow.all_handlers_finished()
+        working = self._running or not self._informants.quiet or not workflow.all_handlers_finished()
+        quiet = len(self.state.pending) == len(commands) and not working
         return (
             long
             and quiet
@@ -341,7 +344,7 @@ class RunWorkflow:
         )
 
     async def _finish(self, finish: Finish) -> None:
-        await workflow.wait_condition(lambda: not self._running)
+        await workflow.wait_condition(lambda: not self._running and self._informants.quiet)
         projection = Projection(status=finish.status, result=finish.output, error=finish.error, usage=self.state.usage)
         if self._segments.finished and finish.status is RunStatus.SUCCEEDED:
             self._courier.closed(finish.status)

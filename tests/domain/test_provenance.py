@@ -66,9 +66,9 @@ class TestProvenance:
 class TestConversationBehind:
     def test_is_that_of_the_first_model_that_feeds_an_argument(self) -> None:
         steps = (agent("a"), agent("b"), GATE, do("settle", call("settle.pay", arguments={"x": "${ steps.b.output.x }"})))
-        assert conversation_behind(program(*steps), GATE) == "b"
+        assert conversation_behind(steps, GATE) == "b"
 
     def test_is_else_that_of_the_question_itself(self) -> None:
         gate = approve("gate", title="Pay ${ steps.a.output.amount }?")
-        assert conversation_behind(program(agent("a"), gate), gate) == "a"
-        assert conversation_behind(program(agent("a"), approve("gate")), approve("gate")) is None
+        assert conversation_behind([agent("a"), gate], gate) == "a"
+        assert conversation_behind([agent("a"), approve("gate")], approve("gate")) is None

@@ -98,3 +98,22 @@ class TestForm:
     def test_refuses_what_is_no_schema(self) -> None:
         assert told("reviewers: {role: a}, form: {schema: {type: nothing}}")
         assert told("reviewers: {role: a}, form: {fields: 2}")
+
+
+class TestQuestions:
+    def read(self, questions: str, *, title: str = "Pay ${ steps.judge.output }?") -> list[str]:
+        """Return the mistakes of an approve step behind an agent."""
+        judge = "- judge: {agent: {model: x/y, instructions: {text: x}}}\n"
+        return messages_of(f'{judge}- g: {{approve: {{title: "{title}", reviewers: {{role: payer}}, questions: {questions}}}}}\n')
+
+    def test_are_the_requesters_unless_said_otherwise(self) -> None:
+        assert not read("reviewers: {role: payer}").agent_answers
+
+    def test_may_go_to_the_agent_whose_answer_is_judged(self) -> None:
+        assert self.read("agent") == []
+
+    def test_need_an_agent_whose_answer_is_judged(self) -> None:
+        assert "needs an agent step before" in self.read("agent", title="Pay?")[0]
+
+    def test_go_to_nobody_else(self) -> None:
+        assert "`questions` must be one of requester, agent" in self.read("board")[0]
