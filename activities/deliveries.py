@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from temporalio import activity
 
+from activities.heartbeats import beating
 from domain.deliveries import AttemptResult, Channel, DeliveryState, Next, Outgoing, SendAnswer, SendRequest, after
 from domain.delivery_stores import DeliveryStore
 from domain.errors import StandfastError
@@ -48,7 +49,7 @@ class DeliveryActivities:
     async def send_delivery(self, request: SendRequest) -> SendAnswer:
         """Make the attempt, or say when to come back. Raises: NotFound, Unavailable."""
         place = (request.tenant, request.channel, request.endpoint)
-        async with self._place(place) as free:
+        async with beating(), self._place(place) as free:
             if not free:
                 return _answer(request, AttemptResult(outcome="busy"))
             begun = await self._deliveries.begin(request.tenant, request.delivery, round_=request.round, attempt=request.attempt)

@@ -61,6 +61,13 @@ class RelayStore(Protocol):
         """Remember that their workflows exist."""
         ...
 
+    async def overdue(self, tenant: str, *, after: str, seconds: float, limit: int) -> list[DeliveryInput]:
+        """Return deliveries whose workflow exists and whose next attempt is overdue for so long, by id from `after` on.
+
+        Each with the attempt that comes next: its workflow may have been ended from outside, or be waiting for a worker.
+        """
+        ...
+
     async def forget(self, tenant: str, *, days: float) -> int:
         """Remove deliveries, with their logs, delivered or discarded so long ago; dead ones stay. Return how many, 1,000 at most."""
         ...

@@ -211,6 +211,19 @@ class FakeRelay:
         for one in deliveries:
             self._tables.started[tenant, one.delivery] = one.round
 
+    async def overdue(self, tenant: str, *, after: str, seconds: float, limit: int) -> list[DeliveryInput]:
+        """Return what should have been tried by now."""
+        end = text_of(self._tables.database.time - timedelta(seconds=seconds))
+        found: list[DeliveryInput] = []
+        for (owner, delivery), row in sorted(self._tables.rows.items()):
+            until = self._tables.endpoint(owner, row.channel, row.endpoint).throttled_until
+            latest = max(row.next_attempt_at or "", row.created_at, "" if until is None else text_of(until))
+            started = self._tables.started.get((owner, delivery)) == row.round
+            if owner == tenant and delivery > after and row.state is DeliveryState.PENDING and started and latest < end:
+                place = {"channel": row.channel, "endpoint": row.endpoint, "round": row.round, "attempt": row.attempts + 1}
+                found.append(DeliveryInput.model_validate({**place, "tenant": tenant, "delivery": delivery}))
+        return found[:limit]
+
     async def forget(self, tenant: str, *, days: float) -> int:
         """Remove what is over since so long."""
         end = text_of(self._tables.database.time - timedelta(days=days))

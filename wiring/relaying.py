@@ -32,6 +32,11 @@ KEEP_DAYS = 30.0
 
 FORGET_EVERY_S = 3600.0
 
+OVERDUE_S = 120.0
+"""An attempt so late waits for a worker, or its workflow was ended from outside; starting that again is right for both."""
+
+RESUME_EVERY_S = 60.0
+
 STARTS_MAX = 200
 """Most workflows started in one go."""
 
@@ -55,6 +60,8 @@ class RelayParts:
     lease_s: float = LEASE_S
     keep_days: float = KEEP_DAYS
     entries_max: int = RELAY_ENTRIES_MAX
+    overdue_s: float = OVERDUE_S
+    resume_every_s: float = RESUME_EVERY_S
 
 
 class Relay:
@@ -64,6 +71,7 @@ class Relay:
         self._parts = parts
         self._epochs: dict[str, int] = {}
         self._forgot_at: dict[str, float] = {}
+        self._resumed: dict[str, tuple[float, str]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go round until `stop` is set, then give the leases back; a round that fails is logged, and the next one tries again."""
@@ -98,7 +106,10 @@ class Relay:
 
     async def _serve(self, tenant: str, stop: asyncio.Event | None) -> None:
         parts = self._parts
-        if not await parts.store.waiting(tenant):
+        now = time.monotonic()
+        resumed_at, after = self._resumed.setdefault(tenant, (now, ""))
+        look = now - resumed_at >= parts.resume_every_s
+        if not await parts.store.waiting(tenant) and not look:
             return
         epoch = await parts.store.claim(tenant, holder=parts.holder, lease_s=parts.lease_s)
         if epoch is None:
@@ -110,6 +121,8 @@ class Relay:
             started = await self._start(tenant)
             if not more and started < STARTS_MAX:
                 break
+        if look:
+            self._resumed[tenant] = (now, await self._resume(tenant, after))
         await self._forget(tenant)
 
     async def _tell(self, tenant: str, epoch: int) -> bool:
@@ -134,6 +147,13 @@ class Relay:
             await self._parts.store.started(tenant, found)
         return len(found)
 
+    async def _resume(self, tenant: str, after: str) -> str:
+        """Start some of what is overdue, by id from `after` on: a workflow that lives is left alone. Return where to go on."""
+        parts = self._parts
+        found = await parts.store.overdue(tenant, after=after, seconds=parts.overdue_s, limit=STARTS_MAX)
+        await asyncio.gather(*(parts.start(one.model_copy(update={"schedule": parts.schedule})) for one in found))
+        return found[-1].delivery if len(found) == STARTS_MAX else ""
+
     async def _forget(self, tenant: str) -> None:
         """Once an hour, remove what is long over."""
         now = time.monotonic()
@@ -155,7 +175,7 @@ def starter(client: Client, bind_tenant: Callable[[str, str], None], *, task_que
     """Return what starts deliveries' workflows; `bind_tenant` tells the payload codec whose a workflow is."""
 
     async def start(delivery: DeliveryInput) -> None:
-        """Start one; the fairness key is the tenant.
+        """Start one, unless it runs; one that ended before its delivery did begins anew. The fairness key is the tenant.
 
         Raises:
             Unavailable: Temporal does not answer.
@@ -168,7 +188,7 @@ def starter(client: Client, bind_tenant: Callable[[str, str], None], *, task_que
                 id=delivery.workflow_id,
                 task_queue=task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 static_summary=f"{delivery.channel} {delivery.endpoint}",
                 priority=Priority(fairness_key=delivery.tenant),
                 rpc_timeout=RPC_TIMEOUT,

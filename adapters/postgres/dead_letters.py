@@ -115,7 +115,7 @@ class PostgresDeadLetterStore:
         return DeadLetter(
             tenant=tenant,
             kind=DeadLetterKind(row["kind"]),
-            detail=(error or {}).get("detail", ""),
+            detail=(error or {}).get("detail") or "",
             first_at=rfc3339(row["first_at"]),
             last_at=rfc3339(row["last_at"]),
             by=row["closed_by"] or (None if row["closed_at"] is None else "platform"),

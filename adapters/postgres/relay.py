@@ -94,6 +94,12 @@ class PostgresRelay:
         async with self._db.tenant(tenant) as tx:
             await tx.execute(sql.STARTED, given)
 
+    async def overdue(self, tenant: str, *, after: str, seconds: float, limit: int) -> list[DeliveryInput]:
+        """Return what should have been tried by now."""
+        async with self._db.tenant(tenant) as tx:
+            rows = await tx.rows(sql.OVERDUE, {"tenant": tenant, "after": after, "seconds": seconds, "limit": limit})
+        return [DeliveryInput.model_validate({**row, "tenant": tenant}) for row in rows]
+
     async def forget(self, tenant: str, *, days: float) -> int:
         """Remove what is over since so long."""
         async with self._db.tenant(tenant) as tx:

@@ -82,6 +82,14 @@ UPDATE deliveries d SET started_round = s.round FROM unnest(%(ids)s::text[], %(r
 WHERE d.tenant_id = %(tenant)s AND d.delivery = s.delivery AND d.started_round < s.round
 """
 
+OVERDUE = b"""
+SELECT d.delivery, d.channel, d.endpoint, d.round, d.attempts + 1 AS attempt
+FROM deliveries d LEFT JOIN delivery_endpoints n USING (tenant_id, channel, endpoint)
+WHERE d.tenant_id = %(tenant)s AND d.state = 'pending' AND d.started_round = d.round AND d.delivery > %(after)s
+    AND greatest(d.next_attempt_at, d.created_at, n.throttled_until) < clock_timestamp() - %(seconds)s * interval '1 second'
+ORDER BY d.delivery LIMIT %(limit)s
+"""
+
 LOCK_DELIVERY = b"""
 SELECT d.*, n.disabled_at, n.disabled_reason, extract(epoch FROM n.throttled_until - clock_timestamp())::float8 AS throttled_s,
     clock_timestamp() AS now

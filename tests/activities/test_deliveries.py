@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -59,12 +61,20 @@ class House:
         [delivery] = await self.store.add("acme", [NewDelivery(event=event, to=Recipient(channel="webhook", endpoint=endpoint))])
         return delivery
 
-    async def attempt(self, delivery: str, *, attempt: int = 1, endpoint: str = "whk_a", waits: int = 0) -> SendAnswer:
+    async def attempt(
+        self,
+        delivery: str,
+        *,
+        attempt: int = 1,
+        endpoint: str = "whk_a",
+        waits: int = 0,
+        environment: ActivityEnvironment | None = None,
+    ) -> SendAnswer:
         """Make an attempt."""
         request = SendRequest(
             tenant="acme", delivery=delivery, channel="webhook", endpoint=endpoint, round=1, attempt=attempt, chance=0.5, waits=waits
         )
-        return await ActivityEnvironment().run(self.activities.send_delivery, request)
+        return await (environment or ActivityEnvironment()).run(self.activities.send_delivery, request)
 
 
 class TestSendDelivery:
@@ -164,3 +174,20 @@ class TestSendDelivery:
         channel.answer = sent
         assert (await house.attempt(delivery)).state == DeliveryState.DELIVERED
         assert [line.outcome for line in (await house.store.get("acme", delivery))[1]] == ["open", "sent"]
+
+    async def test_beats_while_its_channel_waits(self) -> None:
+        beaten = asyncio.Event()
+
+        async def waits(_: Outgoing) -> AttemptResult:
+            """Wait for a second heartbeat."""
+            for _ in range(2):
+                beaten.clear()
+                await beaten.wait()
+            return AttemptResult(outcome="sent")
+
+        house = House(Scripted(waits))
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, heartbeat_timeout=timedelta(milliseconds=30))
+        environment.on_heartbeat = lambda *_: beaten.set()
+        async with asyncio.timeout(10):
+            assert (await house.attempt(await house.add(), environment=environment)).state == DeliveryState.DELIVERED

@@ -133,6 +133,20 @@ class TestRelay:
         [second] = await starts(bench)
         assert (await bench.deliveries.get(bench.tenant, second.delivery))[0].event.seq == 2
 
+    async def test_names_what_is_overdue_with_its_next_attempt(self, bench: DeliveryBench) -> None:
+        tried, slow, _ = await bench.deliveries.add(bench.tenant, [paused(bench.tenant, number) for number in (1, 2, 3)])
+        rows = {one.delivery: one for one in await starts(bench)}
+        await bench.relay.started(bench.tenant, list(rows.values()))
+        await bench.deliveries.settle(await begun(bench, tried), FAILED, LATER)
+        await bench.deliveries.settle(await begun(bench, slow), AttemptResult(outcome="sent", status=204), DELIVERED)
+        assert await bench.relay.overdue(bench.tenant, after="", seconds=600, limit=10) == []
+        assert await bench.relay.overdue("t-other", after="", seconds=-1e6, limit=10) == []
+        found = await bench.relay.overdue(bench.tenant, after="", seconds=-1e6, limit=10)
+        assert {one.delivery: one.attempt for one in found} == {name: 2 if name == tried else 1 for name in rows if name != slow}
+        assert [one.delivery for one in found] == sorted(one.delivery for one in found)
+        assert await bench.relay.overdue(bench.tenant, after=found[0].delivery, seconds=-1e6, limit=10) == found[1:]
+        assert await bench.relay.overdue(bench.tenant, after="", seconds=-1e6, limit=1) == found[:1]
+
     async def test_forgets_what_was_delivered_and_keeps_what_is_dead_or_pending(self, bench: DeliveryBench) -> None:
         delivered, dead, pending = await bench.deliveries.add(bench.tenant, [paused(bench.tenant, number) for number in (1, 2, 3)])
         await bench.deliveries.settle(await begun(bench, delivered), AttemptResult(outcome="sent", status=200), DELIVERED)

@@ -22,7 +22,7 @@ from tests.contracts.journal_bench import AT
 from tests.fake_provider import FakeProvider
 from tests.fakes_prices import FakePrices
 from tests.workflows.bench import Bench, ScriptedTool, until
-from wiring.relaying import Relay, RelayParts, starter
+from wiring.relaying import OVERDUE_S, Relay, RelayParts, starter
 from wiring.tools import Toolbox
 from wiring.worker import WorkerParts, build_worker
 from workflows.delivery import DeliveryWorkflow
@@ -79,6 +79,7 @@ class DeliveryHouse:
         store: RelayStore | None = None,
         start: Callable[[DeliveryInput], Awaitable[None]] | None = None,
         holder: str = "relay",
+        overdue_s: float = OVERDUE_S,
     ) -> Relay:
         """Build a relay of this tenant alone."""
 
@@ -97,6 +98,8 @@ class DeliveryHouse:
                 pause_s=0.05,
                 schedule=self.schedule,
                 lease_s=1.0,
+                overdue_s=overdue_s,
+                resume_every_s=0.0,
             )
         )
 

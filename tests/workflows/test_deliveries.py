@@ -9,6 +9,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from domain.deliveries import PAUSES_S, DeliveryInput, DeliveryState, Schedule
+from domain.delivery_stores import DeliveryRow
 from domain.errors import Unavailable
 from tests.domain.programs import call, program
 from tests.servers.webhook_sink import Said, WebhookSink
@@ -231,10 +232,33 @@ class TestCrashes:
             await until(lambda: TestAnswers.came(sink, "/hook", 1))
             lost.set()
         async with house.worker():
-            await house.ends(webhook, DeliveryState.DELIVERED, seconds=60)
+            await house.ends(webhook, DeliveryState.DELIVERED, seconds=25)
         assert len(sink.requests) >= 2
         assert len({came.id for came in sink.requests}) == 1
         assert all(came.signed_by(secret) for came in sink.requests)
+
+    async def test_one_whose_workflow_was_ended_from_outside_goes_on_where_it_was(self, house: DeliveryHouse, sink: WebhookSink) -> None:
+        webhook, _ = await house.subscribe(sink.url)
+        await house.accept()
+        sink.by_path["/hook"] = lambda _: Said(500)
+        house.schedule = Schedule(pauses_s=(0.0, 3.0, 3.0), jitter=0.0)
+        async with house.delivering() as relay:
+            await relay.round()
+            [row] = await until(lambda: self.tried(house, webhook))
+            await house.bench.env.client.get_workflow_handle(row.delivery).terminate("by hand")
+            sink.by_path["/hook"] = lambda _: Said()
+            late = house.relay(overdue_s=-60.0)
+            await late.round()
+            [row] = await house.ends(webhook, DeliveryState.DELIVERED)
+            await late.round()
+        assert [line.attempt for line in await house.log(row.delivery)] == [1, 2]
+        assert len({came.id for came in sink.requests}) == 1
+
+    @staticmethod
+    async def tried(house: DeliveryHouse, webhook: str) -> list[DeliveryRow] | None:
+        """Return the rows once an attempt at the first has ended."""
+        rows = await house.rows(webhook)
+        return rows if rows and rows[0].attempts else None
 
     @staticmethod
     async def startable(house: DeliveryHouse, relay: object) -> list[DeliveryInput]:

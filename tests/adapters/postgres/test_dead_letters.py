@@ -135,6 +135,23 @@ class TestEffects:
         await bench.end(RunStatus.FAILED, "effect-in-doubt")
         assert [letter.kind for letter in await bench.open_ones()] == [DeadLetterKind.EFFECT]
 
+    async def test_that_a_saga_asks_about_before_it_undoes_them_are_one_entry_with_the_run(self, bench: LetterBench) -> None:
+        await bench.journal.intent(intent(bench))
+        error = {"code": "tool-timed-out", "detail": "no answer within 1 s", "retryable": "false"}
+        await bench.journal.outcome(outcome(bench, state=EffectState.FAILED, error=error))
+        await bench.ask_person("in_doubt", call="compensate")
+        await bench.answer("give_up")
+        await bench.end(RunStatus.FAILED, "tool-timed-out")
+        (letter,) = await bench.open_ones()
+        assert (letter.kind, letter.subject) == (DeadLetterKind.EFFECT, f"{RUN}/{STEP}/1/compensate")
+        assert (letter.cause, letter.detail) == ("effect-in-doubt", "no answer within 1 s")
+
+    async def test_of_which_nothing_is_recorded_can_be_listed(self, bench: LetterBench) -> None:
+        await bench.ask_person("in_doubt")
+        await bench.answer("give_up")
+        (letter,) = await bench.open_ones()
+        assert letter.detail == f"a person gave it up: a call of step {STEP}"
+
     async def test_of_failed_compensations_keep_their_error(self, bench: LetterBench) -> None:
         await bench.journal.intent(intent(bench))
         error = {"code": "tool-failed", "detail": "no such account", "retryable": "false"}

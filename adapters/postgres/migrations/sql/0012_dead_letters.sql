@@ -115,8 +115,8 @@ BEGIN
         RETURN NULL;
     END IF;
     IF v_code IN ('approval-rejected', 'approval-withdrawn', 'compensated-by-hand', 'run-cancelled')
-        OR (v_code IN ('effect-in-doubt', 'effect-divergent') AND EXISTS (SELECT FROM dead_letters d
-            WHERE d.tenant_id = NEW.tenant_id AND d.run = NEW.run AND d.kind = 'effect' AND d.state = 'open' AND d.step = v_step))
+        OR EXISTS (SELECT FROM dead_letters d WHERE d.tenant_id = NEW.tenant_id AND d.run = NEW.run AND d.kind = 'effect'
+            AND d.state = 'open' AND d.step = v_step AND d.cause IN ('effect-in-doubt', 'effect-divergent'))
     THEN
         RETURN NULL;
     END IF;
@@ -134,7 +134,7 @@ CREATE TRIGGER runs_give_up AFTER UPDATE ON runs FOR EACH ROW
 CREATE TRIGGER runs_go_on AFTER UPDATE ON runs FOR EACH ROW WHEN (OLD.closed_at IS NOT NULL AND NEW.closed_at IS NULL)
     EXECUTE FUNCTION run_gives_up();
 
--- An effect is a dead letter when the person who was asked about it gave it up.
+-- An effect is a dead letter when the person who was asked about it gave it up. A saga asks before it undoes: then its call is the step's own.
 CREATE FUNCTION effect_given_up() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     v_effect effects;
@@ -143,12 +143,12 @@ DECLARE
         ELSE 'compensation-failed' END;
 BEGIN
     SELECT * INTO v_effect FROM effects e WHERE e.tenant_id = NEW.tenant_id AND e.run = NEW.run AND e.step = NEW.step
-        AND e.visit = NEW.visit AND (e.call = NEW.call OR e.call LIKE NEW.call || '.%') ORDER BY e.started_at DESC LIMIT 1;
+        AND e.visit = NEW.visit ORDER BY (e.call = NEW.call OR e.call LIKE NEW.call || '.%') DESC, e.started_at DESC LIMIT 1;
     SELECT definition INTO v_definition FROM runs r WHERE r.tenant_id = NEW.tenant_id AND r.run = NEW.run;
     PERFORM dead_letter_add(NEW.tenant_id, 'effect', concat_ws('/', NEW.run, NEW.step, NEW.visit, NEW.call), NEW.task, NEW.run,
         v_definition, NEW.step,
         coalesce((v_effect.error::jsonb || jsonb_build_object('code', v_code))::json, json_build_object('code', v_code, 'detail',
-            'a person gave it up: ' || v_effect.subject || ' of step ' || NEW.step)),
+            concat_ws(' ', 'a person gave it up:', coalesce(v_effect.subject, 'a call'), 'of step', NEW.step))),
         CASE WHEN v_effect.error IS NULL THEN '' ELSE concat_ws('/', 'effects', NEW.run, NEW.step, NEW.visit, v_effect.call, 'error') END,
         coalesce(v_effect.attempt, 1), coalesce(v_effect.started_at, NEW.opened_at), coalesce(v_effect.ended_at, NEW.completed_at),
         v_effect.request_ref);
