@@ -6,7 +6,7 @@ digest, computed here, is the one in the ledger.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
@@ -27,6 +27,7 @@ __all__ = ["Audit", "UnreadableEvidence", "audit_of", "known", "lines", "to_json
 DIGEST_DOMAIN = b"standfast:approval:v1\0"
 CALLED = ("agent:tool:called", "agent:tool:simulated", "agent:tool:failed")
 ERASED = "erased"
+OPENED = "workflow:approval:opened"
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,13 @@ class Approved:
 
 @dataclass(frozen=True)
 class Audit:
-    """The approvals of a run, or with None of the whole tenant, over verified evidence."""
+    """The approvals of a run, or with None of the whole tenant, over verified evidence; `gone` are those that only the ledger knows."""
 
     tenant: str
     run: str | None
     report: Report
     approvals: list[Approved] = field(default_factory=list[Approved])
+    gone: list[str] = field(default_factory=list[str])
 
     @property
     def problems(self) -> list[str]:
@@ -78,11 +80,16 @@ class Audit:
                 found.append(f"the ledger says nothing of approval {each.row.approval}")
             elif each.digest not in (ERASED, *each.digests[-1:]):
                 found.append(f"the calls shown for approval {each.row.approval} are not those of the digest in the ledger")
-        return found
+        return found + [f"the ledger opened approval {approval}, and the inbox does not have it any more" for approval in self.gone]
 
 
-def audit_of(content: bytes, run: str | None, approvals: Sequence[ApprovalDetail], given: Known) -> Audit:
+def audit_of(
+    content: bytes, run: str | None, approvals: Sequence[ApprovalDetail], given: Known, *, is_gone: Callable[[str], bool] | None = None
+) -> Audit:
     """Check the evidence of a run, or with None of a tenant, and join the approvals to it.
+
+    `is_gone` is asked of each approval that the evidence has and `approvals` have not: it may have been opened since they were listed.
+    Without it they are not all that there should be. Erasing keeps an approval's row, so none is gone by that.
 
     Raises:
         UnreadableEvidence: it is none, or none of the remembered heads is of its tenant.
@@ -93,7 +100,11 @@ def audit_of(content: bytes, run: str | None, approvals: Sequence[ApprovalDetail
     except BadInput as error:
         raise UnreadableEvidence(str(error)) from error
     entries = _proven(bundle)
-    return Audit(bundle.tenant, run, report, [_approved(each, bundle.tenant, entries.get(each.run, [])) for each in approvals])
+    joined = [_approved(each, bundle.tenant, entries.get(each.run, [])) for each in approvals]
+    listed = {each.approval for each in approvals}
+    opened = [str(entry.data.get("approval")) for each in entries.values() for entry in each if entry.kind == OPENED]
+    unlisted = [approval for approval in dict.fromkeys(opened) if approval not in listed]
+    return Audit(bundle.tenant, run, report, joined, [each for each in unlisted if is_gone is not None and is_gone(each)])
 
 
 def _proven(bundle: Bundle) -> dict[str, list[Proven]]:

@@ -1,6 +1,8 @@
 """`approvals`, `approvals show assign audit`: the inbox, one approval with what is behind it, and who approved exactly what."""
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Protocol, cast
 
@@ -15,7 +17,7 @@ from cli.connection import REVIEWER_ROLE, open_client
 from cli.exit_codes import ExitCode
 from cli.late import load
 from cli.screen import clean, note, say, show_fields, show_json, show_table
-from standfast_client import ApprovalDetail, Standfast
+from standfast_client import ApprovalDetail, NotFoundError, Standfast
 
 _APPROVALS_MAX = 100_000
 """Most approvals that an audit shows."""
@@ -56,7 +58,9 @@ class AuditModule(Protocol):
         """Read files of keys and heads."""
         ...
 
-    def audit_of(self, content: bytes, run: str | None, approvals: list[ApprovalDetail], given: object) -> Audit:
+    def audit_of(
+        self, content: bytes, run: str | None, approvals: list[ApprovalDetail], given: object, *, is_gone: Callable[[str], bool] | None
+    ) -> Audit:
         """Join approvals to evidence."""
         ...
 
@@ -145,8 +149,9 @@ def audit(
     client = open_client(ctx, default_role=REVIEWER_ROLE if target else AUDITOR_ROLE)
     checker = cast("AuditModule", load("cli.approval_audit"))
     run, rows = _audited(client, target)
+    is_gone = partial(_is_gone, client) if target in (None, run) else None
     try:
-        found = checker.audit_of(client.ledger.bundle(run), run, rows, checker.known(trust or [], head or []))
+        found = checker.audit_of(client.ledger.bundle(run), run, rows, checker.known(trust or [], head or []), is_gone=is_gone)
     except checker.UnreadableEvidence as error:
         note(clean(f"error: {error}"))
         raise typer.Exit(ExitCode.USAGE) from error
@@ -168,3 +173,11 @@ def _audited(client: Standfast, target: str | None) -> tuple[str | None, list[Ap
     listed = client.approvals.list(state=None, run=run, limit=_APPROVALS_MAX)
     ordered = sorted(listed, key=lambda each: (each.opened_at, each.approval))
     return run, [client.approvals.get(each.approval) for each in ordered]
+
+
+def _is_gone(client: Standfast, approval: str) -> bool:
+    try:
+        client.approvals.get(approval)
+    except NotFoundError:
+        return True
+    return False

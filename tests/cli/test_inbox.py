@@ -97,6 +97,19 @@ class TestAudit:
         done = standfast("approvals", "audit", approval)
         assert (done.exit_code, "says nothing of approval" in done.stdout) == (ExitCode.NOT_VERIFIED, True)
 
+    @pytest.mark.parametrize("whole_tenant", [True, False])
+    def test_names_an_approval_that_only_the_ledger_has(self, standfast: CommandLine, *, whole_tenant: bool) -> None:
+        house = standfast.live.house
+        run = house.start()
+        approval, kept = house.open_approval(run), house.open_approval(house.start())
+        decided(house, run, approval)
+        seal(house)
+        del house.stores.database.approvals["default", approval]
+        done = standfast("approvals", "audit", *([] if whole_tenant else [run]))
+        assert done.exit_code == ExitCode.NOT_VERIFIED
+        assert f"the ledger opened approval {approval}, and the inbox does not have it any more" in done.stdout
+        assert f"opened approval {kept}" not in done.stdout
+
     def test_says_that_nothing_is_sealed_yet(self, standfast: CommandLine) -> None:
         house = standfast.live.house
         run = house.start()
