@@ -43,6 +43,9 @@ from domain.tasks import HUMAN
 SIGNALS = frozenset({Kind.SIGNAL_RECEIVED, Kind.SIGNAL_KEPT})
 """The facts that say which signals a run was given."""
 
+BY_HAND = frozenset({"failed_step", "in_doubt"})
+"""Questions about a call of a step: whoever answers `happened` did it, or saw that it was done."""
+
 
 class PostgresLineageStore:
     """Implements `LineageStore`."""
@@ -70,12 +73,17 @@ class PostgresLineageStore:
         cipher = await self._vault.ciphers.of_run(tenant, run)
         start = await self.forked_start(tenant, run)
         told = [(fact, json.loads(bytes(fact["body"]))) for fact in facts]
+        happened = {
+            (task["step"], task["visit"], task["call"]): task
+            for task in tasks
+            if task["kind"] in BY_HAND and task["resolution"] == "happened" and task["completed_at"] is not None
+        }
         return Past(
             run=run,
             epoch=row["epoch"] or 0,
             fact_head=row["fact_head"],
             fact_digest=facts[-1]["fact_digest"] if facts else "",
-            effects=tuple([await self._effect(tenant, effect) for effect in effects]),
+            effects=tuple([await self._stands(tenant, await self._effect(tenant, effect), happened) for effect in effects]),
             approvals=tuple(_approval(cipher, tenant, approval) for approval in approvals),
             answers=tuple(_answer(task) for task in tasks if task["kind"] == "failed_compensation" and task["state"] == "completed"),
             tasks=tuple([await self._worked(tenant, task) for task in tasks if task["kind"] == HUMAN and not task["own"]]),
@@ -107,6 +115,15 @@ class PostgresLineageStore:
             request=request,
             usage=Usage.model_validate({name: row[name] for name in Usage.model_fields}),
         )
+
+    async def _stands(self, tenant: str, effect: KnownEffect, happened: dict[tuple[str, int, str], Row]) -> KnownEffect:
+        """Return an effect as it stands: one that a person did or saw is done, whatever its attempts came to."""
+        task = happened.get((effect.step, effect.visit, effect.call))
+        if task is None or effect.done:
+            return effect
+        output, ref = await self._payload(tenant, task["output_ref"]), task["output_ref"]
+        done = {"state": EffectState.DONE, "error": None, "output": output, "output_ref": ref, "output_digest": None}
+        return effect.model_copy(update={**done, "ended_at": rfc3339(task["completed_at"])})
 
     async def _signal(self, tenant: str, fact: Row, said: dict[str, str]) -> KnownSignal:
         content = await self._payload(tenant, said["payload"])

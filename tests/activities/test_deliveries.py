@@ -180,7 +180,7 @@ class TestSendDelivery:
 
         async def waits(_: Outgoing) -> AttemptResult:
             """Wait for a second heartbeat."""
-            for _ in range(2):
+            for _number in range(2):
                 beaten.clear()
                 await beaten.wait()
             return AttemptResult(outcome="sent")

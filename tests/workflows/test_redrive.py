@@ -9,6 +9,7 @@ from domain.effects import EffectClass
 from domain.errors import ModelFailed, NotRedrivable, ToolFailed, ToolTimedOut, Unavailable
 from domain.provider import ModelToolCall, StopReason
 from domain.runs import RunStatus
+from tests.contracts.journal_bench import AT
 from tests.fake_provider import FakeProvider, answered, calling
 from tests.workflows.bench import OTHER_REVIEWER, REVIEWER, Bench, Gate, ScriptedTool, until
 from tests.workflows.redriven import Station
@@ -32,6 +33,17 @@ do:
         - stamp: {call: bank.stamp, with: {n: 2}}
         - pay: {call: bank.pay, with: {of: "${ steps.settle.reserve.output.id }"}, compensate: {call: bank.refund, with: {}}}
 output: "${ steps.settle.pay.output.id }"
+"""
+
+
+PIVOT = """
+do:
+  - order:
+      saga:
+        - sell: {call: bank.sell, with: {}, pivot: true}
+        - ship: {call: bank.ship, with: {}, retriable: true}
+  - close: {call: bank.close, with: {}}
+output: "${ steps.order.ship.output.sent }"
 """
 
 
@@ -159,6 +171,24 @@ class TestRedrive:
             await again.complete(await again.task("in_doubt"), "happened", output={"transfer": "t1"})
             assert (await again.handle.result()).output == {"transfer": "t1"}
             assert len(wire.calls) == 1
+
+    async def test_keeps_what_a_person_did_by_hand_after_a_pivot(self, bench: Bench) -> None:
+        tools = (
+            ScriptedTool("bank.sell", {"id": "s"}),
+            ScriptedTool("bank.ship", ToolFailed("no such address"), {"twice": True}),
+            ScriptedTool("bank.close", ToolFailed("closed"), {"n": 3}),
+        )
+        station = Station(bench, tools)
+        async with bench.worker(*tools):
+            run = await station.start(PIVOT)
+            asked, told = await run.task("failed_step"), {"sent": "by post"}
+            said = {"resolution": "happened", "output": told, "principal": REVIEWER, "at": AT}
+            await bench.storage.tasks.complete(bench.tenant, asked.projection.task, **said)  # pyright: ignore[reportArgumentType] - its own keywords
+            await run.complete(asked, "happened", output=told)
+            assert await run.failure() == "tool-failed"
+            again = await station.redrive(run.run)
+            assert (await again.handle.result()).output == "by post"
+        assert [len(tool.calls) for tool in tools] == [1, 1, 2]
 
     async def test_is_refused_while_the_run_is_open_and_after_it_succeeded(self, bench: Bench) -> None:
         gate = Gate({"n": 3})
