@@ -2,13 +2,13 @@
 
 import json
 from datetime import datetime
-from typing import cast
+from typing import Protocol, cast
 
 from pydantic import JsonValue
 from temporalio import activity
 
 from activities.charges import bounded_in_tokens
-from activities.requests import CALL_TOOL, COMPLETE_PROMPT, PromptRequest, ToolRequest
+from activities.requests import CALL_TOOL, COMPLETE_PROMPT, FlushRequest, PromptRequest, ToolRequest
 from domain.approval import BoundCall, approval_digest
 from domain.canonical import canonical_bytes
 from domain.effects import EffectKey
@@ -34,10 +34,21 @@ def effect_key(envelope: Envelope) -> EffectKey:
     return EffectKey(tenant=envelope.tenant, run=envelope.run, step=envelope.step, visit=envelope.visit, call=envelope.call)
 
 
-class ToolActivities:
-    """Calls tools."""
+class Records(Protocol):
+    """Writes what a run knows; RunRecordActivities are one."""
 
-    def __init__(self, *, tools: ToolBox, declared: DeclaredTools, approvals: ApprovalStore, payloads: PayloadStore) -> None:
+    async def write(self, envelope: Envelope, request: FlushRequest) -> int:
+        """Write the envelope's facts and the projection in one transaction; return the fact head."""
+        ...
+
+
+class ToolActivities:
+    """Calls tools; without `records` a bound call finds its approval closed, or is refused."""
+
+    def __init__(
+        self, *, tools: ToolBox, declared: DeclaredTools, approvals: ApprovalStore, payloads: PayloadStore, records: Records | None = None
+    ) -> None:
+        self._records = records
         self._tools = tools
         self._declared = declared
         self._approvals = approvals
@@ -100,6 +111,9 @@ class ToolActivities:
             StaleDigest: it is another call, or the approval is not an approval.
         """
         row = await self._approvals.get(envelope.tenant, request.approval or "")
+        if row.state == "open" and request.closing is not None and self._records is not None:
+            await self._records.write(envelope, request.closing)  # the flush beside this call has not come yet, or was lost
+            row = await self._approvals.get(envelope.tenant, request.approval or "")
         asked = row.projection
         calls = [BoundCall.model_validate(call) for call in asked.calls]
         digest = approval_digest(

@@ -26,10 +26,18 @@ EFFECTS = frozenset({CALL_TOOL, COMPLETE_PROMPT})
 """Activities that touch the outside: the journal interceptor stands around each (JOURNAL §2)."""
 
 
+class FlushRequest(Wire):
+    """Write the facts, and the projection with them; `fact_seq` orders projections."""
+
+    projection: Projection
+    fact_seq: int
+
+
 class ToolRequest(Wire):
     """Call a tool.
 
-    `approval` names the approval whose bound call this is; `max_attempts` counts the tool's own tries, `tried` those made in a segment.
+    `approval` names the approval whose bound call this is, and `closing` closes it in the inbox, if nothing has yet; `max_attempts`
+    counts the tool's own tries, `tried` those made in a segment.
     """
 
     tool: str
@@ -41,6 +49,7 @@ class ToolRequest(Wire):
     max_attempts: int = 5
     tried: int = 0
     approval: str | None = None
+    closing: FlushRequest | None = None
     declaration: dict[str, JsonValue] | None = None
     cost_usd_micros: int = 0
     simulate: bool = False
@@ -72,13 +81,6 @@ class PromptRequest(Wire):
     head: ConversationHead
     append: list[dict[str, JsonValue]]
     max_attempts: int = 5
-
-
-class FlushRequest(Wire):
-    """Write the facts, and the projection with them; `fact_seq` orders projections."""
-
-    projection: Projection
-    fact_seq: int
 
 
 class FittingCheck(Wire):

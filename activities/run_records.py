@@ -56,9 +56,11 @@ class RunRecordActivities:
     @activity.defn(name=FLUSH_FACTS)
     async def flush_facts(self, envelope: Envelope) -> Receipt:
         """Write the facts and the projection in one transaction. Raises: FactDiverged, FactGap, StaleEpoch, Unavailable."""
-        request = FlushRequest.model_validate(envelope.request)
-        head = await self._ledger.flush(carrier_of(envelope), request.projection, fact_seq=request.fact_seq)
-        return Receipt(fact_head=head)
+        return Receipt(fact_head=await self.write(envelope, FlushRequest.model_validate(envelope.request)))
+
+    async def write(self, envelope: Envelope, request: FlushRequest) -> int:
+        """Write an envelope's facts with a projection. Raises: as `flush_facts`."""
+        return await self._ledger.flush(carrier_of(envelope), request.projection, fact_seq=request.fact_seq)
 
     @activity.defn(name=CHECK_DECISION)
     async def check_decision(self, envelope: Envelope) -> Receipt:

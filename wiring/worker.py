@@ -100,9 +100,6 @@ def build_worker(parts: WorkerParts) -> Worker:
     """Return the worker, ready to run."""
     storage = parts.storage
     journal = parts.journal or storage.journal
-    tools = ToolActivities(
-        tools=parts.toolbox.registry, declared=parts.toolbox.declared, approvals=storage.approvals, payloads=storage.payloads
-    )
     prompts = PromptActivities(provider=parts.provider, prices=parts.prices, messages=storage.messages, payloads=storage.payloads)
     records = RunRecordActivities(
         run_ledger=storage.journal,
@@ -110,6 +107,13 @@ def build_worker(parts: WorkerParts) -> Worker:
         keys=storage.keys,
         attestation_key=parts.keys.attestation,
         substitutes=storage.substitutes,
+    )
+    tools = ToolActivities(
+        tools=parts.toolbox.registry,
+        declared=parts.toolbox.declared,
+        approvals=storage.approvals,
+        payloads=storage.payloads,
+        records=records,
     )
     resets = ResetWatch(resets=storage.resets, describe=describe_by(parts.client), clock=clock_text)
     around = JournalTools(

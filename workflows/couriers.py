@@ -49,14 +49,13 @@ from workflows.messages import RunInput
 WAIT_CANCELLED = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 """A cancelled step is waited for: its compensation must not start while it may still run."""
 
-
 STATUS = SearchAttributeKey.for_keyword("RunStatus")
 
 DOUBTS_TOLD = "doubts-told"
 """Patch: a run that asked a person before it takes answers unattested, and its search attribute never says `in_doubt`."""
 
-CHECKED_AT_HAND = "checked-at-hand"
-"""Patch: a run of before has each decision checked by a regular activity."""
+AT_HAND = "decided-at-hand"
+"""Patch: a run of before has each decision checked by a regular activity, and the approval closed before its bound call begins."""
 
 SUMMARY_BYTES = 160
 """Longest summary: the server takes 400 bytes of payload, and encryption adds about 200."""
@@ -80,6 +79,7 @@ class Courier:
         self._state = state
         self._caps = ProgramCaps(given.program)
         self.handles: dict[str, workflow.ActivityHandle[Receipt]] = {}
+        self._closing: dict[str, FlushRequest] = {}
         self.shielded: set[str] = set()
         self.unwanted: set[str] = set()
         self._stopping: set[str] = set()
@@ -142,6 +142,7 @@ class Courier:
             cost_usd_micros=command.cost_usd_micros,
             tried=self._state.tried.get(command.id, 0),
             approval=command.approval,
+            closing=self._closing.get(command.approval or ""),
             declaration=command.declaration,
             simulate=command.simulate,
             simulated_from=command.simulated_from,
@@ -280,6 +281,14 @@ class Courier:
         if status is not None and status.closed:
             self._show(status)
 
+    async def close_approval(self, approval: str, projection: Projection, summary: str) -> None:
+        """Flush what closes an approval; a bound call that begins meanwhile takes it along, so that it need not wait for this."""
+        self._closing[approval] = FlushRequest(projection=projection, fact_seq=self._state.fact_seq)
+        try:
+            await self.flush(projection, summary)
+        finally:
+            del self._closing[approval]
+
     async def _flush(self, projection: Projection, summary: str) -> None:
         request = FlushRequest(projection=projection, fact_seq=self._state.fact_seq)
         envelope = self._envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
@@ -311,21 +320,16 @@ class Courier:
             await self.flush(Projection(), "facts")
 
     async def check_decision(self, request: DecisionRequest, step: str) -> Receipt:
-        """Ask the live world whether this reviewer may decide: within this workflow task if that is quick, else by a regular activity.
+        """Ask the live world whether this reviewer may decide: within this workflow task if that is quick. Raises: ActivityError.
 
         It only reads and carries no facts, so that one whose workflow task is lost has done nothing (JOURNAL §1.1).
-
-        Raises:
-            ActivityError: nobody could tell within half an hour.
         """
         envelope = self._envelope(request.model_dump(mode="json"), step=step, deadline_s=15, project=[]).without_facts()
-        summary = brief(f"{step}: may the reviewer decide?")
-        if workflow.patched(CHECKED_AT_HAND):
+        check, summary = RunRecordActivities.check_decision, brief(f"{step}: may the reviewer decide?")
+        if workflow.patched(AT_HAND):
             with contextlib.suppress(ActivityError):  # it was not quick, or PostgreSQL is away: a regular activity waits for it
-                return await workflow.execute_local_activity_method(
-                    RunRecordActivities.check_decision, envelope, summary=summary, **CHECK_AT_HAND
-                )
-        return await workflow.execute_activity_method(RunRecordActivities.check_decision, envelope, summary=summary, **CHECK_OPTIONS)
+                return await workflow.execute_local_activity_method(check, envelope, summary=summary, **CHECK_AT_HAND)
+        return await workflow.execute_activity_method(check, envelope, summary=summary, **CHECK_OPTIONS)
 
     async def resolve_calendar(self, step: str, calendar: str, since: str, offsets_s: list[float]) -> Receipt:
         """Ask at which instants so much working time has passed. Raises: ActivityError."""

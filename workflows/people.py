@@ -263,7 +263,7 @@ class People:
         )
         change = {"close_approval": closure, "open_approval": _row(command) if approval.revision else None}
         resting = self._resting(RunStatus.RUNNING).model_copy(update=change)
-        await self._courier.flush(resting, f"{approval.step}: {closure.decision}")
+        await self._courier.close_approval(approval.approval, resting, f"{approval.step}: {closure.decision}")
         self._written.add(approval.approval)
 
     def _resting(self, status: RunStatus) -> Projection:

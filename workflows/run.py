@@ -22,6 +22,7 @@ from domain.segments import Segment
 from domain.state import (
     AskApproval,
     AskPerson,
+    CallTool,
     CancelRequested,
     Command,
     Decided,
@@ -36,7 +37,7 @@ from domain.state import (
     Unwind,
 )
 from domain.stepper import Stepper
-from workflows.couriers import Courier, now_text
+from workflows.couriers import AT_HAND, Courier, now_text
 from workflows.details import run_details
 from workflows.effects import EffectRunner
 from workflows.informing import Informants
@@ -88,6 +89,7 @@ class RunWorkflow:
         self._shapes = saga_shapes(given.program)
         self._deferred: list[Callable[[], None]] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None] | None = None
 
     @property
     def state(self) -> State:
@@ -225,6 +227,7 @@ class RunWorkflow:
             )
             if self._fault is not None:
                 raise self._fault
+            await self._closed()
             if self._people.cancelled and not self._told:
                 self._told = True
                 self._courier.cancel_effects()
@@ -251,11 +254,24 @@ class RunWorkflow:
     async def _take(self, outcome: Outcome) -> list[Command]:
         asked = self.state.pending.get(outcome.command) if isinstance(outcome, Decided | Failed) else None
         commands = self._stepper.apply(outcome, self._tick())
-        if isinstance(asked, AskApproval):
+        if isinstance(asked, AskApproval) and self._goes_on(asked, commands):
+            self._closing = asyncio.create_task(self._people.write_decision(asked))
+        elif isinstance(asked, AskApproval):
             await self._people.write_decision(asked)
         elif isinstance(asked, Listen):
             await self._listening.close(asked)
         return commands
+
+    def _goes_on(self, asked: AskApproval, commands: list[Command]) -> bool:
+        """Whether nothing but bound calls comes next: they take along what closes the approval, and need not wait until it is written."""
+        bound = all(isinstance(command, CallTool) and command.approval == asked.approval.approval for command in commands)
+        return bool(commands) and bound and not self._people.cancelled and workflow.patched(AT_HAND)
+
+    async def _closed(self) -> None:
+        """Wait until the inbox shows a decision whose bound call went ahead; whatever is written next comes after it."""
+        if self._closing is not None:
+            await self._closing
+            self._closing = None
 
     def _show(self, waits_for: str | None, *, walking: Sequence[str] = ()) -> None:
         """Show the run in the Web UI."""
@@ -333,7 +349,7 @@ class RunWorkflow:
         """Between commands only: nothing is in flight, no handler runs, and every pending command goes along."""
         info = workflow.info()
         long = info.is_continue_as_new_suggested() or info.get_current_history_length() > (self._given.history_max or HISTORY_MAX)
-        working = self._running or not self._informants.quiet or not workflow.all_handlers_finished()
+        working = self._running or self._closing is not None or not self._informants.quiet or not workflow.all_handlers_finished()
         quiet = len(self.state.pending) == len(commands) and not working
         return (
             long

@@ -5,14 +5,15 @@ import asyncio
 import pytest
 from pydantic import JsonValue
 
-from activities.effects import ToolActivities, effect_key
+from activities.effects import Records, ToolActivities, effect_key
+from activities.requests import FlushRequest
 from domain.approval import BoundCall, approval_digest
 from domain.effects import EffectClass
 from domain.envelope import Envelope
 from domain.errors import NotFound, StaleDigest, ToolAnswerInvalid, ToolFailed
 from domain.people_stores import ApprovalRow
 from domain.provider import Message, ModelToolCall
-from domain.runs import ApprovalProjection
+from domain.runs import ApprovalProjection, Projection
 from domain.tools import Tool, ToolCall, ToolSpec
 from tests.activities.bench import RUN, TENANT, envelope
 from tests.fakes_stores import FakeStores
@@ -62,10 +63,30 @@ class FakeBank:
         return self.answer
 
 
-def activities(bank: FakeBank, stores: FakeStores | None = None) -> ToolActivities:
+def activities(bank: FakeBank, stores: FakeStores | None = None, records: Records | None = None) -> ToolActivities:
     """Build the activities over fakes."""
     given = stores or FakeStores()
-    return ToolActivities(tools=bank, declared=bank, approvals=given.approvals, payloads=given.payloads)
+    return ToolActivities(tools=bank, declared=bank, approvals=given.approvals, payloads=given.payloads, records=records)
+
+
+class Closing:
+    """Closes approvals as it is told, as the flush of a decision does."""
+
+    def __init__(self, stores: FakeStores, state: str) -> None:
+        self._stores = stores
+        self._state = state
+        self.written: list[FlushRequest] = []
+
+    async def write(self, envelope: Envelope, request: FlushRequest) -> int:
+        """Close the one approval."""
+        await asyncio.sleep(0)
+        self.written.append(request)
+        rows = self._stores.database.approvals
+        rows[envelope.tenant, "apr_1"] = rows[envelope.tenant, "apr_1"].model_copy(update={"state": self._state})
+        return 0
+
+
+CLOSING = FlushRequest(projection=Projection(), fact_seq=3)
 
 
 class TestCallTool:
@@ -135,6 +156,25 @@ def bound(**request: JsonValue) -> Envelope:
 
 
 class TestBoundCall:
+    async def test_takes_along_what_closes_its_approval(self) -> None:
+        bank, stores = FakeBank(), approved("open")
+        closing = Closing(stores, "approved")
+        await activities(bank, stores, closing).call_tool(bound(closing=CLOSING.model_dump(mode="json")))
+        assert (closing.written, len(bank.calls)) == ([CLOSING], 1)
+
+    async def test_writes_nothing_when_its_approval_is_closed(self) -> None:
+        bank, stores = FakeBank(), approved()
+        closing = Closing(stores, "approved")
+        await activities(bank, stores, closing).call_tool(bound(closing=CLOSING.model_dump(mode="json")))
+        assert (closing.written, len(bank.calls)) == ([], 1)
+
+    @pytest.mark.parametrize("state", ["open", "rejected"])
+    async def test_is_refused_when_what_it_takes_along_does_not_approve_it(self, state: str) -> None:
+        bank, stores = FakeBank(), approved("open")
+        with pytest.raises(StaleDigest):
+            await activities(bank, stores, Closing(stores, state)).call_tool(bound(closing=CLOSING.model_dump(mode="json")))
+        assert bank.calls == []
+
     async def test_runs_as_it_was_approved(self) -> None:
         bank = FakeBank()
         await activities(bank, approved()).call_tool(bound())

@@ -50,6 +50,11 @@ async def approved(bench: Bench) -> LiveRun:
     return run
 
 
+async def decided_at_hand(bench: Bench) -> LiveRun:
+    """Record a decision that is checked within its workflow task, and the bound call that begins beside the approval's close."""
+    return await approved(bench)
+
+
 async def timed_out(bench: Bench) -> LiveRun:
     """Record an approval that nobody decides."""
     async with bench.running(program(approve("gate", timeout_s=24 * 3600, on_timeout="fail"))) as run:
@@ -198,6 +203,7 @@ BRANCHES: dict[str, Callable[[Bench], Awaitable[LiveRun]]] = {
     for each in (
         plain,
         approved,
+        decided_at_hand,
         timed_out,
         weighed,
         undone,

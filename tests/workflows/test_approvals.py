@@ -8,6 +8,7 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 
+from activities.requests import CALL_TOOL, FLUSH_FACTS
 from domain.approval import Decision, OpenApproval
 from domain.effects import EffectClass
 from domain.program import Program
@@ -140,6 +141,23 @@ class TestLiveCheck:
 
 
 class TestBoundCall:
+    async def test_begins_beside_the_flush_that_closes_its_approval(self, bench: Bench) -> None:
+        async with bench.running(GATED, payer()) as run:
+            approval = await run.approval()
+            await run.decide(run.decision(approval))
+            row = await bench.storage.approvals.get(bench.tenant, approval.approval)
+            await run.handle.result()
+            events = (await run.handle.fetch_history()).events
+        scheduled = [e.activity_task_scheduled_event_attributes for e in events if e.HasField("activity_task_scheduled_event_attributes")]
+        [called] = [each for each in scheduled if each.activity_type.name == CALL_TOOL]
+        beside = [
+            each.activity_type.name
+            for each in scheduled
+            if each.workflow_task_completed_event_id == called.workflow_task_completed_event_id
+        ]
+        assert sorted(beside) == [CALL_TOOL, FLUSH_FACTS]
+        assert row.state == "approved", "an update answers when the inbox shows its decision"
+
     async def test_is_refused_when_somebody_changed_the_approvals_row(self, bench: Bench, migrated: MigratedServer) -> None:
         gate, pay = Gate(), payer()
         given = program(approve("gate", binds=["pay"]), call("before", tool="mail.send"), call("pay", arguments={"amount": 1}))
