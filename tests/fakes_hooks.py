@@ -193,7 +193,10 @@ class FakeHookRequestStore:
     async def held(self, tenant: str, hook: str, webhook_id: str) -> HeldRequest | None:
         """Return what is kept."""
         await self.get(tenant, hook, webhook_id)
-        return self._held[tenant, hook, webhook_id]
+        discarded = {
+            letter.subject for (owner, _), letter in self._letters.letters.items() if owner == tenant and letter.state == "discarded"
+        }
+        return None if f"{hook}/{webhook_id}" in discarded else self._held[tenant, hook, webhook_id]
 
     async def unsettled(self, tenant: str, *, idle_seconds: float, limit: int) -> list[HookRequest]:
         """Return what is not done, tried longest ago first."""

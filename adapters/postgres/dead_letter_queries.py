@@ -43,6 +43,13 @@ WHERE tenant_id = %(tenant)s AND dead_letter = %(dead_letter)s AND state = 'open
 RETURNING run
 """
 
+EMPTY_REQUEST = b"""
+UPDATE hook_requests SET held = NULL
+WHERE tenant_id = %(tenant)s AND hook = split_part(%(subject)s, '/', 1) AND state = 'dead'
+    AND webhook_id = substr(%(subject)s, 1 + strpos(%(subject)s, '/'))
+"""
+"""What is kept of an inbound request that nobody will handle any more."""
+
 RUN_OF = b"SELECT correlation_id, epoch FROM runs WHERE tenant_id = %(tenant)s AND run = %(run)s"
 
 CLOSED_WITH_RUN = b"""

@@ -103,6 +103,8 @@ class PostgresDeadLetterStore:
             row = await _row(tx, tenant, dead_letter)
             if not await _close(tx, self._vault, sql.DISCARD, Kind.DEAD_LETTER_DISCARDED, row, by=by, reason=reason, at=at):
                 _refuse(await _row(tx, tenant, dead_letter))
+            if row["kind"] == DeadLetterKind.HOOK:
+                await tx.execute(sql.EMPTY_REQUEST, {"tenant": tenant, "subject": row["subject"]})
             row = await _row(tx, tenant, dead_letter)
         return await self.shown(row)
 

@@ -252,6 +252,18 @@ class TestAcceptedRequests:
         [letter] = (await stores.letters.page(stores.tenant, DeadLetterFilter())).items
         assert (letter.kind, letter.subject, letter.cause) == (DeadLetterKind.HOOK, row.subject, "invalid-input")
 
+    async def test_nothing_is_kept_of_a_dead_one_that_is_discarded(self, stores: Bench) -> None:
+        hook = await stores.add()
+        for name in ("w-1", "w/2"):
+            letter = a_letter(stores, f"{hook.hook}/{name}")
+            new = request(stores, hook.hook, name, first="dead", held=HeldRequest(body=name))
+            await stores.requests.accept(new, letter=letter)
+        discarded = a_letter(stores, f"{hook.hook}/w/2").id
+        await stores.letters.discard(stores.tenant, discarded, by="prn_o", reason="a test of theirs", at=AT)
+        assert await stores.requests.held(stores.tenant, hook.hook, "w/2") is None
+        assert await stores.requests.held(stores.tenant, hook.hook, "w-1") == HeldRequest(body="w-1")
+        assert (await stores.requests.get(stores.tenant, hook.hook, "w/2")).state == "dead"
+
     async def test_a_dead_one_is_revived_once(self, stores: Bench) -> None:
         hook = await stores.add()
         await stores.requests.accept(request(stores, hook.hook, "w-1", first="dead", held=HeldRequest(body="x")))
