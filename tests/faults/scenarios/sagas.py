@@ -100,7 +100,7 @@ async def start_all(client: Client, sagas: list[Saga]) -> None:
 
 
 async def kill_workers(stack: FaultStack, chance: random.Random) -> None:
-    """Kill a random worker every 2 s ± 50 %; one that is just starting is left to get up first."""
+    """Kill a random worker every 2 s ± 50 %; while one is just starting, it is left to get up first."""
     while True:
         await asyncio.sleep(KILL_PAUSE_S * chance.uniform(0.5, 1.5))
         while not await stack.kill_a_worker(chance):
