@@ -6,6 +6,7 @@ from enum import Enum
 
 from fastapi import FastAPI
 
+from api.changes import tell
 from api.context import Context
 from api.deps import GatewayDeps, instant
 from api.hook_views import (
@@ -71,6 +72,7 @@ class HookRoutes:
             updated_at=at,
         )
         made = await self._deps.hooks.hooks.create(hook, secret_id=secrets.token_hex(8), secret=secret)
+        tell(context, "registered", made.hook)
         context.kept = True
         return _with_secret(made, None if body.secret else secret)
 
@@ -94,12 +96,14 @@ class HookRoutes:
         tenant = context.principal.tenant
         await self._check(tenant, body)
         changed = await self._deps.hooks.hooks.change(tenant, hook_id, body, at=instant(self._deps.now()))
+        tell(context, "changed", hook_id)
         context.kept = True
         return hook_view(changed)
 
     async def remove_hook(self, hook_id: HookIdInPath, context: Context) -> HookRemoved:
         """Take a hook away for good: its address answers 404 from now on. What it has started goes on."""
         await self._deps.hooks.hooks.remove(context.principal.tenant, hook_id, at=instant(self._deps.now()))
+        tell(context, "removed", hook_id)
         context.kept = True
         return HookRemoved(hook=hook_id)
 
@@ -117,6 +121,7 @@ class HookRoutes:
         rotated = await self._deps.hooks.hooks.rotate(
             tenant, hook_id, secret_id=secrets.token_hex(8), secret=secret, at=instant(now), old_until=until
         )
+        tell(context, "given a new secret", hook_id)
         context.kept = True
         return _with_secret(rotated, None if body.secret else secret)
 

@@ -5,6 +5,7 @@ from enum import Enum
 
 from fastapi import FastAPI
 
+from api.changes import tell
 from api.context import Context
 from api.deps import GatewayDeps, instant
 from api.webhook_views import (
@@ -72,6 +73,7 @@ class WebhookRoutes:
         draft, secret = self._checked(body), _secret(body.secret)
         principal = context.principal
         row = await self._subscriptions.create(principal.tenant, self._deps.new_id("whk"), draft, secret=secret, by=principal.id)
+        tell(context, "registered", row.subscription)
         context.kept = True
         return with_secret(row, None if body.secret else secret)
 
@@ -91,12 +93,14 @@ class WebhookRoutes:
             NotFound: no such webhook. InvalidInput: URL or event types cannot be used.
         """
         row = await self._subscriptions.update(context.principal.tenant, webhook_id, self._checked(body))
+        tell(context, "changed", webhook_id)
         context.kept = True
         return webhook_view(row)
 
     async def remove_webhook(self, webhook_id: WebhookIdInPath, context: Context) -> WebhookRemoved:
         """Take a webhook away, with its secrets; deliveries that wait are discarded."""
         await self._subscriptions.delete(context.principal.tenant, webhook_id)
+        tell(context, "removed", webhook_id)
         context.kept = True
         return WebhookRemoved(webhook=webhook_id)
 
@@ -104,6 +108,7 @@ class WebhookRoutes:
         """Begin a new secret; during the overlap each delivery carries a signature of both, so that nothing is refused meanwhile."""
         secret = _secret(body.secret)
         row = await self._subscriptions.rotate(context.principal.tenant, webhook_id, secret=secret, overlap_s=body.overlap_s)
+        tell(context, "given a new secret", webhook_id)
         context.kept = True
         return with_secret(row, None if body.secret else secret)
 
