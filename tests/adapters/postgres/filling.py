@@ -23,6 +23,10 @@ BY_TYPE: dict[str, object] = {
     "timestamp with time zone": datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC),
     "date": datetime(2026, 1, 2, tzinfo=UTC).date(),
 }
+LATER = datetime(2026, 1, 3, tzinfo=UTC)
+SECOND = "y"
+REFERRED_TWICE = {"principals": "principal"}
+"""Tables to whose rows a table refers twice, and the column that tells their two rows apart."""
 TRIES_MAX = 500
 
 Row = dict[str, Any]  # Any: whatever the columns hold
@@ -53,6 +57,8 @@ def fill(url: str) -> list[str]:
             names = [column.name for column in there.description or ()]
             found = there.fetchone()
             rows[table.name] = dict(zip(names, found, strict=True)) if found else _insert(connection, table, rows)
+            if table.name in REFERRED_TWICE:
+                _another(connection, table.name, rows[table.name], REFERRED_TWICE[table.name])
         return [table.name for table in tables]
 
 
@@ -104,9 +110,12 @@ def _in_order(tables: Mapping[str, Table]) -> list[Table]:
 
 def _insert(connection: psycopg.Connection, table: Table, rows: Mapping[str, Row]) -> Row:
     first: Row = {name: _value(kind) for name, kind in table.types.items()}
+    met: set[str] = set()
     for own, other, theirs in table.references:
         if other != table.name:
-            first |= {mine: rows[other][its] for mine, its in zip(own, theirs, strict=True)}
+            row = rows[other] | ({REFERRED_TWICE[other]: SECOND} if other in met else {})
+            first |= {mine: row[its] for mine, its in zip(own, theirs, strict=True)}
+            met.add(other)
     refused = ""
     for row in _candidates(table, first):
         names, marks = ", ".join(row), ", ".join(["%s"] * len(row))
@@ -117,6 +126,14 @@ def _insert(connection: psycopg.Connection, table: Table, rows: Mapping[str, Row
         else:
             return row
     raise AssertionError(f"no row was found that {table.name} takes: {refused}")
+
+
+def _another(connection: psycopg.Connection, table: str, row: Row, key: str) -> None:
+    """Put a second row into a table, for one that refers to it twice; only its key, a text, is another."""
+    second = row | {key: SECOND}
+    names, marks = ", ".join(second), ", ".join(["%s"] * len(second))
+    query = f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - the same
+    connection.execute(query.encode(), list(second.values()))
 
 
 def _value(kind: str) -> object:
@@ -131,7 +148,8 @@ def _candidates(table: Table, first: Row) -> Iterator[Row]:
         for column in columns:
             named: list[object] = [*re.findall(r"'([^']*)'", text)] if table.types[column] == "text" else []
             empty: list[object] = [None] if column in table.nullable else []
-            choices.setdefault(column, [first[column]]).extend([*named, *empty])
+            later: list[object] = [LATER] if isinstance(first[column], datetime) else []
+            choices.setdefault(column, [first[column]]).extend([*named, *later, *empty])
     for tried, values in enumerate(product(*choices.values())):
         if tried == TRIES_MAX:
             return

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -95,6 +96,38 @@ async def fill_dead_letters(db: Database, tenant: str) -> None:
         )
 
 
+async def fill_deliveries(db: Database, tenant: str) -> None:
+    """Subscribe, relay a run, try a delivery, and say by which channel reviewers are reached."""
+    rows: dict[LiteralString, tuple[object, ...]] = {
+        "subscriptions (tenant_id, subscription, url_sealed, description, events, ordered, created_by)": (
+            "whk_1",
+            b"",
+            "",
+            [],
+            False,
+            "prn_a",
+        ),
+        "subscription_secrets (tenant_id, subscription, generation, sealed)": ("whk_1", 1, b""),
+        "delivery_endpoints (tenant_id, channel, endpoint)": ("webhook", "whk_1"),
+        "deliveries (tenant_id, delivery, channel, endpoint, event, type, seq, document, ordered)": (
+            *("dlv_1", "webhook", "whk_1", "evt_1", "run.failed"),
+            *(1, "{}", False),
+        ),
+        "delivery_attempts (tenant_id, delivery, round, attempt, tries)": ("dlv_1", 1, 1, 1),
+        "relays (tenant_id)": (),
+        "relay_cursors (tenant_id, run, seq)": (RUN, 1),
+        "channels (tenant_id, channel, name, kind, principal, events, enabled, created_by)": (
+            *("chn_1", "mail", "email", "prn_a", []),
+            *(True, "prn_a"),
+        ),
+        "reviewer_contacts (tenant_id, principal, kind, address_sealed, set_by)": ("prn_a", "email", b"", "prn_a"),
+        "review_link_keys (tenant_id, generation, oldest)": (1, 1),
+    }
+    async with db.tenant(tenant) as tx:
+        for table, values in rows.items():
+            await tx.execute(f"INSERT INTO {table} VALUES (%s{', %s' * len(values)})", [tenant, *values])  # noqa: S608 - names of ours
+
+
 async def fill(bench: PostgresBench, db: Database) -> None:
     """Put a row of the tenant into every table."""
     tenant = bench.tenant
@@ -149,6 +182,7 @@ async def fill(bench: PostgresBench, db: Database) -> None:
     await fill_people(db, tenant)
     await fill_dead_letters(db, tenant)
     await fill_hooks(db, tenant)
+    await fill_deliveries(db, tenant)
     await fill_log(db, tenant)
 
 
