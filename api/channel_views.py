@@ -69,11 +69,13 @@ class ContactBody(Value):
 
 
 class ContactView(Value):
-    """Where a reviewer is reached by channels of one kind."""
+    """Where a reviewer is reached by channels of one kind; `set_by` said so: the reviewer, or an administrator."""
 
     principal: str
     kind: str
     address: str
+    set_by: str
+    set_at: str
 
 
 class ContactRemoved(Value):
@@ -132,7 +134,7 @@ def _channel_id(channel_id: Annotated[str, Path(description="chn_ and 26 charact
 
 
 ChannelIdInPath = Annotated[str, Depends(_channel_id)]
-PrincipalInPath = Annotated[str, Path(pattern=r"^[!-~]{1,200}$", description="the reviewer's principal")]
+PrincipalInPath = Annotated[str, Path(pattern=r"^[!-~]{1,200}$", description="the reviewer's principal, or `me`")]
 KindInPath = Annotated[str, Path(pattern=KIND, description="kind of channel, such as email")]
 Contacts = Annotated[ContactQuery, Query()]
 ChannelDeliveries = Annotated[ChannelDeliveryQuery, Query()]

@@ -2,7 +2,7 @@
 
 Working time is judged point by point: an instant is working time when the wall clock of the calendar's zone then shows a working hour of a
 day that is no holiday. So an hour that the clocks skip is no working time, and one that they show twice counts twice.
-A zone is a plain `tzinfo`, handed in: where its rules come from is an adapter's affair (ADR 0019).
+A zone is a plain `tzinfo`, handed in: where its rules come from is an adapter's affair (ADR 0022).
 """
 
 import re

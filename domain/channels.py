@@ -63,11 +63,13 @@ class ChannelRow(ChannelSettings):
 
 
 class Contact(Value):
-    """Where one reviewer is reached by channels of a kind."""
+    """Where one reviewer is reached by channels of a kind; `set_by` said so at `set_at` (RFC 3339 UTC)."""
 
     principal: str
     kind: Kind
     address: Address
+    set_by: str
+    set_at: str
 
 
 class ChannelStore(Protocol):

@@ -24,8 +24,10 @@ WHERE tenant_id = %(tenant)s AND channel = %(channel)s
 """
 _ALL = b"SELECT * FROM channels WHERE tenant_id = %(tenant)s AND (%(enabled)s::boolean IS NULL OR enabled = %(enabled)s) ORDER BY name"
 _SET_CONTACT = b"""
-INSERT INTO reviewer_contacts (tenant_id, principal, kind, address_sealed) VALUES (%(tenant)s, %(principal)s, %(kind)s, %(address)s)
-ON CONFLICT (tenant_id, principal, kind) DO UPDATE SET address_sealed = excluded.address_sealed, set_at = clock_timestamp()
+INSERT INTO reviewer_contacts (tenant_id, principal, kind, address_sealed, set_by, set_at)
+VALUES (%(tenant)s, %(principal)s, %(kind)s, %(address)s, %(set_by)s, %(set_at)s)
+ON CONFLICT (tenant_id, principal, kind) DO UPDATE SET address_sealed = excluded.address_sealed, set_by = excluded.set_by,
+    set_at = excluded.set_at
 """
 _CONTACTS = b"""
 SELECT * FROM reviewer_contacts WHERE tenant_id = %(tenant)s AND (%(principal)s::text IS NULL OR principal = %(principal)s)
@@ -117,6 +119,7 @@ class PostgresChannelStore:
         """
         sealed = seal_text(self._cipher, tenant, _contact_place(contact.principal, contact.kind), contact.address)
         fields = {"tenant": tenant, "principal": contact.principal, "kind": contact.kind, "address": sealed}
+        fields |= {"set_by": contact.set_by, "set_at": contact.set_at}
         try:
             async with self._db.tenant(tenant) as tx:
                 await tx.execute(_SET_CONTACT, fields)
@@ -190,7 +193,8 @@ class PostgresChannelStore:
     def _contact(self, row: Row) -> Contact:
         place = _contact_place(row["principal"], row["kind"])
         address = cast("str", open_text(self._cipher, row["tenant_id"], place, row["address_sealed"]))
-        return Contact(principal=row["principal"], kind=row["kind"], address=address)
+        said = {"set_by": row["set_by"], "set_at": rfc3339(row["set_at"])}
+        return Contact(principal=row["principal"], kind=row["kind"], address=address, **said)
 
 
 def _place(channel: str) -> str:

@@ -38,6 +38,7 @@ class ReviewerContacts(Table, table=True):
     principal: str = column(Text(), primary_key=True)
     kind: str = column(Text(), primary_key=True)
     address_sealed: bytes = column(LargeBinary())
+    set_by: str = column(Text())
     set_at: datetime = column(DateTime(timezone=True))
 
 

@@ -1,5 +1,6 @@
 """`/v1/channels` and `/v1/contacts`: where approvals and tasks are told, and where reviewers are reached."""
 
+import logging
 from enum import Enum
 
 from fastapi import FastAPI
@@ -35,6 +36,8 @@ from domain.errors import NotFound
 from domain.events import Event, delivery_id
 from domain.principals import Role
 from domain.stores import Page
+
+log = logging.getLogger(__name__)
 
 
 class ChannelRoutes:
@@ -73,6 +76,7 @@ class ChannelRoutes:
         )
         await self._deps.channels.activate(principal.tenant)
         added = await self._store.add(principal.tenant, row)
+        _tell(context, "channel %s added", added.channel)
         context.kept = True
         return channel_view(added)
 
@@ -96,12 +100,14 @@ class ChannelRoutes:
         target = body.target if "target" in body.model_fields_set else before.target
         settings = ChannelSettings.model_validate({**body.model_dump(), "target": target})
         changed = await self._store.change(tenant, channel_id, checked_settings(settings, self._deps.channels.kinds))
+        _tell(context, "channel %s changed", channel_id)
         context.kept = True
         return channel_view(changed)
 
     async def remove_channel(self, channel_id: ChannelIdInPath, context: Context) -> ChannelRemoved:
         """Remove a channel; what was not sent by then is not sent any more."""
         await self._store.remove(context.principal.tenant, channel_id)
+        _tell(context, "channel %s removed", channel_id)
         context.kept = True
         return ChannelRemoved(channel=channel_id)
 
@@ -137,32 +143,48 @@ class ChannelRoutes:
         Raises:
             NotFound: somebody else's, or there is no such principal. InvalidInput: it is no address of that kind.
         """
-        _check_own(context, principal_id)
-        contact = Contact(principal=principal_id, kind=kind, address=checked_address(kind, body.address, where="/address"))
+        whose = _owner(context, principal_id)
+        address = checked_address(kind, body.address, where="/address")
+        by, at = context.principal.id, instant(self._deps.now())
+        contact = Contact(principal=whose, kind=kind, address=address, set_by=by, set_at=at)
         await self._store.set_contact(context.principal.tenant, contact)
+        _tell(context, "contact of kind %s set for %s", kind, whose)
         context.kept = True
         return ContactView(**contact.model_dump())
 
     async def remove_contact(self, principal_id: PrincipalInPath, kind: KindInPath, context: Context) -> ContactRemoved:
         """Forget where a reviewer is reached: your own, or, as an administrator, anybody's."""
-        _check_own(context, principal_id)
-        await self._store.remove_contact(context.principal.tenant, principal_id, kind)
+        whose = _owner(context, principal_id)
+        await self._store.remove_contact(context.principal.tenant, whose, kind)
+        _tell(context, "contact of kind %s forgotten for %s", kind, whose)
         context.kept = True
-        return ContactRemoved(principal=principal_id, kind=kind)
+        return ContactRemoved(principal=whose, kind=kind)
 
     async def rotate_link_keys(self, body: RotateLinksBody, context: Context) -> LinkKeysView:
         """Begin the next key for signed links. With `revoke` every link that was sent is dead at once; else they live until they expire."""
         rotated = await self._store.rotate_links(context.principal.tenant, revoke=body.revoke)
+        _tell(context, "link keys begin generation %s, links live from generation %s on", str(rotated.current), str(rotated.oldest))
         context.kept = True
         return generations_view(rotated)
 
 
-def _check_own(context: RequestContext, principal: str) -> None:
-    """Refuse somebody else's contact: whoever sets it gets the links with which that reviewer decides.
+def _tell(context: RequestContext, said: str, *names: str) -> None:
+    """Log who changed whom links go to: none of it stands in a run's ledger. No address is logged.
+
+    `said` has a %s for each of the names.
+    """
+    who = (context.principal.id, context.principal.tenant, context.correlation_id)
+    log.info(said + ", by %s of tenant %s, correlation id %s", *names, *who)  # noqa: G003 - two formats, each with its own values
+
+
+def _owner(context: RequestContext, principal: str) -> str:
+    """Return whose contact it is, `me` being the caller. Somebody else's is refused: who sets it gets the links by which they decide.
 
     Raises:
         NotFound: it is not the caller's, who is no administrator.
     """
     caller = context.principal
-    if caller.role is not Role.ADMIN and caller.id != principal:
-        raise NotFound(f"there is no contact of {principal} that you may set; an administrator may")
+    whose = caller.id if principal == "me" else principal
+    if caller.role is not Role.ADMIN and caller.id != whose:
+        raise NotFound(f"there is no contact of {whose} that you may set; an administrator may")
+    return whose

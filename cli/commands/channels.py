@@ -8,14 +8,14 @@ from cli.commands.runs import JsonOption
 from cli.connection import open_client
 from cli.screen import note, say, show_json, show_table
 from cli.views import moment
-from standfast_client import Channel, Delivery
+from standfast_client import Channel, Contact, Delivery
 
 CHANNEL_COLUMNS = ("CHANNEL", "NAME", "KIND", "REACHES", "EVENTS", "STATE")
-CONTACT_COLUMNS = ("PRINCIPAL", "KIND", "ADDRESS")
+CONTACT_COLUMNS = ("PRINCIPAL", "KIND", "ADDRESS", "SET BY", "SET")
 DELIVERY_COLUMNS = ("DELIVERY", "EVENT", "STATE", "ATTEMPTS", "CREATED", "REASON")
 
 ChannelArgument = Annotated[str, typer.Argument(metavar="CHANNEL", help="Its id: chn_ and 26 characters.")]
-PrincipalArgument = Annotated[str, typer.Argument(metavar="PRINCIPAL", help="The reviewer: prn_ and 26 characters.")]
+PrincipalArgument = Annotated[str, typer.Argument(metavar="PRINCIPAL", help="The reviewer: prn_ and 26 characters, or me.")]
 KindArgument = Annotated[str, typer.Argument(metavar="KIND", help="Such as email or slack.")]
 ReviewerOption = Annotated[str | None, typer.Option("--reviewer", metavar="PRINCIPAL", help="This reviewer; else the channel's target.")]
 
@@ -93,7 +93,7 @@ def contacts(
     if json_output:
         show_json(found)
     else:
-        show_table(CONTACT_COLUMNS, [(one.principal, one.kind, one.address) for one in found], nothing="nobody can be reached")
+        show_table(CONTACT_COLUMNS, [_contact_row(one) for one in found], nothing="nobody can be reached")
 
 
 def set_contact(
@@ -121,3 +121,7 @@ def _row(channel: Channel) -> tuple[str, ...]:
 
 def _delivery_row(one: Delivery) -> tuple[str, ...]:
     return one.delivery, one.type, one.state, str(one.attempts), moment(one.created_at), one.reason
+
+
+def _contact_row(one: Contact) -> tuple[str, ...]:
+    return (one.principal, one.kind, one.address, "themselves" if one.set_by == one.principal else one.set_by, moment(one.set_at))

@@ -56,7 +56,9 @@ class House:
 
     def contact(self, who: str, kind: str = "email") -> None:
         """Say where somebody is reached."""
-        wait_for(self.gate.stores.channels.set_contact(TENANT, Contact(principal=self.id(who), kind=kind, address=f"{who}@example.org")))
+        said = {"principal": self.id(who), "kind": kind, "address": f"{who}@example.org"}
+        contact = Contact(**said, set_by=self.id(who), set_at="2026-01-05T09:00:00.000000Z")
+        wait_for(self.gate.stores.channels.set_contact(TENANT, contact))
 
     def add(self, **changes: object) -> ChannelRow:
         """Add a channel."""

@@ -104,6 +104,27 @@ class TestContact:
         assert admin.put(f"/v1/contacts/{other}/email", json={"address": "bob@example.org"}).status_code == 200
         assert approver.put(f"/v1/contacts/{other}/email", json={"address": "ada@example.org"}).status_code == 404
         assert approver.delete(f"/v1/contacts/{other}/email").status_code == 404
+        shown = {one["principal"]: one for one in admin.get("/v1/contacts").json()["items"]}
+        assert [shown[who]["set_by"] for who in (mine, other)] == [mine, house.principals["admin"].id]
+
+    def test_are_the_callers_as_me(self, house: Gateway) -> None:
+        approver = house.client("approver")
+        answer = approver.put("/v1/contacts/me/email", json={"address": "ada@example.org"})
+        assert (answer.status_code, answer.json()["principal"]) == (200, house.principals["approver"].id)
+        assert approver.delete("/v1/contacts/me/email").json()["principal"] == house.principals["approver"].id
+        assert approver.get("/v1/contacts").json() == {"items": []}
+
+    def test_and_channels_leave_in_the_log_who_changed_them(self, house: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level("INFO", logger="api.routes.channels"):
+            channel = made(house)
+            house.client().put(f"/v1/contacts/{house.principals['approver'].id}/email", json={"address": "eve@evil.example"})
+            house.client().delete(f"/v1/channels/{channel}")
+            house.client().post("/v1/channels/links/rotate", json={"revoke": True})
+        admin = house.principals["admin"].id
+        said = [record.getMessage() for record in caplog.records if record.name == "api.routes.channels"]
+        assert [f"by {admin} of tenant default" in each for each in said] == [True] * 4
+        assert f"contact of kind email set for {house.principals['approver'].id}" in said[1]
+        assert "eve@" not in "".join(said)
 
     def test_is_seen_by_its_reviewer_and_by_an_administrator(self, house: Gateway) -> None:
         for who in ("approver", "approver_2"):

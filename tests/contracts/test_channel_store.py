@@ -43,9 +43,12 @@ class Bench(NamedTuple):
         key = {"key_id": f"key-{self.tenant}-{principal}", "secret_hmac": b"s" * 32}
         await self.keys.create(self.tenant, principal=principal, name=principal, role=role, reviewer_roles=reviewer_roles, **key)  # pyright: ignore[reportArgumentType]  # two arguments by name
 
-    async def contact(self, principal: str, *, kind: str = "email") -> None:
+    async def contact(self, principal: str, *, kind: str = "email", address: str | None = None, by: str = "prn_admin") -> Contact:
         """Set a contact."""
-        await self.store.set_contact(self.tenant, Contact(principal=principal, kind=kind, address=f"{principal}@example.org"))
+        said = {"principal": principal, "kind": kind, "address": address or f"{principal}@example.org"}
+        contact = Contact(**said, set_by=by, set_at="2026-01-05T09:00:00.000000Z")
+        await self.store.set_contact(self.tenant, contact)
+        return contact
 
 
 @pytest.fixture(params=["fake", *VERSIONS], name="bench")
@@ -98,7 +101,8 @@ class TestContacts:
     async def test_belong_to_principals_and_are_replaced(self, bench: Bench) -> None:
         await bench.person("prn_1")
         await bench.contact("prn_1")
-        await bench.store.set_contact(bench.tenant, Contact(principal="prn_1", kind="email", address="ada@example.org"))
+        last = await bench.contact("prn_1", address="ada@example.org", by="prn_1")
+        assert await bench.store.contacts(bench.tenant) == [last]
         await bench.contact("prn_1", kind="slack")
         assert [one.address for one in await bench.store.contacts(bench.tenant, principal="prn_1")] == [
             "ada@example.org",

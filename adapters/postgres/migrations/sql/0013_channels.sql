@@ -23,6 +23,7 @@ CREATE TABLE reviewer_contacts (
     principal text NOT NULL,
     kind text NOT NULL,
     address_sealed bytea NOT NULL,
+    set_by text NOT NULL,
     set_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (tenant_id, principal, kind),
     FOREIGN KEY (tenant_id, principal) REFERENCES principals

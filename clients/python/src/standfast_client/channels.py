@@ -33,11 +33,13 @@ class ChannelTest(Received):
 
 
 class Contact(Received):
-    """Where a reviewer is reached by channels of one kind."""
+    """Where a reviewer is reached by channels of one kind; `set_by` said so at `set_at`."""
 
     principal: str
     kind: str
     address: str
+    set_by: str = ""
+    set_at: str = ""
 
 
 class LinkKeys(Received):
