@@ -181,7 +181,8 @@ class TestRedrive:
         station = Station(bench, tools)
         async with bench.worker(*tools):
             run = await station.start(PIVOT)
-            asked, told = await run.task("failed_step"), {"sent": "by post"}
+            asked = await run.task("failed_step")
+            told: JsonValue = {"sent": "by post"}
             said = {"resolution": "happened", "output": told, "principal": REVIEWER, "at": AT}
             await bench.storage.tasks.complete(bench.tenant, asked.projection.task, **said)  # pyright: ignore[reportArgumentType] - its own keywords
             await run.complete(asked, "happened", output=told)
