@@ -1,6 +1,7 @@
 """The inbox over HTTP: filters, what is behind an approval, assignment."""
 
 import pytest
+from pydantic import JsonValue
 
 from domain.provider import Message
 from domain.runs import ApprovalClosure, Projection
@@ -62,7 +63,9 @@ class TestOneApproval:
         run = house.start()
         past, opened = house.open_approval(run), house.open_approval(run)
         row = house.stores.database.approvals["default", opened]
-        told = {"conversation": "review#1", "answer_ref": wait_for(house.stores.payloads.put("default", run, {"amount": 250}))}
+        reply = Message(role="assistant", text='{"amount": 250}').model_dump(mode="json")
+        outcome: JsonValue = {"stop": "answered", "head": {"count": 2, "digest": "d"}, "answer": {"amount": 250}, "reply": reply}
+        told = {"conversation": "review#1", "answer_ref": wait_for(house.stores.payloads.put("default", run, outcome))}
         house.stores.database.approvals["default", opened] = row.model_copy(update={"projection": row.projection.model_copy(update=told)})
         said = [Message(role="user", text="claim"), Message(role="assistant", text="x" * 3000)]
         wait_for(house.stores.messages.append("default", run, "review#1", ConversationHead(count=0, digest=""), said))
@@ -75,6 +78,7 @@ class TestOneApproval:
             ("assistant", 2000, True),
             ("assistant", 15, False),
         ]
+        assert shown["messages"][-1]["text"] == '{"amount": 250}'
 
     def test_remembers_the_last_decisions_alike(self, house: Gateway) -> None:
         run = house.start()
