@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, FailureError
 
 from activities.listeners import ListenerActivities
 from activities.options import (
@@ -327,7 +327,7 @@ class Courier:
         envelope = self._envelope(request.model_dump(mode="json"), step=step, deadline_s=15, project=[]).without_facts()
         check, summary = RunRecordActivities.check_decision, brief(f"{step}: may the reviewer decide?")
         if workflow.patched(AT_HAND):
-            with contextlib.suppress(ActivityError):  # it was not quick, or PostgreSQL is away: a regular activity waits for it
+            with contextlib.suppress(FailureError):  # it was not quick, or PostgreSQL is away: a regular activity waits for it
                 return await workflow.execute_local_activity_method(check, envelope, summary=summary, **CHECK_AT_HAND)
         return await workflow.execute_activity_method(check, envelope, summary=summary, **CHECK_OPTIONS)
 

@@ -48,10 +48,10 @@ def add(
     show_json(made) if json_output else say(made.channel)
 
 
-def remove(ctx: typer.Context, channel: ChannelArgument) -> None:
+def remove(ctx: typer.Context, channel: ChannelArgument, *, json_output: JsonOption = False) -> None:
     """Remove a channel; what was not sent by then is not sent any more."""
     open_client(ctx).channels.remove(channel)
-    say(f"{channel}: removed")
+    show_json({"removed": channel}) if json_output else say(f"{channel}: removed")
 
 
 def send_test(ctx: typer.Context, channel: ChannelArgument, *, reviewer: ReviewerOption = None, json_output: JsonOption = False) -> None:
@@ -101,16 +101,18 @@ def set_contact(
     principal: PrincipalArgument,
     kind: KindArgument,
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A mail address, or the URL of an incoming webhook.")],
+    *,
+    json_output: JsonOption = False,
 ) -> None:
     """Say where a reviewer is reached: they get signed links there, with which they decide."""
     made = open_client(ctx).channels.set_contact(principal, kind, address)
-    say(f"{made.principal}: {made.kind} {made.address}")
+    show_json(made) if json_output else say(f"{made.principal}: {made.kind} {made.address}")
 
 
-def forget(ctx: typer.Context, principal: PrincipalArgument, kind: KindArgument) -> None:
+def forget(ctx: typer.Context, principal: PrincipalArgument, kind: KindArgument, *, json_output: JsonOption = False) -> None:
     """Forget where a reviewer is reached."""
     open_client(ctx).channels.remove_contact(principal, kind)
-    say(f"{principal}: no {kind} any more")
+    show_json({"forgotten": {"principal": principal, "kind": kind}}) if json_output else say(f"{principal}: no {kind} any more")
 
 
 def _row(channel: Channel) -> tuple[str, ...]:

@@ -50,10 +50,10 @@ def put(
     _show_calendar(open_client(ctx).calendars.put(name, read_object(content, "FILE")), json_output=json_output)
 
 
-def retire(ctx: typer.Context, name: Name) -> None:
+def retire(ctx: typer.Context, name: Name, *, json_output: JsonOption = False) -> None:
     """Take a calendar out of use; its versions stay readable by number."""
     open_client(ctx).calendars.retire(name)
-    say(clean(f"{name}: retired"))
+    show_json({"retired": name}) if json_output else say(clean(f"{name}: retired"))
 
 
 def instants(
