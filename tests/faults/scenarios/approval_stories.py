@@ -177,8 +177,11 @@ async def lead(panel: Panel, asked: Asked) -> list[str]:
 
 
 def _second(first: int) -> set[int]:
-    """What a second decision may be answered: one that is still being delivered when it comes may lose to it."""
-    return {409} if first == 200 else {200, 202, 409}
+    """What a second decision may be answered: after a 200 never 200 again; where no worker answers in time it is stored and refused later.
+
+    A first one that is still being delivered when it comes may lose to it.
+    """
+    return {202, 409} if first == 200 else {200, 202, 409}
 
 
 def _wrong(what: str, status: int, right: set[int]) -> list[str]:
