@@ -1,6 +1,6 @@
 """What runs that wait for people cost a worker: memory, processor, and how soon it serves again after a restart.
 
-    python -m benchmarks.waiting [--runs 2000] [--cached 100] [--idle 10]
+    python -m benchmarks.waiting [--runs 2000] [--cached 80] [--idle 10]
 
 A worker in a process of its own takes runs that ask a person and wait. It keeps `--cached` of them in its cache; the others are let go, and
 live in Temporal and PostgreSQL alone. Its resident memory is read after a warm-up of 500 runs that asked and were decided, and again when
@@ -170,7 +170,7 @@ def main() -> None:
     """Measure, print, and end the process."""
     parser = argparse.ArgumentParser(description="Measure what waiting runs cost a worker.")
     parser.add_argument("--runs", type=int, default=2000, help="runs that wait")
-    parser.add_argument("--cached", type=int, default=100, help="runs the worker may keep in its cache")
+    parser.add_argument("--cached", type=int, default=80, help="runs the worker may keep in its cache")
     parser.add_argument("--idle", type=float, default=10.0, help="seconds to watch it do nothing")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(parser.parse_args()))

@@ -181,7 +181,7 @@ class WorkerSettings(Group):
         default=3.0, gt=0, validation_alias="STANDFAST_SWEEP_SECONDS", description="pause between rounds of sweeper and reconciler"
     )
     cached_runs: int = Field(
-        default=100,
+        default=80,
         ge=10,
         validation_alias="STANDFAST_CACHED_RUNS",
         description="runs kept in a worker's memory, about 80 kB each; others are replayed when something happens to them",

@@ -87,7 +87,7 @@ class WorkerParts:
     provider: LlmProvider
     prices: PriceBook
     task_queue: str = TASK_QUEUE
-    cached_runs_max: int = 100
+    cached_runs_max: int = 80
     workflows: list[type] = field(default_factory=lambda: [RunWorkflow, DeliveryWorkflow])
     journal: EffectJournal | None = None
     fault_point: FaultPoint = no_fault
