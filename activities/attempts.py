@@ -6,9 +6,9 @@ from pydantic import JsonValue
 from temporalio import activity
 
 from activities.charges import prompt_charge, tool_charge
-from activities.effects import effect_key
 from activities.options import MARGIN
 from activities.requests import CALL_TOOL, PromptRequest, ToolRequest
+from activities.tool_calls import effect_key
 from domain.budget import Charge
 from domain.effects import EffectClass, EffectKey, IntentAnswer, IntentVerdict, RetryClass, request_digest
 from domain.envelope import Envelope

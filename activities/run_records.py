@@ -3,7 +3,6 @@
 from temporalio import activity
 
 from activities.decision_checks import DecisionChecks, Representatives
-from activities.effects import effect_key
 from activities.requests import (
     CHECK_COMPLETION,
     CHECK_DECISION,
@@ -14,6 +13,7 @@ from activities.requests import (
     FlushRequest,
     ResolveRequest,
 )
+from activities.tool_calls import effect_key
 from domain.completion import completion_attested
 from domain.effects import Carrier, EffectJournal, IntentAnswer
 from domain.envelope import Envelope, Receipt

@@ -11,10 +11,10 @@ from typing import TypeVar
 from temporalio import activity
 
 from activities.attempts import AttemptPlan, plan_tool_call, stopped
-from activities.effects import ToolActivities
 from activities.journal_calls import AttemptName, JournalTools, done_of, failed_of, forestalled, intent_of, lease_ms
 from activities.options import MARGIN, SEGMENT_ATTEMPTS
 from activities.requests import ToolRequest
+from activities.tool_calls import ToolActivities
 from domain.canonical import plain_digest
 from domain.effects import IntentAnswer, IntentVerdict, Outcome, OutcomeAnswer, OutcomeVerdict
 from domain.envelope import Envelope, Receipt

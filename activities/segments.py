@@ -9,12 +9,12 @@ import asyncio
 
 from temporalio import activity
 
-from activities.effects import ToolActivities
 from activities.heartbeats import ended
 from activities.journal_calls import JournalTools
 from activities.requests import RUN_SEGMENT
 from activities.run_records import carrier_of
 from activities.segment_walk import Walk
+from activities.tool_calls import ToolActivities
 from domain.envelope import Envelope, Receipt
 from domain.runs import Projection, RunLedger, RunStatus
 from domain.state import Finish

@@ -21,10 +21,10 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
-from activities.effects import ToolActivities
 from activities.interceptor import JournalInterceptor
 from activities.journal_calls import JournalTools
 from activities.requests import CALL_TOOL
+from activities.tool_calls import ToolActivities
 from benchmarks.journaled_workflow import BARE_STEP, INSERT_STEP, KINDS, JournaledWorkflow, StepsInput
 from benchmarks.platform import TENANT, Platform, platform, program_of
 from benchmarks.servers import Servers, servers

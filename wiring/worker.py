@@ -15,13 +15,14 @@ from temporalio.worker import Worker
 from activities.calendars import CalendarActivities
 from activities.code_runs import CodeRunActivities
 from activities.deliveries import DeliveryActivities
-from activities.effects import PromptActivities, ToolActivities
 from activities.interceptor import JournalInterceptor
 from activities.journal_calls import FaultPoint, JournalTools, no_fault
 from activities.listeners import ListenerActivities
+from activities.prompts import PromptActivities
 from activities.resets import ResetWatch
 from activities.run_records import RunRecordActivities
 from activities.segments import SegmentActivities
+from activities.tool_calls import ToolActivities
 from adapters.calendars.zones import PinnedZones
 from adapters.codec.cipher import TenantCipher
 from adapters.postgres.pool import Database

@@ -9,12 +9,12 @@ import pytest
 from pydantic import JsonValue
 from temporalio.testing import ActivityEnvironment
 
-from activities.effects import ToolActivities
 from activities.journal_calls import JournalTools
 from activities.options import MARGIN
 from activities.requests import RUN_SEGMENT
 from activities.segment_walk import Walk
 from activities.segments import SegmentActivities
+from activities.tool_calls import ToolActivities
 from adapters.tools.declared import DeclaredHttpTools
 from domain.effects import EffectClass, EffectJournal, EffectKey
 from domain.envelope import Envelope, Receipt

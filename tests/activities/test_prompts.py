@@ -3,7 +3,8 @@
 import pytest
 from pydantic import JsonValue
 
-from activities.effects import PromptActivities, read_answer
+from activities.prompts import PromptActivities
+from activities.replies import read_answer
 from domain.canonical import canonical_bytes
 from domain.envelope import Envelope
 from domain.errors import UnknownModel

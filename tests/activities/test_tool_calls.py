@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from pydantic import JsonValue
 
-from activities.effects import Records, ToolActivities, effect_key
 from activities.requests import FlushRequest
+from activities.tool_calls import Records, ToolActivities, effect_key
 from domain.approval import BoundCall, approval_digest
 from domain.effects import EffectClass
 from domain.envelope import Envelope

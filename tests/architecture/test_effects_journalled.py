@@ -9,8 +9,9 @@ from pydantic import JsonValue
 from temporalio.exceptions import ApplicationError
 
 from activities.deliveries import SEND_DELIVERY
-from activities.effects import PromptActivities, ToolActivities
+from activities.prompts import PromptActivities
 from activities.requests import EFFECTS, RUN_SEGMENT
+from activities.tool_calls import ToolActivities
 from domain.deliveries import Channel
 from domain.errors import StaleEpoch
 from domain.provider import LlmProvider

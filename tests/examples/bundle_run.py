@@ -8,7 +8,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from activities.effects import read_answer
+from activities.replies import read_answer
 from adapters.definitions.yaml_reader import YamlBundleReader
 from adapters.models.scripted import ScriptedProvider
 from adapters.sandboxes.monty import MontySandbox

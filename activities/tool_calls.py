@@ -1,0 +1,139 @@
+"""The effect activity of tools: one call, checked against its schema and its approval just before it is made (JOURNAL §2)."""
+
+from typing import Protocol, cast
+
+from pydantic import JsonValue
+from temporalio import activity
+
+from activities.requests import CALL_TOOL, FlushRequest, ToolRequest
+from domain.approval import BoundCall, approval_digest
+from domain.canonical import canonical_bytes
+from domain.effects import EffectKey
+from domain.envelope import Envelope, Receipt, Usage
+from domain.errors import InvalidInput, StaleDigest, ToolAnswerInvalid, ToolFailed
+from domain.objects import PAYLOAD_BYTES_MAX
+from domain.people_stores import ApprovalStore
+from domain.provider import Message
+from domain.samples import sample
+from domain.schemas import validate
+from domain.stores import PayloadStore
+from domain.tools import DeclaredTools, ToolBox, ToolCall, ToolSpec
+
+
+def effect_key(envelope: Envelope) -> EffectKey:
+    """Return the key of the effect an envelope asks for."""
+    return EffectKey(tenant=envelope.tenant, run=envelope.run, step=envelope.step, visit=envelope.visit, call=envelope.call)
+
+
+class Records(Protocol):
+    """Writes what a run knows; RunRecordActivities are one."""
+
+    async def write(self, envelope: Envelope, request: FlushRequest) -> int:
+        """Write the envelope's facts and the projection in one transaction; return the fact head."""
+        ...
+
+
+class ToolActivities:
+    """Calls tools; without `records` a bound call finds its approval closed, or is refused."""
+
+    def __init__(
+        self, *, tools: ToolBox, declared: DeclaredTools, approvals: ApprovalStore, payloads: PayloadStore, records: Records | None = None
+    ) -> None:
+        self._records = records
+        self._tools = tools
+        self._declared = declared
+        self._approvals = approvals
+        self._payloads = payloads
+
+    @activity.defn(name=CALL_TOOL)
+    async def call_tool(self, envelope: Envelope) -> Receipt:
+        """Call one tool once.
+
+        Raises:
+            ToolFailed: the arguments break the schema, or the tool says no.
+            ToolUnavailable: it surely did not happen, and another attempt may help.
+            ToolTimedOut: whether it happened is unknown.
+            ToolAnswerInvalid: it answered, and not as its schema says.
+            StaleDigest: it is not the call that was approved; nothing was done.
+        """
+        request = ToolRequest.model_validate(envelope.request)
+        tool = self._declared.tool(request.declaration) if request.declaration else self._tools.find(request.tool, request.version)
+        arguments = await self._arguments(envelope, request)
+        if problems := validate(tool.spec.input_schema, arguments):
+            raise ToolFailed(f"the arguments of {request.tool} break its schema: {'; '.join(problems)}")
+        if request.simulate:
+            return Receipt(output=await self._simulated(envelope.tenant, request, tool.spec))
+        if request.approval is not None:
+            await self._check_approved(envelope, request)
+        output = await tool.call(
+            ToolCall(
+                tool=request.tool,
+                version=request.version,
+                arguments=arguments,
+                idempotency_key=effect_key(envelope).outside_key(),
+                correlation_id=envelope.correlation_id,
+                tenant=envelope.tenant,
+                run=envelope.run,
+                deadline_s=envelope.deadline_s,
+            )
+        )
+        _check_storable(request.tool, output)
+        if tool.spec.output_schema and (problems := validate(tool.spec.output_schema, output)):
+            raise ToolAnswerInvalid(f"{request.tool} answered, but its answer breaks its schema: {'; '.join(problems)}")
+        return Receipt(output=output, usage=Usage(cost_usd_micros=request.cost_usd_micros))
+
+    async def _simulated(self, tenant: str, request: ToolRequest, spec: ToolSpec) -> JsonValue:
+        """What the same call gave the run this one was forked from, else a value made from the output schema; nothing is done."""
+        if request.simulated_from is not None:
+            return await self._payloads.get(tenant, request.simulated_from)
+        return sample(spec.output_schema)
+
+    async def _arguments(self, envelope: Envelope, request: ToolRequest) -> dict[str, JsonValue]:
+        if request.arguments_from is None:
+            return request.arguments
+        stored = await self._payloads.get(envelope.tenant, request.arguments_from.ref)
+        reply = Message.model_validate(cast("dict[str, JsonValue]", stored)["reply"])
+        return reply.tool_calls[request.arguments_from.index].arguments or {}
+
+    async def _check_approved(self, envelope: Envelope, request: ToolRequest) -> None:
+        """Compare with the approved call once more, just before the effect (DESIGN §7).
+
+        Raises:
+            StaleDigest: it is another call, or the approval is not an approval.
+        """
+        row = await self._approvals.get(envelope.tenant, request.approval or "")
+        if row.state == "open" and request.closing is not None and self._records is not None:
+            await self._records.write(envelope, request.closing)  # the flush beside this call has not come yet, or was lost
+            row = await self._approvals.get(envelope.tenant, request.approval or "")
+        asked = row.projection
+        calls = [BoundCall.model_validate(call) for call in asked.calls]
+        digest = approval_digest(
+            tenant=envelope.tenant,
+            run=envelope.run,
+            approval=asked.approval,
+            step=asked.step,
+            visit=asked.visit,
+            nonce=asked.nonce,
+            calls=calls,
+        )
+        approved = next((c for c in calls if c.step == envelope.step), None)
+        same = approved is not None and approved.tool == request.tool and approved.version == request.version
+        free = {name.removeprefix(envelope.step + ".") for name in asked.unbound if name.startswith(envelope.step + ".")}
+        bound = {name: value for name, value in request.arguments.items() if name not in free}
+        given = row.state == "approved" or (row.state == "timed_out" and not request.effect_class.changes_world)
+        if not given or digest != asked.digest or not same or approved is None or approved.arguments != bound:
+            raise StaleDigest(f"this call of {request.tool} is not what approval {asked.approval} allowed ({row.state}); nothing was done")
+
+
+def _check_storable(tool: str, output: JsonValue) -> None:
+    """Refuse an answer the ledger could not hold, while it can still be told as a failure of the tool.
+
+    Raises:
+        ToolAnswerInvalid: it has no canonical JSON form, such as an integer beyond ±(2⁵³−1), or is over 32 MiB.
+    """
+    try:
+        size = len(canonical_bytes(output))
+    except InvalidInput as error:
+        raise ToolAnswerInvalid(f"{tool} answered, but its answer cannot be stored: {error.detail}") from error
+    if size > PAYLOAD_BYTES_MAX:
+        raise ToolAnswerInvalid(f"{tool} answered, but its answer of {size} bytes cannot be stored: at most {PAYLOAD_BYTES_MAX}")

@@ -1,0 +1,2 @@
+-- Removes what watchers of streams read.
+SELECT 1;

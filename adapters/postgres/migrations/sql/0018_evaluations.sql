@@ -1,0 +1,2 @@
+-- Evaluations.
+SELECT 1;

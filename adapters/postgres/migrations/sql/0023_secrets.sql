@@ -1,0 +1,2 @@
+-- References of secrets.
+SELECT 1;
