@@ -21,6 +21,7 @@ from domain.deliveries import DELIVERY_WORKFLOW, Audience, DeliveryInput, Schedu
 from domain.delivery_stores import RELAY_ENTRIES_MAX, RelayStore
 from domain.errors import Unavailable
 from domain.events import Event, events_of
+from wiring.leased_rounds import HeldLeases, go_round
 
 log = logging.getLogger(__name__)
 
@@ -69,24 +70,14 @@ class Relay:
 
     def __init__(self, parts: RelayParts) -> None:
         self._parts = parts
-        self._epochs: dict[str, int] = {}
+        self._leases = HeldLeases(parts.store, holder=parts.holder, lease_s=parts.lease_s)
         self._forgot_at: dict[str, float] = {}
         self._resumed: dict[str, tuple[float, str]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go round until `stop` is set, then give the leases back; a round that fails is logged, and the next one tries again."""
-        while not stop.is_set():
-            try:
-                await self.round(stop)
-            except Unavailable as error:
-                log.warning("the relay waits: %s", error.detail)
-            except Exception:  # what cannot be read must not end the relay for all
-                log.exception("a round of the relay broke")
-            try:
-                await asyncio.wait_for(stop.wait(), self._parts.pause_s)
-            except TimeoutError:
-                continue
-        await self._release()
+        await go_round("relay", self.round, stop, pause_s=self._parts.pause_s)
+        await self._leases.release()
 
     async def round(self, stop: asyncio.Event | None = None) -> None:
         """Tell what is new in every tenant, and start what waits; a tenant that fails keeps no other from its turn.
@@ -111,11 +102,9 @@ class Relay:
         look = now - resumed_at >= parts.resume_every_s
         if not await parts.store.waiting(tenant) and not look:
             return
-        epoch = await parts.store.claim(tenant, holder=parts.holder, lease_s=parts.lease_s)
+        epoch = await self._leases.claim(tenant)
         if epoch is None:
-            self._epochs.pop(tenant, None)
             return
-        self._epochs[tenant] = epoch
         while stop is None or not stop.is_set():
             more = await self._tell(tenant, epoch)
             started = await self._start(tenant)
@@ -135,7 +124,7 @@ class Relay:
         deliveries = [one for audience in parts.audiences for one in await audience.recipients(tenant, events)] if events else []
         if not await parts.store.relay(tenant, epoch=epoch, lease_s=parts.lease_s, deliveries=deliveries, cursors=unread.cursors):
             log.warning("another relay took over tenant %s", tenant)
-            self._epochs.pop(tenant, None)
+            self._leases.lost(tenant)
             return False
         return unread.more
 
@@ -161,14 +150,6 @@ class Relay:
             self._forgot_at[tenant] = now
             while await self._parts.store.forget(tenant, days=self._parts.keep_days):
                 continue
-
-    async def _release(self) -> None:
-        for tenant, epoch in self._epochs.items():
-            try:
-                await self._parts.store.release(tenant, epoch=epoch)
-            except Unavailable as error:
-                log.warning("a lease of the relay ends by itself: %s", error.detail)
-                return
 
 
 def starter(client: Client, bind_tenant: Callable[[str, str], None], *, task_queue: str) -> Start:

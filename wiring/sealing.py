@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from adapters.anchors.file import FileAnchor
 from adapters.anchors.webhook import WebhookAnchor
 from adapters.postgres.sealer import PostgresSealer
-from domain.errors import InvalidInput, LogBroken, StandfastError, Unavailable
+from domain.errors import InvalidInput, LogBroken, StandfastError
 from domain.sealing import Anchor, Anchorage, Refused, SealStore
 from wiring.keys import InstallationKeys, new_token
+from wiring.leased_rounds import HeldLeases, go_round
 from wiring.settings import Environment, PlatformSettings, SealingSettings
 from wiring.storage import Storage
 
@@ -44,24 +45,14 @@ class Sealer:
 
     def __init__(self, parts: SealingParts) -> None:
         self._parts = parts
-        self._epochs: dict[str, int] = {}
+        self._leases = HeldLeases(parts.store, holder=parts.holder, lease_s=parts.lease_s)
         self._refused: dict[str, frozenset[str]] = {}
         self._told: dict[str, str] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go round until `stop` is set, then give the leases back; a round that fails is logged, and the next one tries again."""
-        while not stop.is_set():
-            try:
-                await self.round(stop)
-            except Unavailable as error:
-                log.warning("the sealer waits: %s", error.detail)
-            except Exception:  # one tenant that cannot be read must not end the sealing of all others
-                log.exception("a round of the sealer broke")
-            try:
-                await asyncio.wait_for(stop.wait(), self._parts.pause_s)
-            except TimeoutError:
-                continue
-        await self._release()
+        await go_round("sealer", self.round, stop, pause_s=self._parts.pause_s)
+        await self._leases.release()
 
     async def round(self, stop: asyncio.Event | None = None) -> None:
         """Seal what waits in every tenant, and bring the newest heads to the anchors."""
@@ -79,7 +70,7 @@ class Sealer:
         parts = self._parts
         if not await parts.store.waiting(tenant):
             return
-        epoch = await self._claim(tenant)
+        epoch = await self._leases.claim(tenant)
         if epoch is None:
             return
         while stop is None or not stop.is_set():
@@ -87,22 +78,13 @@ class Sealer:
             sealed = await parts.store.seal(tenant, epoch=epoch, lease_s=parts.lease_s, without=without)
             if sealed is None:
                 log.warning("another sealer took over tenant %s", tenant)
-                self._epochs.pop(tenant, None)
+                self._leases.lost(tenant)
                 return
             self._refuse(tenant, sealed.refused)
             if sealed.head is not None:
                 log.debug("sealed %d entries of %s, %d in all", sealed.leaves, tenant, sealed.head.tree_size)
             if not sealed.more:
                 return
-
-    async def _claim(self, tenant: str) -> int | None:
-        """Take or keep a tenant's lease; only its holder seals and delivers."""
-        epoch = await self._parts.store.claim(tenant, holder=self._parts.holder, lease_s=self._parts.lease_s)
-        if epoch is None:
-            self._epochs.pop(tenant, None)
-        else:
-            self._epochs[tenant] = epoch
-        return epoch
 
     def _refuse(self, tenant: str, refused: Sequence[Refused]) -> None:
         for one in refused:
@@ -121,7 +103,7 @@ class Sealer:
         parts = self._parts
         for anchor in parts.anchors:
             head = await parts.anchorage.due(tenant, anchor.name, every_s=parts.anchor_every_s)
-            if head is None or await self._claim(tenant) is None:
+            if head is None or await self._leases.claim(tenant) is None:
                 continue
             try:
                 await anchor.keep(head)
@@ -130,14 +112,6 @@ class Sealer:
                 await parts.anchorage.failed(tenant, anchor.name, head.tree_size, error=error.detail)
             else:
                 await parts.anchorage.delivered(tenant, anchor.name, head.tree_size)
-
-    async def _release(self) -> None:
-        for tenant, epoch in self._epochs.items():
-            try:
-                await self._parts.store.release(tenant, epoch=epoch)
-            except Unavailable as error:
-                log.warning("a lease of the sealer ends by itself: %s", error.detail)
-                return
 
 
 def build_anchors(settings: SealingSettings, environment: Environment) -> list[Anchor]:
