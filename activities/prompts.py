@@ -10,16 +10,26 @@ from temporalio import activity
 from activities.charges import bounded_in_tokens
 from activities.replies import outcome
 from activities.requests import COMPLETE_PROMPT, PromptRequest
+from domain.deltas import DeltaSink, StreamKey
 from domain.envelope import Envelope, Receipt, Usage
 from domain.errors import UnknownModel
-from domain.provider import CompletionRequest, LlmProvider, Message, PriceBook
+from domain.provider import CompletionReply, CompletionRequest, LlmProvider, Message, PriceBook
 from domain.stores import ConversationHead, MessageStore, PayloadStore
 
 
 class PromptActivities:
     """Calls models."""
 
-    def __init__(self, *, provider: LlmProvider, prices: PriceBook, messages: MessageStore, payloads: PayloadStore) -> None:
+    def __init__(
+        self,
+        *,
+        provider: LlmProvider,
+        prices: PriceBook,
+        messages: MessageStore,
+        payloads: PayloadStore,
+        deltas: DeltaSink | None = None,
+    ) -> None:
+        self._deltas = deltas
         self._provider = provider
         self._prices = prices
         self._messages = messages
@@ -45,20 +55,28 @@ class PromptActivities:
                 " or bound its use by a budget in tokens"
             )
         head, messages = await self._conversation(envelope, request)
-        reply = await self._provider.complete(
-            CompletionRequest(
-                model=request.model,
-                instructions=request.instructions,
-                messages=messages,
-                tools=list(request.tools),
-                output_schema=request.output_schema,
-                max_output_tokens=request.max_output_tokens,
-            ),
-            timeout_s=envelope.deadline_s,
+        asked = CompletionRequest(
+            model=request.model,
+            instructions=request.instructions,
+            messages=messages,
+            tools=list(request.tools),
+            output_schema=request.output_schema,
+            max_output_tokens=request.max_output_tokens,
         )
+        reply = await self._streamed(envelope, asked)
         cost = self._prices.cost_usd_micros(model=request.model, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens, at=at)
         usage = Usage(input_tokens=reply.input_tokens, output_tokens=reply.output_tokens, cost_usd_micros=cost or 0, model=request.model)
         return Receipt(output=outcome(request, reply, head.model_dump(mode="json")), usage=usage)
+
+    async def _streamed(self, envelope: Envelope, asked: CompletionRequest) -> CompletionReply:
+        """The reply, told to whoever watches while it arrives; the stream is closed before the outcome is recorded."""
+        if self._deltas is None:
+            return await self._provider.complete(asked, timeout_s=envelope.deadline_s)
+        stream = self._deltas.open(stream_key(envelope, attempt=activity.info().attempt))
+        try:
+            return await self._provider.complete(asked, stream.write, timeout_s=envelope.deadline_s)
+        finally:
+            await stream.close()
 
     async def _conversation(self, envelope: Envelope, request: PromptRequest) -> tuple[ConversationHead, list[Message]]:
         """The conversation with the new messages, and its head: they are stored, unless the conversation is another step's."""
@@ -80,3 +98,16 @@ class PromptActivities:
             return Message(role="tool", vendor_id=str(item["vendor_id"]), text=str(item["error"]), is_error=True)
         result = await self._payloads.get(tenant, str(item["ref"]))
         return Message(role="tool", vendor_id=str(item["vendor_id"]), text=json.dumps(result, ensure_ascii=False, sort_keys=True))
+
+
+def stream_key(envelope: Envelope, *, attempt: int) -> StreamKey:
+    """Return the key of one attempt's stream."""
+    return StreamKey(
+        tenant=envelope.tenant,
+        run=envelope.run,
+        step=envelope.step,
+        visit=envelope.visit,
+        call=envelope.call,
+        epoch=envelope.epoch,
+        attempt=attempt,
+    )

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from domain.model import Value, Wire
 
@@ -30,10 +30,23 @@ class ModelToolCall(Wire):
     raw_arguments: str = ""
 
 
+class Attachment(Wire):
+    """An image or a file that a message shows, by reference: `ref` names a payload, `media_type` says what its bytes are.
+
+    `content` is there only within the activity that calls the model: it is left out wherever a message is stored, sent or shown.
+    """
+
+    ref: str
+    media_type: str
+    name: str = ""
+    content: bytes | None = Field(default=None, exclude=True, repr=False)
+
+
 class Message(Wire):
     """One message of a conversation.
 
-    `user` has text; `assistant` text and tool calls; `tool` answers the call `vendor_id` of the assistant message before it.
+    `user` has text and may show attachments; `assistant` has text and tool calls; `tool` answers the call `vendor_id` of the assistant
+    message before it.
     """
 
     role: Literal["user", "assistant", "tool"]
@@ -41,6 +54,7 @@ class Message(Wire):
     tool_calls: list[ModelToolCall] = []
     vendor_id: str | None = None
     is_error: bool = False
+    attachments: list[Attachment] = Field(default=[], exclude_if=lambda shown: not shown)
 
 
 class StopReason(StrEnum):
@@ -63,8 +77,28 @@ class CompletionRequest(Wire):
     max_output_tokens: int = 4096
 
 
+FallbackReason = Literal["overload", "price", "refusal"]
+"""Why another model of the chain was asked: busy or away, too dear for the step, or it declined to answer."""
+
+
+class FallbackTaken(Wire):
+    """A model of a chain that did not give the answer, why, and what asking it used; a busy model used nothing."""
+
+    model: str
+    reason: FallbackReason
+    detail: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd_micros: int = 0
+
+
 class CompletionReply(Wire):
-    """The reply. `scripted` marks output of the scripted model: every surface that shows it says so."""
+    """The reply. `scripted` marks output of the scripted model: every surface that shows it says so.
+
+    `input_tokens` counts everything that was read: `cached_input_tokens` of them came out of the vendor's prompt cache, and
+    `cache_write_tokens` were written into it. `output_tokens` counts everything written: `reasoning_tokens` of them are thoughts.
+    `model` is what was asked for; `answered_by` is the model of the chain that answered, after `fallbacks`.
+    """
 
     text: str
     tool_calls: list[ModelToolCall] = []
@@ -73,10 +107,32 @@ class CompletionReply(Wire):
     input_tokens: int
     output_tokens: int
     scripted: bool = False
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    answered_by: str = ""
+    fallbacks: list[FallbackTaken] = []
+
+    @model_validator(mode="after")
+    def _answered_by_itself(self) -> Self:
+        self.answered_by = self.answered_by or self.model
+        return self
 
 
-OnDelta = Callable[[str], Awaitable[None]]
-"""Receives text as it streams; raising aborts the call."""
+class Delta(Wire):
+    """A piece of an answer as it streams; `text` is never empty but in the first piece of a tool call without arguments yet.
+
+    For `tool_arguments`, `index` is the place of the call in the turn, from 0, and `name` the tool, with the call's first piece.
+    """
+
+    kind: Literal["text", "reasoning", "tool_arguments"]
+    text: str
+    index: int = 0
+    name: str | None = None
+
+
+OnDelta = Callable[[Delta], Awaitable[None]]
+"""Receives an answer's pieces as they stream; raising aborts the call. The texts joined are the reply's text, unless it is refused."""
 
 
 class LlmProvider(Protocol):

@@ -1,23 +1,30 @@
 """The fake `LlmProvider`: plays replies and errors from a queue and remembers what it was asked; no network, no vendor."""
 
 import asyncio
+import json
 from collections import deque
+from collections.abc import Iterator
 
 from domain.errors import ModelFailed, ModelUnavailable, StandfastError
-from domain.provider import CompletionReply, CompletionRequest, ModelToolCall, OnDelta, StopReason
+from domain.provider import CompletionReply, CompletionRequest, Delta, ModelToolCall, OnDelta, StopReason
 
 
 class FakeProvider:
-    """Plays `plan` in order; an empty plan is a `ModelFailed` that says so. Two deltas for every text."""
+    """Plays `plan` in order; an empty plan is a `ModelFailed` that says so. Two deltas for every text and every call's arguments."""
 
     def __init__(self, *plan: CompletionReply | StandfastError) -> None:
         self.requests: list[CompletionRequest] = []
         self._plan = deque[CompletionReply | StandfastError](plan)
         self._hanging = False
+        self._reasoning = ""
 
     def plan(self, *answers: CompletionReply | StandfastError) -> None:
         """Add answers to the end of the plan."""
         self._plan.extend(answers)
+
+    def think(self, reasoning: str) -> None:
+        """Stream this before every answer from now on."""
+        self._reasoning = reasoning
 
     def hang(self) -> None:
         """Never answer again: calls wait until their timeout or their cancellation."""
@@ -37,10 +44,9 @@ class FakeProvider:
         answer = self._plan.popleft()
         if isinstance(answer, StandfastError):
             raise answer
-        middle = (len(answer.text) + 1) // 2
-        for piece in filter(None, (answer.text[:middle], answer.text[middle:])):
-            if on_delta is not None:
-                await on_delta(piece)
+        if on_delta is not None:
+            for delta in _deltas(answer, self._reasoning):
+                await on_delta(delta)
         return answer.model_copy(update={"model": request.model})
 
     async def _wait(self, timeout_s: float) -> None:
@@ -49,6 +55,21 @@ class FakeProvider:
                 await asyncio.Event().wait()
         except TimeoutError:
             raise ModelUnavailable(f"the fake model did not answer within {timeout_s:g} seconds") from None
+
+
+def _deltas(answer: CompletionReply, reasoning: str) -> Iterator[Delta]:
+    yield from (Delta(kind="reasoning", text=piece) for piece in _halves(reasoning))
+    if answer.stop is not StopReason.REFUSED:
+        yield from (Delta(kind="text", text=piece) for piece in _halves(answer.text))
+    for place, call in enumerate(answer.tool_calls):
+        yield Delta(kind="tool_arguments", text="", index=place, name=call.name)
+        arguments = call.raw_arguments if call.arguments is None else json.dumps(call.arguments)
+        yield from (Delta(kind="tool_arguments", text=piece, index=place) for piece in _halves(arguments))
+
+
+def _halves(text: str) -> list[str]:
+    middle = (len(text) + 1) // 2
+    return [piece for piece in (text[:middle], text[middle:]) if piece]
 
 
 def answered(text: str) -> CompletionReply:

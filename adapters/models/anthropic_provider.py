@@ -12,6 +12,7 @@ from anthropic.types import (
     AssistantMessageParam,
     MessageParam,
     OutputConfigParam,
+    RawContentBlockDeltaEvent,
     RawMessageStreamEvent,
     TextBlockParam,
     ToolParam,
@@ -26,7 +27,7 @@ from adapters.models.output_schemas import instructions_with_schema, is_enforcea
 from adapters.models.tool_arguments import echoed_arguments, tool_call
 from adapters.models.tool_names import ToolNames, vendor_tool_name
 from adapters.models.vendor_errors import VendorErrors
-from domain.provider import CompletionReply, CompletionRequest, Message, OnDelta, StopReason
+from domain.provider import CompletionReply, CompletionRequest, Delta, Message, OnDelta, StopReason
 
 _STOPS = {
     "end_turn": StopReason.ANSWERED,
@@ -44,7 +45,7 @@ _Block = TextBlockParam | ToolUseBlockParam | ToolResultBlockParam
 class AnthropicProvider:
     """Calls Claude models; the part of `request.model` before the first `/` is dropped.
 
-    Sampling is the model's own: the API takes no temperature. Thinking blocks are neither asked for nor kept.
+    Sampling is the model's own: the API takes no temperature. Thinking blocks are not asked for; those that come stream, and are not kept.
     """
 
     def __init__(self, *, api_key: str, base_url: str = ANTHROPIC_BASE_URL) -> None:
@@ -54,7 +55,7 @@ class AnthropicProvider:
     async def complete(self, request: CompletionRequest, on_delta: OnDelta | None = None, *, timeout_s: float) -> CompletionReply:
         """Return the model's reply, as `LlmProvider.complete` promises; it streams when `on_delta` is given."""
         call = _call(request)
-        draft = _Draft()
+        draft = _Draft(ToolNames.of(request))
         async with self._errors.deadline(timeout_s):
             with _translated(self._errors):
                 if on_delta is None:
@@ -74,9 +75,9 @@ class AnthropicProvider:
         async with await self._client.messages.create(**call, stream=True, timeout=timeout_s) as events:
             async for event in events:
                 with self._errors.reading():
-                    text = draft.add(event)
-                if text:
-                    await on_delta(text)
+                    delta = draft.add(event)
+                if delta is not None:
+                    await on_delta(delta)
         if not draft.complete:
             raise self._errors.cut_off()
 
@@ -94,6 +95,7 @@ class _Call(TypedDict):
 class _Draft:
     """An answer while it arrives. `calls` maps the place of a block to its id, name and argument text."""
 
+    names: ToolNames
     text: str = ""
     calls: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
     stop: str | None = None
@@ -112,25 +114,35 @@ class _Draft:
         self._count(answer)
         self._stop(answer.stop_reason, answer.stop_details.explanation if answer.stop_details else None)
 
-    def add(self, event: RawMessageStreamEvent) -> str:
-        """Read one event of a stream; return the text it adds."""
+    def add(self, event: RawMessageStreamEvent) -> Delta | None:
+        """Read one event of a stream; return what it adds to the answer."""
         if event.type == "message_start":
             self._count(event.message)
         elif event.type == "content_block_start" and event.content_block.type == "tool_use":
             self.calls[event.index] = [event.content_block.id, event.content_block.name, ""]
-        elif event.type == "content_block_delta" and event.delta.type == "input_json_delta":
-            if event.index in self.calls:
-                self.calls[event.index][2] += event.delta.partial_json
-        elif event.type == "content_block_delta" and event.delta.type == "text_delta":
-            self.text += event.delta.text
-            return event.delta.text
+            place, name = len(self.calls) - 1, self.names.from_vendor(event.content_block.name)
+            return Delta(kind="tool_arguments", text="", index=place, name=name)
+        elif event.type == "content_block_delta":
+            return self._piece(event)
         elif event.type == "message_delta":
             self.output_tokens = event.usage.output_tokens
             details = event.delta.stop_details
             self._stop(event.delta.stop_reason, details.explanation if details else None)
         elif event.type == "message_stop":
             self.complete = True
-        return ""
+        return None
+
+    def _piece(self, event: RawContentBlockDeltaEvent) -> Delta | None:
+        delta = event.delta
+        if delta.type == "input_json_delta" and delta.partial_json and event.index in self.calls:
+            self.calls[event.index][2] += delta.partial_json
+            return Delta(kind="tool_arguments", text=delta.partial_json, index=list(self.calls).index(event.index))
+        if delta.type == "text_delta" and delta.text:
+            self.text += delta.text
+            return Delta(kind="text", text=delta.text)
+        if delta.type == "thinking_delta" and delta.thinking:
+            return Delta(kind="reasoning", text=delta.thinking)
+        return None
 
     def reply(self, request: CompletionRequest) -> CompletionReply:
         """Return the reply.
@@ -138,9 +150,8 @@ class _Draft:
         Raises:
             KeyError: the vendor named a stop reason that is not of its protocol.
         """
-        names = ToolNames.of(request)
         stop = _STOPS[self.stop or ""]
-        calls = [tool_call(vendor_id=id_, name=names.from_vendor(name), raw=raw) for id_, name, raw in self.calls.values()]
+        calls = [tool_call(vendor_id=id_, name=self.names.from_vendor(name), raw=raw) for id_, name, raw in self.calls.values()]
         return CompletionReply(
             text=self.text,
             tool_calls=calls,

@@ -16,6 +16,7 @@ from openai.types.chat import (
     ChatCompletionToolMessageParam,
     ChatCompletionUserMessageParam,
 )
+from openai.types.chat.chat_completion_chunk import ChoiceDelta, ChoiceDeltaToolCall
 from openai.types.shared_params import ResponseFormatJSONSchema
 
 from adapters.models.openai_errors import translated
@@ -24,7 +25,7 @@ from adapters.models.token_estimate import estimated_input_tokens, estimated_out
 from adapters.models.tool_arguments import echoed_arguments, tool_call
 from adapters.models.tool_names import ToolNames, vendor_tool_name
 from adapters.models.vendor_errors import VendorErrors
-from domain.provider import CompletionReply, CompletionRequest, Message, OnDelta, StopReason
+from domain.provider import CompletionReply, CompletionRequest, Delta, Message, OnDelta, StopReason
 
 _NO_KEY = "none"
 """Sent where the server wants no key: the SDK insists on one."""
@@ -51,7 +52,7 @@ class CompatibleProvider:
     async def complete(self, request: CompletionRequest, on_delta: OnDelta | None = None, *, timeout_s: float) -> CompletionReply:
         """Return the model's reply, as `LlmProvider.complete` promises; it streams when `on_delta` is given."""
         call = _call(request)
-        draft = _Draft()
+        draft = _Draft(ToolNames.of(request))
         async with self._errors.deadline(timeout_s):
             with translated(self._errors):
                 if on_delta is None:
@@ -73,9 +74,9 @@ class CompatibleProvider:
         ) as chunks:
             async for chunk in chunks:
                 with self._errors.reading():
-                    text = draft.add(chunk)
-                if text:
-                    await on_delta(text)
+                    deltas = draft.add(chunk)
+                for delta in deltas:
+                    await on_delta(delta)
         if draft.finish is None:
             raise self._errors.cut_off()
 
@@ -92,6 +93,7 @@ class _Call(TypedDict):
 class _Draft:
     """An answer while it arrives. `calls` maps the place of a call to its id, name and argument text."""
 
+    names: ToolNames
     text: str = ""
     refusal: str = ""
     calls: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
@@ -108,23 +110,33 @@ class _Draft:
         if completion.usage:
             self.usage = (completion.usage.prompt_tokens, completion.usage.completion_tokens)
 
-    def add(self, chunk: ChatCompletionChunk) -> str:
-        """Read one chunk of a stream; return the text it adds. The last chunk has usage and no choice."""
+    def add(self, chunk: ChatCompletionChunk) -> list[Delta]:
+        """Read one chunk of a stream; return what it adds to the answer. The last chunk has usage and no choice."""
         if chunk.usage:
             self.usage = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
         if not chunk.choices:
-            return ""
+            return []
         delta = chunk.choices[0].delta
         self.finish = chunk.choices[0].finish_reason or self.finish
         self.refusal += delta.refusal or ""
-        for part in delta.tool_calls or []:
-            call = self.calls.setdefault(part.index, ["", "", ""])
-            call[0] = part.id or call[0]
-            if part.function:
-                call[1] += part.function.name or ""
-                call[2] += part.function.arguments or ""
         self.text += delta.content or ""
-        return delta.content or ""
+        pieces = [("reasoning", _reasoning(delta)), ("text", delta.content or "")]
+        told = [Delta.model_validate({"kind": kind, "text": text}) for kind, text in pieces if text]
+        return [*told, *filter(None, map(self._called, delta.tool_calls or []))]
+
+    def _called(self, part: ChoiceDeltaToolCall) -> Delta | None:
+        is_new = part.index not in self.calls
+        call = self.calls.setdefault(part.index, ["", "", ""])
+        call[0] = part.id or call[0]
+        text = ""
+        if part.function:
+            text = part.function.arguments or ""
+            call[1] += part.function.name or ""
+            call[2] += text
+        if not (is_new or text):
+            return None
+        name = self.names.from_vendor(call[1]) if is_new and call[1] else None
+        return Delta(kind="tool_arguments", text=text, index=list(self.calls).index(part.index), name=name)
 
     def reply(self, request: CompletionRequest) -> CompletionReply:
         """Return the reply; servers that leave out the id of a call get one that is unique in the conversation.
@@ -132,10 +144,9 @@ class _Draft:
         Raises:
             KeyError: the server named a finish reason that is not of the protocol.
         """
-        names = ToolNames.of(request)
         turn = len(request.messages)
         calls = [
-            tool_call(vendor_id=id_ or f"call_{turn}_{place}", name=names.from_vendor(name), raw=raw)
+            tool_call(vendor_id=id_ or f"call_{turn}_{place}", name=self.names.from_vendor(name), raw=raw)
             for place, (id_, name, raw) in self.calls.items()
         ]
         stop = StopReason.REFUSED if self.refusal else _STOPS[self.finish or ""]
@@ -148,6 +159,13 @@ class _Draft:
             input_tokens=input_tokens,
             output_tokens=output_tokens,
         )
+
+
+def _reasoning(delta: ChoiceDelta) -> str:
+    """The reasoning that a piece brings: outside the protocol, and named in two ways by the servers that send it (vLLM, DeepSeek)."""
+    extra = delta.model_extra or {}
+    text = extra.get("reasoning_content") or extra.get("reasoning")
+    return text if isinstance(text, str) else ""
 
 
 def _call(request: CompletionRequest) -> _Call:

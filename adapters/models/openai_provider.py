@@ -25,7 +25,7 @@ from adapters.models.output_schemas import instructions_with_schema, is_enforcea
 from adapters.models.tool_arguments import echoed_arguments, tool_call
 from adapters.models.tool_names import ToolNames, vendor_tool_name
 from adapters.models.vendor_errors import VendorErrors
-from domain.provider import CompletionReply, CompletionRequest, Message, OnDelta, StopReason
+from domain.provider import CompletionReply, CompletionRequest, Delta, Message, OnDelta, StopReason
 
 _OUTPUT_TOKENS_MIN = 16
 """The API refuses a smaller `max_output_tokens` (Responses API reference)."""
@@ -49,7 +49,7 @@ class OpenAIProvider:
                 if on_delta is None:
                     response = await self._client.responses.create(**call, timeout=timeout_s)
                 else:
-                    response = await self._stream(call, on_delta, timeout_s)
+                    response = await self._stream(call, _Pieces(ToolNames.of(request)), on_delta, timeout_s=timeout_s)
         with self._errors.reading():
             self._check(response)
             return _reply(response, request)
@@ -58,15 +58,17 @@ class OpenAIProvider:
         """Close the connections."""
         await self._client.close()
 
-    async def _stream(self, call: "_Call", on_delta: OnDelta, timeout_s: float) -> Response:
+    async def _stream(self, call: "_Call", pieces: "_Pieces", on_delta: OnDelta, *, timeout_s: float) -> Response:
         last: Response | None = None
         async with await self._client.responses.create(**call, stream=True, timeout=timeout_s) as events:
             async for event in events:
                 if event.type == "error":
                     raise self._errors.from_kind(event.code, event.message)
                 last = _settled(event) or last
-                if event.type == "response.output_text.delta" and event.delta:
-                    await on_delta(event.delta)
+                with self._errors.reading():
+                    delta = pieces.add(event)
+                if delta is not None:
+                    await on_delta(delta)
         if last is None:
             raise self._errors.cut_off()
         return last
@@ -87,6 +89,30 @@ class _Call(TypedDict):
     instructions: NotRequired[str]
     tools: NotRequired[list[FunctionToolParam]]
     text: NotRequired[ResponseTextConfigParam]
+
+
+class _Pieces:
+    """What the events of one stream add to the answer; a call is known by the place of its item in the output."""
+
+    def __init__(self, names: ToolNames) -> None:
+        self._names = names
+        self._calls: list[int] = []
+
+    def add(self, event: ResponseStreamEvent) -> Delta | None:
+        """Return the piece that an event brings, or None."""
+        match event.type:
+            case "response.output_text.delta" if event.delta:
+                return Delta(kind="text", text=event.delta)
+            case "response.reasoning_text.delta" | "response.reasoning_summary_text.delta" if event.delta:
+                return Delta(kind="reasoning", text=event.delta)
+            case "response.output_item.added" if event.item.type == "function_call":
+                self._calls.append(event.output_index)
+                name = self._names.from_vendor(event.item.name)
+                return Delta(kind="tool_arguments", text="", index=len(self._calls) - 1, name=name)
+            case "response.function_call_arguments.delta" if event.delta and event.output_index in self._calls:
+                return Delta(kind="tool_arguments", text=event.delta, index=self._calls.index(event.output_index))
+            case _:
+                return None
 
 
 def _settled(event: ResponseStreamEvent) -> Response | None:

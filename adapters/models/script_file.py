@@ -118,8 +118,9 @@ class ScriptedCall(Value):
 
 
 class ScriptedReply(Value):
-    """What the model says. `json` is written out as JSON text; `stop` is worked out unless given."""
+    """What the model says. `json` is written out as JSON text; `stop` is worked out unless given; `reasoning` is streamed, never kept."""
 
+    reasoning: TextTemplate | None = None
     text: TextTemplate | None = None
     json_value: JsonTemplate = Field(default=None, alias="json")
     tool_calls: list[ScriptedCall] = Field(default=[])
@@ -151,11 +152,13 @@ class ScriptedFailure(Value):
 
 
 class ScriptedTurn(Value):
-    """One turn: when it is played, what goes before, and what is said."""
+    """One turn: when it is played, what goes before, and what is said: a piece of `delta_chars` every `delta_s` seconds, if it streams."""
 
     name: str = ""
     when: When = When()
     delay_s: float = Field(default=0.0, ge=0)
+    delta_s: float = Field(default=0.0, ge=0)
+    delta_chars: int = Field(default=24, ge=1)
     fail: ScriptedFailure | None = None
     reply: ScriptedReply | None = None
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 
 from pydantic import JsonValue
@@ -16,12 +16,11 @@ from adapters.models.token_estimate import estimated_input_tokens, estimated_out
 from adapters.models.tool_arguments import RAW_ARGUMENTS_CHARS_MAX
 from adapters.models.vendor_errors import VendorErrors
 from domain.errors import ModelFailed, UnknownModel
-from domain.provider import CompletionReply, CompletionRequest, ModelToolCall, OnDelta, StopReason
+from domain.provider import CompletionReply, CompletionRequest, Delta, ModelToolCall, OnDelta, StopReason
 
 SCRIPTED_PREFIX = "scripted/"
 """What `model` must begin with: no other name ever reaches a script."""
 
-_DELTA_CHARS = 24
 _FAILURES_REMEMBERED_MAX = 10_000
 _STOPS = {"refused": StopReason.REFUSED, "length": StopReason.LENGTH}
 
@@ -56,13 +55,16 @@ class ScriptedProvider:
             await asyncio.sleep(turn.delay_s)
             if turn.fail is not None:
                 self._fail(turn.fail, request, index)
+            scripted = turn.reply or ScriptedReply(text="")
             try:
-                reply = _reply(turn.reply or ScriptedReply(text=""), request, values)
+                reply = _reply(scripted, request, values)
+                reasoning = fill_text(scripted.reasoning or "", values)
             except PathError as error:
                 raise ModelFailed(f"the script cannot play this turn: {error}", where=loaded.where(index)) from None
             if on_delta is not None:
-                for start in range(0, len(reply.text), _DELTA_CHARS):
-                    await on_delta(reply.text[start : start + _DELTA_CHARS])
+                for delta in _deltas(reply, reasoning, turn.delta_chars):
+                    await on_delta(delta)
+                    await asyncio.sleep(turn.delta_s)
         return reply
 
     def _named(self, model: str) -> LoadedScript:
@@ -123,6 +125,21 @@ def _value_holds(path: Path, test: ValueTest, values: Mapping[str, JsonValue]) -
         and (test.at_least is None or (number is not None and number >= test.at_least))
         and (test.below is None or (number is not None and number < test.below))
     )
+
+
+def _deltas(reply: CompletionReply, reasoning: str, chars: int) -> Iterator[Delta]:
+    """The reply in pieces, as a vendor's stream brings it."""
+    yield from (Delta(kind="reasoning", text=piece) for piece in _cut(reasoning, chars))
+    if reply.stop is not StopReason.REFUSED:
+        yield from (Delta(kind="text", text=piece) for piece in _cut(reply.text, chars))
+    for place, call in enumerate(reply.tool_calls):
+        yield Delta(kind="tool_arguments", text="", index=place, name=call.name)
+        arguments = call.raw_arguments if call.arguments is None else json.dumps(call.arguments, ensure_ascii=False)
+        yield from (Delta(kind="tool_arguments", text=piece, index=place) for piece in _cut(arguments, chars))
+
+
+def _cut(text: str, chars: int) -> Iterator[str]:
+    return (text[start : start + chars] for start in range(0, len(text), chars))
 
 
 def _same(left: JsonValue, right: JsonValue) -> bool:

@@ -53,6 +53,7 @@ class _FakeSubject:
     def plan(self, answer: Answer) -> None:
         if answer.hang:
             self._fake.hang()
+        self._fake.think(answer.reasoning)
         self._fake.plan(_planned(answer))
 
 
@@ -77,7 +78,8 @@ def _scripted_turn(answer: Answer) -> dict[str, object]:
         {"tool": call.name} | ({"arguments": call.arguments} if call.raw is None else {"raw_arguments": call.raw}) for call in answer.calls
     ]
     stop = {} if answer.stop == "answered" else {"stop": answer.stop}
-    return {"delay_s": 600 if answer.hang else 0, "reply": {"text": answer.text, "tool_calls": calls} | stop}
+    thought = {"reasoning": answer.reasoning} if answer.reasoning else {}
+    return {"delay_s": 600 if answer.hang else 0, "reply": {"text": answer.text, "tool_calls": calls} | stop | thought}
 
 
 def _planned(answer: Answer) -> CompletionReply | StandfastError:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.models.tool_arguments import parse_arguments
 from domain.errors import ModelFailed, ModelUnavailable
-from domain.provider import CompletionReply, CompletionRequest, Message, ModelToolCall, StopReason, ToolSchema
+from domain.provider import CompletionReply, CompletionRequest, Delta, Message, ModelToolCall, StopReason, ToolSchema
 from tests.contracts.model_subjects import SUBJECTS, Subject
 from tests.servers.model_server import Answer, PlannedCall
 
@@ -40,15 +41,29 @@ def request_to(subject: Subject, *messages: Message) -> CompletionRequest:
 
 async def complete(subject: Subject, *messages: Message, mode: str) -> CompletionReply:
     """Call the subject and check that what streamed is what was answered."""
-    pieces: list[str] = []
+    pieces: list[Delta] = []
 
-    async def keep(piece: str) -> None:
+    async def keep(piece: Delta) -> None:
         pieces.append(piece)
 
     reply = await subject.provider.complete(request_to(subject, *messages), keep if mode == "streamed" else None, timeout_s=10)
     if mode == "streamed" and reply.stop is not StopReason.REFUSED:
-        assert "".join(pieces) == reply.text
+        assert "".join(piece.text for piece in pieces if piece.kind == "text") == reply.text
+        assert streamed_calls(pieces) == [(call.name, call.arguments or call.raw_arguments) for call in reply.tool_calls]
     return reply
+
+
+def streamed_calls(pieces: list[Delta]) -> list[tuple[str | None, object]]:
+    """Return name and arguments of each call, read from the pieces alone."""
+    told = [piece for piece in pieces if piece.kind == "tool_arguments"]
+    calls: list[tuple[str | None, object]] = []
+    for index in sorted({piece.index for piece in told}):
+        own = [piece for piece in told if piece.index == index]
+        assert [piece.name for piece in own[1:]] == [None] * len(own[1:]), "only the first piece names the tool"
+        raw = "".join(piece.text for piece in own)
+        arguments = parse_arguments(raw)
+        calls.append((own[0].name, raw if arguments is None else arguments or ""))
+    return calls
 
 
 class TestReply:
@@ -112,6 +127,22 @@ class TestReply:
         assert reply.text == "Done."
 
 
+class TestReasoning:
+    """What a model thinks before it answers."""
+
+    async def test_streams_and_is_no_part_of_the_reply(self, subject: Subject) -> None:
+        pieces: list[Delta] = []
+
+        async def keep(piece: Delta) -> None:
+            pieces.append(piece)
+
+        subject.plan(Answer(reasoning="145 is more than 120.", text="Yes."))
+        reply = await subject.provider.complete(request_to(subject), keep, timeout_s=10)
+        assert "".join(piece.text for piece in pieces if piece.kind == "reasoning") == "145 is more than 120."
+        assert [piece.kind for piece in pieces] == sorted((piece.kind for piece in pieces), key=["reasoning", "text"].index)
+        assert reply.text == "Yes."
+
+
 class TestFailure:
     """Which failures may pass, and which last."""
 
@@ -135,7 +166,7 @@ class TestDeadline:
     async def test_makes_the_model_unavailable(self, subject: Subject, mode: str) -> None:
         subject.plan(Answer(hang=True))
 
-        async def ignore(_piece: str) -> None: ...
+        async def ignore(_piece: Delta) -> None: ...
 
         with pytest.raises(ModelUnavailable, match="seconds"):
             await subject.provider.complete(request_to(subject), ignore if mode == "streamed" else None, timeout_s=0.2)
@@ -147,7 +178,7 @@ class TestOnDelta:
     async def test_aborts_the_call_when_it_raises(self, subject: Subject) -> None:
         subject.plan(Answer(text="It was late."))
 
-        async def refuse(_piece: str) -> None:
+        async def refuse(_piece: Delta) -> None:
             raise asyncio.QueueFull
 
         with pytest.raises(asyncio.QueueFull):

@@ -21,10 +21,12 @@ class Answer:
 
     `status` ≥400 answers with the vendor's error body and `headers`. `body` is sent instead of the vendor's JSON. `hang` answers only
     when the server is told to `release`. For streams: `cut_after` breaks the connection after so many events, `end_after` ends the
-    stream there politely, `error_after` sends the vendor's error event there with `error_kind`.
+    stream there politely, `error_after` sends the vendor's error event there with `error_kind`. `reasoning` is streamed before the text.
+    `pieces` is in how many pieces a text streams, with `pause_s` before each event.
     """
 
     text: str = ""
+    reasoning: str = ""
     calls: tuple[PlannedCall, ...] = ()
     stop: Literal["answered", "refused", "length"] = "answered"
     input_tokens: int = 11
@@ -38,6 +40,8 @@ class Answer:
     end_after: int | None = None
     error_after: int | None = None
     error_kind: str = "overloaded_error"
+    pieces: int = 2
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ It checks what the vendors check (key, tool names, results that follow their cal
 import contextlib
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -141,6 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         for name, data in events:
+            time.sleep(answer.pause_s)
             text = data if isinstance(data, str) else json.dumps(data)
             self._chunk((f"event: {name}\n" if name else "").encode() + f"data: {text}\n\n".encode())
         if answer.cut_after is None:

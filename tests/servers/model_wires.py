@@ -39,10 +39,10 @@ class Wire(Protocol):
         ...
 
 
-def halves(text: str) -> list[str]:
-    """Return the text in two pieces, as a stream brings it; an empty text has none."""
-    middle = (len(text) + 1) // 2
-    return [piece for piece in (text[:middle], text[middle:]) if piece]
+def halves(text: str, pieces: int = 2) -> list[str]:
+    """Return the text in `pieces` pieces, as a stream brings it, none of them empty; an empty text has none."""
+    size = max(1, -(-len(text) // pieces))
+    return [text[start : start + size] for start in range(0, len(text), size)]
 
 
 def argument_text(call: PlannedCall) -> str:
@@ -89,10 +89,15 @@ class AnthropicWire:
             ("ping", {"type": "ping"}),
         ]
         index = 0
+        if answer.reasoning:
+            thoughts: list[object] = [{"type": "thinking_delta", "thinking": piece} for piece in halves(answer.reasoning)]
+            sealed: object = {"type": "signature_delta", "signature": "c2lnbmVk"}
+            events += self._block(index, {"type": "thinking", "thinking": "", "signature": ""}, [*thoughts, sealed])
+            index += 1
         if answer.text:
-            deltas: list[object] = [{"type": "text_delta", "text": piece} for piece in halves(answer.text)]
+            deltas: list[object] = [{"type": "text_delta", "text": piece} for piece in halves(answer.text, answer.pieces)]
             events += self._block(index, {"type": "text", "text": ""}, deltas)
-            index = 1
+            index += 1
         for place, call in enumerate(answer.calls, start=index):
             block: object = {"type": "tool_use", "id": f"toolu_{place - index}", "name": wire_name(call), "input": {}}
             events += self._block(
@@ -159,7 +164,8 @@ class ChatWire:
         """Return the chunks, the one with usage, and `[DONE]`."""
         key = "refusal" if answer.stop == "refused" else "content"
         deltas: list[Body] = [{"role": "assistant", "content": ""}]
-        deltas.extend({key: piece} for piece in halves(answer.text))
+        deltas.extend({"reasoning_content": piece} for piece in halves(answer.reasoning))
+        deltas.extend({key: piece} for piece in halves(answer.text, answer.pieces))
         for place, call in enumerate(answer.calls):
             deltas.append({"tool_calls": [{"index": place} | self._call(place, call, "")]})
             parts = ({"index": place, "function": {"arguments": piece}} for piece in halves(argument_text(call)))
@@ -237,6 +243,10 @@ class ResponsesWire:
         """Return `response.created` … `response.completed` or `response.incomplete`."""
         whole = self.whole(answer, request)
         bodies: list[Body] = [{"type": "response.created", "response": self._frame(request, "in_progress")}]
+        bodies += [
+            {"type": "response.reasoning_summary_text.delta", "item_id": "rs_1", "output_index": 0, "summary_index": 0, "delta": piece}
+            for piece in halves(answer.reasoning)
+        ]
         for place, item in enumerate(_objects(whole["output"])):
             bodies.append({"type": "response.output_item.added", "output_index": place, "item": item | {"status": "in_progress"}})
             bodies += [body | {"item_id": item["id"], "output_index": place} for body in self._deltas(item, answer)]
@@ -272,7 +282,7 @@ class ResponsesWire:
     def _deltas(self, item: Body, answer: Answer) -> list[Body]:
         if item["type"] == "message":
             kind = "response.refusal.delta" if answer.stop == "refused" else "response.output_text.delta"
-            return [{"type": kind, "content_index": 0, "delta": piece, "logprobs": []} for piece in halves(answer.text)]
+            return [{"type": kind, "content_index": 0, "delta": piece, "logprobs": []} for piece in halves(answer.text, answer.pieces)]
         return [{"type": "response.function_call_arguments.delta", "delta": piece} for piece in halves(str(item["arguments"]))]
 
 
