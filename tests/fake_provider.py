@@ -47,7 +47,7 @@ class FakeProvider:
         if on_delta is not None:
             for delta in _deltas(answer, self._reasoning):
                 await on_delta(delta)
-        return answer.model_copy(update={"model": request.model})
+        return answer.model_copy(update={"model": request.model, "answered_by": request.model})
 
     async def _wait(self, timeout_s: float) -> None:
         try:
