@@ -58,7 +58,7 @@ class _OpeningCourier(Courier):
 
     async def open(self, request: OpenRunRequest) -> Receipt:
         """Open the run. Raises: ActivityError."""
-        envelope = self._envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
+        envelope = self.envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
         handle: workflow.ActivityHandle[Receipt] = workflow.start_activity(
             OPEN_RUN, envelope, result_type=Receipt, summary=brief("open the run"), **FLUSH_OPTIONS
         )

@@ -1,18 +1,14 @@
 """The courier: starts activities with the facts that ride along, and acknowledges what has arrived (JOURNAL §1). Deterministic."""
 
-import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError, FailureError
+from temporalio.exceptions import ActivityError
 
-from activities.listeners import ListenerActivities
 from activities.options import (
-    CHECK_AT_HAND,
-    CHECK_OPTIONS,
     COMPENSATION_ATTEMPTS,
     FLUSH_OPTIONS,
     PROMPT_DEADLINE,
@@ -25,12 +21,8 @@ from activities.options import (
 from activities.requests import (
     CALL_TOOL,
     COMPLETE_PROMPT,
-    RESOLVE_CALENDAR,
     RUN_SEGMENT,
-    CompletionRequest,
-    DecisionRequest,
     FlushRequest,
-    ListenerRequest,
     ResolveRequest,
     ToolRequest,
 )
@@ -53,9 +45,6 @@ STATUS = SearchAttributeKey.for_keyword("RunStatus")
 
 DOUBTS_TOLD = "doubts-told"
 """Patch: a run that asked a person before it takes answers unattested, and its search attribute never says `in_doubt`."""
-
-AT_HAND = "decided-at-hand"
-"""Patch: a run of before has each decision checked by a regular activity, and the approval closed before its bound call begins."""
 
 SUMMARY_BYTES = 160
 """Longest summary: the server takes 400 bytes of payload, and encryption adds about 200."""
@@ -106,9 +95,10 @@ class Courier:
         """The run's tools, by name."""
         return self._given.program.tools
 
-    def _envelope(
+    def envelope(
         self, request: dict[str, JsonValue], *, step: str = "", visit: int = 1, call: str = "", deadline_s: float, project: list[str]
     ) -> Envelope:
+        """Return the envelope of an activity of this run, with the facts that ride along."""
         return Envelope(
             tenant=self._given.tenant,
             run=self._given.run,
@@ -146,8 +136,9 @@ class Courier:
             declaration=command.declaration,
             simulate=command.simulate,
             simulated_from=command.simulated_from,
+            agent=command.agent,
         )
-        envelope = self._envelope(
+        envelope = self.envelope(
             request.model_dump(mode="json"),
             step=command.step,
             visit=command.visit,
@@ -164,7 +155,7 @@ class Courier:
 
     async def run_segment(self, segment: Segment) -> Receipt:
         """Walk consecutive quick steps in one activity; its facts are acknowledged by the caller. Raises: ActivityError."""
-        envelope = self._envelope(segment.to_request(), deadline_s=segment.deadline_s, project=[]).model_copy(
+        envelope = self.envelope(segment.to_request(), deadline_s=segment.deadline_s, project=[]).model_copy(
             update={"caps": list(self._caps.of(*segment.all_paths))}
         )
         handle: workflow.ActivityHandle[Receipt] = workflow.start_activity(
@@ -195,7 +186,7 @@ class Courier:
             declaration=tool.declaration,
             simulate=self._state.simulation is not None and tool.effect_class.changes_world,
         )
-        envelope = self._envelope(
+        envelope = self.envelope(
             request.model_dump(mode="json"), step=undo.step, visit=visit, call=call, deadline_s=tool.timeout_s, project=[]
         ).model_copy(update={"forced": True})
         options = compensation_options(deadline=_seconds(tool.timeout_s), heartbeat=_maybe(tool.heartbeat_s), rule=undo.retry)
@@ -207,7 +198,7 @@ class Courier:
         rule = command.retry or RetryRule()
         request: dict[str, JsonValue] = {**command.request, "max_attempts": rule.max_attempts}
         deadline_s = PROMPT_DEADLINE.total_seconds()
-        envelope = self._envelope(
+        envelope = self.envelope(
             request, step=command.step, visit=command.visit, call=command.call, deadline_s=deadline_s, project=command.project
         )
         options = effect_options(deadline=PROMPT_DEADLINE, heartbeat=PROMPT_HEARTBEAT, rule=rule, bound=_left(command.deadline))
@@ -291,7 +282,7 @@ class Courier:
 
     async def _flush(self, projection: Projection, summary: str) -> None:
         request = FlushRequest(projection=projection, fact_seq=self._state.fact_seq)
-        envelope = self._envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
+        envelope = self.envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
         try:
             receipt = await workflow.execute_activity_method(
                 RunRecordActivities.flush_facts, envelope, summary=brief(summary), **FLUSH_OPTIONS
@@ -319,49 +310,13 @@ class Courier:
         if must_flush(self._state.unacked):
             await self.flush(Projection(), "facts")
 
-    async def check_decision(self, request: DecisionRequest, step: str) -> Receipt:
-        """Ask the live world whether this reviewer may decide: within this workflow task if that is quick. Raises: ActivityError.
-
-        It only reads and carries no facts, so that one whose workflow task is lost has done nothing (JOURNAL §1.1).
-        """
-        envelope = self._envelope(request.model_dump(mode="json"), step=step, deadline_s=15, project=[]).without_facts()
-        check, summary = RunRecordActivities.check_decision, brief(f"{step}: may the reviewer decide?")
-        if workflow.patched(AT_HAND):
-            with contextlib.suppress(FailureError):  # it was not quick, or PostgreSQL is away: a regular activity waits for it
-                return await workflow.execute_local_activity_method(check, envelope, summary=summary, **CHECK_AT_HAND)
-        return await workflow.execute_activity_method(check, envelope, summary=summary, **CHECK_OPTIONS)
-
-    async def resolve_calendar(self, step: str, calendar: str, since: str, offsets_s: list[float]) -> Receipt:
-        """Ask at which instants so much working time has passed. Raises: ActivityError."""
-        request: dict[str, JsonValue] = {"calendar": calendar, "from": since, "offsets_s": list(offsets_s)}
-        envelope = self._envelope(request, step=step, deadline_s=15, project=[]).without_facts()
-        return await workflow.execute_activity(
-            RESOLVE_CALENDAR, envelope, result_type=Receipt, summary=brief(f"{step}: working time of {calendar}"), **FLUSH_OPTIONS
-        )
-
-    async def check_completion(self, request: CompletionRequest, step: str) -> Receipt:
-        """Ask whether the gateway attested an answer; it waits as long as a flush does, for the gateway sends an answer once."""
-        envelope = self._envelope(request.model_dump(mode="json"), step=step, deadline_s=15, project=[]).without_facts()
-        return await workflow.execute_activity_method(
-            RunRecordActivities.check_completion, envelope, summary=brief(f"{step}: did the answer come by the gateway?"), **FLUSH_OPTIONS
-        )
-
-    async def keep_listener(self, request: ListenerRequest, step: str) -> None:
-        """Open or close the row by which a signal finds a listening step. Raises: ActivityError."""
-        asked = request.model_copy(update={"fact_seq": self._state.fact_seq})
-        envelope = self._envelope(asked.model_dump(mode="json"), step=step, visit=request.visit, deadline_s=15, project=[]).without_facts()
-        said = "listen" if request.opened else "listen no more"
-        await workflow.execute_activity_method(
-            ListenerActivities.keep_listener, envelope, summary=brief(f"{step}: {said}"), **FLUSH_OPTIONS
-        )
-
     async def resolve(self, command: CallTool, request: ResolveRequest) -> Receipt:
         """Hand a person's answer about an effect in doubt to the journal.
 
         Raises:
             ActivityError: the journal did not take it.
         """
-        envelope = self._envelope(
+        envelope = self.envelope(
             request.model_dump(mode="json"),
             step=command.step,
             visit=command.visit,
@@ -379,6 +334,11 @@ class Courier:
             return await self.resolve(command, request)
         self.acknowledge(receipt.fact_head)
         return receipt
+
+    @property
+    def fact_seq(self) -> int:
+        """The number of the run's newest fact."""
+        return self._state.fact_seq
 
     def acknowledge(self, head: int) -> None:
         """Take the facts up to `head` off: the ledger has them (JOURNAL §1.3)."""

@@ -14,6 +14,7 @@ from domain.runs import Projection, RunStatus
 from domain.signals import Signal
 from domain.state import AskApproval, AskPerson, Failed, Failure, Listen, Outcome, State
 from workflows.couriers import Courier, brief
+from workflows.enquiries import Enquiries
 from workflows.people import time_left
 
 
@@ -22,13 +23,14 @@ class Listening:
 
     def __init__(self, courier: Courier, state: State) -> None:
         self._courier = courier
+        self._enquiries = Enquiries(courier)
         self._state = state
         self.arrived: list[Signal] = []
 
     async def wait(self, command: Listen, *, stopped: Callable[[], bool]) -> Outcome | None:
         """Show what the run waits for until a signal has ended the command, which gives None; else its time is over, or it is stopped."""
         if command.key is not None:
-            await self._courier.keep_listener(_request(command, opened=True), command.step)
+            await self._enquiries.keep_listener(_request(command, opened=True), command.step)
         if self._waits(command):
             await self._courier.flush(_waiting(command), f"{command.summary}: wait for the signal")
         try:
@@ -47,7 +49,7 @@ class Listening:
     async def close(self, command: Listen) -> None:
         """Take back what is shown of a wait that has ended."""
         if command.key is not None:
-            await self._courier.keep_listener(_request(command, opened=False), command.step)
+            await self._enquiries.keep_listener(_request(command, opened=False), command.step)
         await self._courier.flush(self._resting(), f"{command.step}: heard")
 
     def _waits(self, command: Listen) -> bool:

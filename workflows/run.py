@@ -37,9 +37,10 @@ from domain.state import (
     Unwind,
 )
 from domain.stepper import Stepper
-from workflows.couriers import AT_HAND, Courier, now_text
+from workflows.couriers import Courier, now_text
 from workflows.details import run_details
 from workflows.effects import EffectRunner
+from workflows.enquiries import AT_HAND
 from workflows.informing import Informants
 from workflows.listening import Listening
 from workflows.messages import (

@@ -17,6 +17,7 @@ from domain.runs import Projection, RunStatus, TaskClosure
 from domain.state import Answered, AskPerson
 from domain.tasks import HUMAN, TaskProjection, advanced, next_moment, with_terms
 from workflows.couriers import DOUBTS_TOLD, Courier, brief, now_text
+from workflows.enquiries import Enquiries
 from workflows.refusals import demand, refuse
 
 TASKS_TOLD = "tasks-told"
@@ -43,6 +44,7 @@ class Tasks:
 
     def __init__(self, courier: Courier, *, resting: Callable[[RunStatus], Projection], cancelled: Callable[[], bool], note: Note) -> None:
         self._courier = courier
+        self._enquiries = Enquiries(courier)
         self._resting = resting
         self._cancelled = cancelled
         self._note = note
@@ -137,7 +139,7 @@ class Tasks:
             return
         if workflow.patched(DOUBTS_TOLD):
             try:
-                live = await self._courier.check_completion(CompletionRequest(completion=completion), task.step)
+                live = await self._enquiries.check_completion(CompletionRequest(completion=completion), task.step)
             except ActivityError:
                 refuse(Forbidden("the answer's attestation could not be checked"))
             demand(live)
