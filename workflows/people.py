@@ -72,7 +72,7 @@ class People:
 
     def __init__(self, courier: Courier, taken: list[TakenDecision], note: Note, informants: Informants | None = None) -> None:
         self._courier = courier
-        self._enquiries = Enquiries(courier)
+        self.enquiries = Enquiries(courier)
         self._informants = informants
         self._taken = taken
         self._note = note
@@ -124,7 +124,7 @@ class People:
         began, approval = now_text(), question.approval
         request = decision_request(question.command, decision, standing_of(approval.asks, approval.events, began), self._courier.tools)
         try:
-            live = await self._enquiries.check_decision(request, approval.step)
+            live = await self.enquiries.check_decision(request, approval.step)
         except ActivityError:
             refuse(Forbidden("the reviewer's roles could not be checked: send the decision again under another id"))  # final, unlike 503
         demand(live)
@@ -190,7 +190,7 @@ class People:
         if rules is None or rules.calendar is None or all(moment.at for moment in rules.moments()):
             return
         offsets = [moment.after_s for moment in rules.moments()]
-        receipt = await self._enquiries.resolve_calendar(approval.step, rules.calendar, approval.opened_at, offsets)
+        receipt = await self.enquiries.resolve_calendar(approval.step, rules.calendar, approval.opened_at, offsets)
         instants = receipt.fields["instants"]
         approval.rules = placed(rules, [str(instant) for instant in instants] if isinstance(instants, list) else [])
         approval.deadline = standing_of(approval.rules, [], approval.opened_at).deadline

@@ -37,7 +37,7 @@ class Carriers(Courier):
 
     def carry(self, step: str) -> Envelope:
         """Return what an activity that starts now is given."""
-        return self._envelope({}, step=step, call="0", deadline_s=5, project=[])
+        return self.envelope({}, step=step, call="0", deadline_s=5, project=[])
 
 
 class OnceCarriers(Carriers):

@@ -13,6 +13,7 @@ from domain.state import AskApproval, Command, Unwind
 from tests.faults.planted.stepper_bugs import RegistersAfter
 from workflows.couriers import Courier
 from workflows.effects import EffectRunner
+from workflows.enquiries import Enquiries
 from workflows.messages import RUN_WORKFLOW, RunInput, RunResult
 from workflows.people import People
 from workflows.run import RunWorkflow
@@ -47,7 +48,7 @@ class LocalFlushCourier(CrashingCourier):
         """
         del summary
         request = FlushRequest(projection=projection, fact_seq=self._state.fact_seq)
-        envelope = self._envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
+        envelope = self.envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
         receipt = await workflow.execute_local_activity_method(
             RunRecordActivities.flush_facts, envelope, start_to_close_timeout=FLUSH_OPTIONS["start_to_close_timeout"]
         )
@@ -60,15 +61,15 @@ class LocalFlushCourier(CrashingCourier):
 class OnceCourier(Courier):
     """Sends each fact with the next activity only, whether it arrives or not."""
 
-    def _envelope(
+    def envelope(
         self, request: dict[str, JsonValue], *, step: str = "", visit: int = 1, call: str = "", deadline_s: float, project: list[str]
     ) -> Envelope:
-        made = super()._envelope(request, step=step, visit=visit, call=call, deadline_s=deadline_s, project=project)
+        made = super().envelope(request, step=step, visit=visit, call=call, deadline_s=deadline_s, project=project)
         self._state.unacked = []
         return made
 
 
-class TrustingCourier(Courier):
+class TrustingEnquiries(Enquiries):
     """Asks nobody whether the reviewer still has the role."""
 
     async def check_decision(self, request: DecisionRequest, step: str) -> Receipt:
@@ -81,11 +82,13 @@ class _Variant(RunWorkflow):
     """The run workflow with another courier."""
 
     courier: type[Courier] = Courier
+    enquiries: type[Enquiries] = Enquiries
 
     def __init__(self, given: RunInput) -> None:
         super().__init__(given)
         self._courier = self.courier(given, self.state)
         self._people = People(self._courier, self.state.decisions, self._note)
+        self._people.enquiries = self.enquiries(self._courier)
         self._effects = EffectRunner(given.program, self._courier, self._people)
 
 
@@ -141,7 +144,7 @@ class FactOnceRun(_Variant):
 class TrustingRun(_Variant):
     """Roles are not checked when the decision is handled (JOURNAL §9)."""
 
-    courier = TrustingCourier
+    enquiries = TrustingEnquiries
 
     @workflow.init
     def __init__(self, given: RunInput) -> None:
