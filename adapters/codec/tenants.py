@@ -1,12 +1,13 @@
 """Which tenant a workflow belongs to: what the payload codec must know before it can encrypt. In memory, thread-safe."""
 
+import sys
 import threading
 from collections import OrderedDict
 
 from domain.errors import Forbidden, StandfastError
 
-WORKFLOWS_MAX = 100_000
-"""Bindings kept, about 20 MB; far beyond the workflows one worker caches."""
+WORKFLOWS_MAX = 4096
+"""Bindings kept, about 1 MB; far beyond the workflows one worker caches. One forgotten meanwhile is learned again by its next replay."""
 
 
 class TenantRegistry:
@@ -33,7 +34,7 @@ class TenantRegistry:
             known = self._tenants.get(workflow_id)
             if known is not None and known != tenant:
                 raise Forbidden(f"workflow {workflow_id!r} does not belong to tenant {tenant!r}")
-            self._tenants[workflow_id] = tenant
+            self._tenants[workflow_id] = sys.intern(tenant)
             self._tenants.move_to_end(workflow_id)
             if len(self._tenants) > self._capacity:
                 self._tenants.popitem(last=False)
