@@ -6,6 +6,7 @@ from domain.approval import Decision
 from domain.completion import TaskCompletion
 from domain.effects import EffectClass, RetryClass
 from domain.model import Wire
+from domain.program import AgentPin
 from domain.provider import ToolSchema
 from domain.runs import Projection
 from domain.state import ArgumentsFrom
@@ -54,6 +55,7 @@ class ToolRequest(Wire):
     cost_usd_micros: int = 0
     simulate: bool = False
     simulated_from: str | None = None
+    agent: str | None = None
 
 
 class PromptTool(ToolSchema):
@@ -62,17 +64,25 @@ class PromptTool(ToolSchema):
     version: str
 
 
+class AgentUse(AgentPin):
+    """The registered agent that a model call is of, and what its instructions read."""
+
+    variables: dict[str, JsonValue] = {}
+
+
 class PromptRequest(Wire):
     """Call a model.
 
     `append` are the messages since `head`: `{kind: user, value}`, `{kind: reply, ref}`, `{kind: tool, vendor_id, ref | error,
     bytes}`. `known_tokens` is what the provider counted of the conversation so far, its last answer included. With `behind`, the name of
     another step's conversation, `head` is of that one, and `append` is added to the request alone: the conversation stays as it was.
+    The instructions of a registered `agent` are put in by the worker, before the intent.
     """
 
     model: str
     instructions: str
     instructions_sha256: str = ""
+    agent: AgentUse | None = Field(default=None, exclude_if=lambda used: used is None)
     tools: list[PromptTool] = []
     output_schema: dict[str, JsonValue] | None = None
     max_output_tokens: int = 4096

@@ -156,6 +156,7 @@ class Walk:
             cost_usd_micros=command.cost_usd_micros,
             simulate=command.simulate,
             simulated_from=command.simulated_from,
+            agent=command.agent,
         )
         envelope = self._given.model_copy(
             update={

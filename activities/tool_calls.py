@@ -75,6 +75,8 @@ class ToolActivities:
                 tenant=envelope.tenant,
                 run=envelope.run,
                 deadline_s=envelope.deadline_s,
+                agent=request.agent,
+                principal=envelope.principal,
             )
         )
         _check_storable(request.tool, output)

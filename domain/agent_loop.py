@@ -34,7 +34,11 @@ class AgentLoop:
     def begin(self) -> None:
         """Ask the model for the first time. Raises: ExpressionFailed."""
         given = self.recorder.render(self.step.input)
-        self._ask([{"kind": "user", "value": given}])
+        variables = self.recorder.render(self.step.variables)
+        if isinstance(variables, dict):
+            self.agent.variables = variables
+        before, self.agent.before = self.agent.before, []
+        self._ask([*before, {"kind": "user", "value": given}])
 
     def settle(self, command: Command, outcome: Outcome) -> None:
         """Take the outcome of a model or tool call of this step."""
@@ -137,6 +141,7 @@ class AgentLoop:
             deadline=self.recorder.state.steps[self.step.path].deadline,
             declaration=tool.declaration,
             summary=f"{self.step.path}: {tool.name} (turn {self.agent.turn})",
+            agent=f"{self.recorder.program.name}/{self.step.path}",
         )
 
     def _called(self, command: CallTool, outcome: Outcome) -> None:
@@ -156,7 +161,8 @@ class AgentLoop:
             return
         append: list[JsonValue] = [{"kind": "reply", "ref": self.agent.reply_ref}]
         append.extend(
-            {"kind": "tool", "vendor_id": c.vendor_id, "ref": c.result, "error": c.error, "bytes": c.bytes} for c in self.agent.calls
+            {"kind": "tool", "vendor_id": c.vendor_id, "ref": c.result, "error": c.error, "bytes": c.bytes, **part_of(c)}
+            for c in self.agent.calls
         )
         self._ask(append)
 
@@ -179,8 +185,7 @@ class AgentLoop:
         model = self.recorder.render(self.step.model)
         request: dict[str, JsonValue] = {
             "model": str(model),
-            "instructions": str(self.recorder.render(self.step.instructions)),
-            "instructions_sha256": self.step.instructions_sha256,
+            **instructions_of(self.recorder, self.step),
             "tools": prompt_tools(self.recorder.program, self.step),
             "output_schema": self.step.output_schema,
             "max_output_tokens": self.step.max_output_tokens,
@@ -213,6 +218,23 @@ def prompt_tools(program: Program, step: AgentStep) -> list[JsonValue]:
     """Return the tools of an agent step as its model sees them."""
     tools = [program.tools[name] for name in step.tools]
     return [{"name": t.name, "version": t.version, "description": t.description, "parameters": t.input_schema} for t in tools]
+
+
+def instructions_of(recorder: Recorder, step: AgentStep) -> dict[str, JsonValue]:
+    """Return what the model is told before all else: a definition's own text, or which registered agent's. Raises: ExpressionFailed."""
+    told: dict[str, JsonValue] = {
+        "instructions": str(recorder.render(step.instructions)),
+        "instructions_sha256": step.instructions_sha256,
+    }
+    known = recorder.state.agents.get(step.path)
+    if step.pin is not None:
+        told["agent"] = {**step.pin.model_dump(mode="json"), "variables": known.variables if known is not None else {}}
+    return told
+
+
+def part_of(call: AgentCall) -> dict[str, JsonValue]:
+    """Return the key of a call's output that alone the model is told; a call of before has none."""
+    return {} if call.part is None else {"part": call.part}
 
 
 FATAL = frozenset(

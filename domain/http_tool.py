@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from domain.effects import EffectClass, RetryClass
 from domain.errors import ToolFailed
 from domain.model import Value
-from domain.tools import ToolSpec
+from domain.tools import ToolSpec, Trust
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -55,6 +55,10 @@ class HttpToolDeclaration(Value):
     response_bytes_max: int = Field(default=RESPONSE_BYTES_MAX, gt=0)
     bindable: tuple[str, ...] = ()
     cost_usd_micros: int = Field(default=0, ge=0)
+    url_arguments: tuple[str, ...] = ()
+    sensitive_arguments: tuple[str, ...] = ()
+    trust: Trust = "untrusted"
+    docs: str = ""
 
     @field_validator("url")
     @classmethod
@@ -146,6 +150,13 @@ class HttpToolDeclaration(Value):
             max_attempts=self.max_attempts,
             bindable=self.bindable,
             cost_usd_micros=self.cost_usd_micros,
+            kind="http",
+            egress=(self.host,),
+            secrets=tuple(dict.fromkeys(name for value in self.headers.values() for name in SECRET.findall(value))),
+            url_arguments=self.url_arguments,
+            sensitive_arguments=self.sensitive_arguments,
+            trust=self.trust,
+            docs=self.docs,
         )
 
 

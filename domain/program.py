@@ -16,6 +16,7 @@ from domain.budget import BudgetRule
 from domain.effects import EffectClass, RetryClass
 from domain.model import Wire
 from domain.tasks import TaskTerms
+from domain.tools import ToolKind, Trust
 
 Execution = Literal["segment", "steps"]
 """How consecutive calls run: `steps` gives each an activity of its own, `segment` several of them one (JOURNAL §12)."""
@@ -43,6 +44,11 @@ class PinnedTool(Wire):
     heartbeat_s: float | None = None
     max_attempts: int = 5
     cost_usd_micros: int = 0
+    kind: ToolKind = "builtin"
+    egress: tuple[str, ...] = ()
+    url_arguments: tuple[str, ...] = ()
+    sensitive_arguments: tuple[str, ...] = ()
+    trust: Trust = "untrusted"
     declaration: dict[str, JsonValue] | None = Field(
         default=None, description="the declaration of a bundle's http tool; it travels with each call"
     )
@@ -85,10 +91,25 @@ class CallStep(StepCommon):
     retriable: bool = False
 
 
+class AgentPin(Wire):
+    """The version of a registered agent that a run uses, as it was when the run started."""
+
+    name: str
+    version: str
+    sha256: str
+
+
 class AgentStep(StepCommon):
-    """A loop of model and tools. `instructions` is the inlined prompt text (with `${ }`), `tools` are names."""
+    """A loop of model and tools. `instructions` is the inlined prompt text (with `${ }`), `tools` are names.
+
+    With `uses` (`name` or `name@range`) it is a registered agent: `pin` says which, its instructions stay in the registry, and `variables`
+    are what they read.
+    """
 
     kind: Literal["agent"] = "agent"
+    uses: str | None = None
+    pin: AgentPin | None = None
+    variables: JsonValue = None
     model: str
     instructions: str
     instructions_sha256: str = ""

@@ -49,7 +49,10 @@ class StepRecord(Wire):
 
 
 class AgentCall(Wire):
-    """One tool call of the running turn; `result` names its output of so many `bytes`, `error` is what the model is told instead."""
+    """One tool call of the running turn; `result` names its output of so many `bytes`, `error` is what the model is told instead.
+
+    `part` is the key of the output that the model is told alone, such as the answer of another agent.
+    """
 
     index: int
     vendor_id: str
@@ -58,10 +61,15 @@ class AgentCall(Wire):
     error: str | None = None
     bytes: int = 0
     open: bool = True
+    part: str | None = None
 
 
 class AgentState(Wire):
-    """An agent step's conversation: how many messages, the digest over them, its tokens, and the calls of the running turn."""
+    """An agent step's conversation: how many messages, the digest over them, its tokens, and the calls of the running turn.
+
+    `variables` are what a registered agent's instructions read. `before` are messages that stand before the first question; `handed_to` is
+    the agent that this one handed its task to.
+    """
 
     turn: int = 0
     head_count: int = 0
@@ -70,6 +78,9 @@ class AgentState(Wire):
     known_tokens: int = 0
     calls: list[AgentCall] = []
     repaired: bool = False
+    variables: dict[str, JsonValue] = {}
+    before: list[dict[str, JsonValue]] = []
+    handed_to: str = ""
 
 
 UndoEnd = Literal["undone", "by_hand", "not_happened", "given_up"]
@@ -160,6 +171,7 @@ class CallTool(Wire):
     pivot: bool = False
     forward: bool = False
     problem: str | None = None
+    agent: str | None = None
 
 
 class CompletePrompt(Wire):

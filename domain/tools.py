@@ -1,6 +1,6 @@
 """The tool port: what a tool declares, and one call of it. Pure."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import Field, JsonValue
 
@@ -9,11 +9,19 @@ from domain.effects import EffectClass, RetryClass
 from domain.model import Value, Wire
 
 
+ToolKind = Literal["python", "http", "mcp", "container", "wasm", "builtin"]
+"""How a tool is made: a Python function or code, a declared REST call, a tool of an MCP server, a container, a module, or a part of
+the platform."""
+Trust = Literal["trusted", "untrusted"]
+"""Whether text in a tool's results may steer what an agent does."""
+
+
 class ToolSpec(Value):
     """What a tool declares. Schemas are JSON Schema 2020-12; `timeout_s` bounds one attempt.
 
     `bindable` names argument fields that may not be left unbound by an approval (amount, recipient, URL). `cost_usd_micros` is what
-    one call costs.
+    one call costs. `egress` are patterns of the hosts it speaks to, `secrets` the names of those it is given. `url_arguments` and
+    `sensitive_arguments` (recipient, amount, command, query) name arguments, dotted where they lie deeper; `trust` is that of its results.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
@@ -29,10 +37,20 @@ class ToolSpec(Value):
     sandbox: str | None = None
     bindable: tuple[str, ...] = ()
     cost_usd_micros: int = Field(default=0, ge=0, le=AMOUNT_MAX)
+    kind: ToolKind = "builtin"
+    egress: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    url_arguments: tuple[str, ...] = ()
+    sensitive_arguments: tuple[str, ...] = ()
+    trust: Trust = "untrusted"
+    docs: str = ""
 
 
 class ToolCall(Wire):
-    """One call. `idempotency_key` is stable over attempts; hand it outside. `deadline_s` is this attempt's own bound."""
+    """One call. `idempotency_key` is stable over attempts; hand it outside. `deadline_s` is this attempt's own bound.
+
+    `agent` names the agent that asked, None for a step of the definition itself; `principal` is whose run it is, with its `roles` now.
+    """
 
     tool: str
     version: str
@@ -42,6 +60,9 @@ class ToolCall(Wire):
     tenant: str
     run: str
     deadline_s: float
+    agent: str | None = None
+    principal: str | None = None
+    roles: tuple[str, ...] = ()
 
 
 class Tool(Protocol):
