@@ -1,40 +1,72 @@
 """The `bubblewrap` backend: this machine's programs in new namespaces, without network, with nothing of the host to write to.
 
-Limits: wall and total memory and cpu by a watch on the process tree, single processes also by rlimits, processes by rlimit in the
-sandbox's own user namespace. Everything written lands in a memory file system that dies with the sandbox. Linux only.
+Limits: with a cgroup that the worker may divide, memory and processes of the whole tree by the kernel; without, memory and cpu by a
+watch on the process tree, and processes by rlimit in the sandbox's own user namespace. Single processes have rlimits either way, wall
+time is watched, and only the listed system calls are there. Everything written lands in a memory file system that dies with the
+sandbox. Linux only.
 """
 
 import asyncio
+import json
 import os
 import shutil
 import sys
-import time
 from asyncio.subprocess import PIPE, Process
-from typing import Literal
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import cast
 
-from adapters.sandboxes.bubblewrap_arguments import NOBODY, PRLIMIT, PROBE, bwrap_arguments, given_files
+from adapters.sandboxes.bubblewrap_arguments import NOBODY, PRLIMIT, PROBE, bwrap_arguments, given_files, in_memory
+from adapters.sandboxes.cgroup import SandboxGroup, own_group, refusal
+from adapters.sandboxes.egress_proxy import Addresses
+from adapters.sandboxes.files_out import FilesOut
+from adapters.sandboxes.inner_network import inner_network
 from adapters.sandboxes.output import OutputCollector
-from adapters.sandboxes.process_tree import kill_group, tree_usage
+from adapters.sandboxes.process_tree import kill_group
+from adapters.sandboxes.seccomp import SeccompUnavailableError, bpf_program
+from adapters.sandboxes.watched import Watched
 from domain.errors import SandboxUnavailable
 from domain.sandbox import OnOutput, SandboxProfile, SandboxResult
 
-Ended = Literal["exit", "timeout", "memory", "output", "error"]
-
-WATCH_S = 0.05
-"""How often the process tree is weighed; memory may exceed its limit by what is written in this time."""
 PROBE_S = 5.0
 """A machine that cannot start an empty sandbox in this time has none."""
-CHUNK_BYTES = 65536
+HELD_S = 10.0
+"""How long bwrap may take to make the namespaces of a sandbox that is held until its group or its network is there."""
 INSTALL = "install it with `apt-get install bubblewrap` (Debian, Ubuntu) or `dnf install bubblewrap`"
 
 
-class BubblewrapSandbox:
-    """Starts one bwrap per run; as root it first becomes `nobody`, so that limits per user hold and an escape finds no root."""
+async def no_addresses(host: str, _port: int) -> list[str]:
+    """Resolve nothing.
 
-    def __init__(self, *, program: str = "bwrap") -> None:
+    Raises:
+        OSError: always.
+    """
+    raise OSError(f"this worker has no way out for sandboxes, so {host} has no address")
+
+
+class BubblewrapSandbox:
+    """Starts one bwrap per run; as root it first becomes `nobody`, so that limits per user hold and an escape finds no root.
+
+    Args:
+        program: bwrap.
+        cgroup: A cgroup v2 folder that the worker may divide; None takes the worker's own group where that is possible.
+        addresses: Resolves and judges the hosts of profiles with a network.
+    """
+
+    def __init__(self, *, program: str = "bwrap", cgroup: Path | None = None, addresses: Addresses = no_addresses) -> None:
         self._program = program
+        self._asked_group = cgroup
+        own = own_group() if cgroup is None else None
+        self._group = cgroup or (own if own is not None and refusal(own) is None else None)
+        self._addresses = addresses
         self._probe: str | None = None
         self._probed = False
+
+    @property
+    def limits(self) -> str:
+        """How memory and processes are limited here, in words."""
+        return "rlimits and a watch" if self._group is None else f"cgroup v2 ({self._group})"
 
     async def run(
         self,
@@ -48,20 +80,58 @@ class BubblewrapSandbox:
         """Run `command` in `/work` beside `files`.
 
         Raises:
-            SandboxUnavailable: no bwrap, no Linux, or user namespaces are switched off.
+            SandboxUnavailable: no bwrap, no Linux, no libseccomp, or user namespaces are switched off.
             InvalidInput: a file name that leaves the work folder.
         """
         reason = await self.missing()
         if reason is not None:
             raise SandboxUnavailable(f"the profile {profile.name} needs bubblewrap: {reason}")
-        with given_files(files) as placed:
-            arguments = [self._program, *bwrap_arguments(profile, placed), "--", *command]
-            async with OutputCollector(profile.output_bytes, on_output) as output:
-                process = await self._start(arguments, tuple(placed.values()))
-                return await _Watched(process, profile, output).result(stdin)
+        with given_files(files) as placed, in_memory(bpf_program(network=profile.network == "allow")) as seccomp:
+            async with OutputCollector(profile.output_bytes, on_output) as output, AsyncExitStack() as held:
+                given = FilesOut(profile, output) if profile.files_out else None
+                inside = command if given is None else given.wrapped(command)
+                arguments = [*bwrap_arguments(profile, placed, seccomp), "--", *inside]
+                process, group = await held.enter_async_context(self._started(profile, arguments, (*placed.values(), seccomp)))
+                result = await Watched(process, profile, given or output, limits=group).result(stdin)
+                return result if given is None else result.model_copy(update={"files": given.files()})
+
+    @asynccontextmanager
+    async def _started(
+        self, profile: SandboxProfile, arguments: list[str], descriptors: tuple[int, ...]
+    ) -> AsyncGenerator[tuple[Process, SandboxGroup | None]]:
+        """Start bwrap; where a cgroup or a network is wanted, its program is held until both are there."""
+        if self._group is None and profile.network == "none":
+            yield await self._start([self._program, *arguments], descriptors), None
+            return
+        async with AsyncExitStack() as held:
+            group = None
+            if self._group is not None:
+                group = SandboxGroup(self._group, profile)
+                held.callback(group.remove)
+            (info, tell), (wait, release) = os.pipe(), os.pipe()
+            for descriptor in (info, release):
+                held.callback(_close, descriptor)
+            try:
+                options = [self._program, "--info-fd", str(tell), "--block-fd", str(wait)]
+                process = await self._start([*options, *arguments], (*descriptors, tell, wait))
+            finally:
+                os.close(tell)
+                os.close(wait)
+            try:
+                child = await _child(info)
+                if group is not None:
+                    group.add(process.pid)
+                    group.add(child)
+                if profile.network == "allow":
+                    await held.enter_async_context(inner_network(child, profile, self._addresses))
+                os.write(release, b"1")
+                yield process, group
+            finally:
+                kill_group(process.pid)
+                await process.wait()
 
     async def _start(self, arguments: list[str], descriptors: tuple[int, ...]) -> Process:
-        """Start bwrap in a process group of its own, with an empty environment and no descriptor but the files'."""
+        """Start bwrap in a process group of its own, with an empty environment and no descriptor but those named."""
         root = os.geteuid() == 0
         return await asyncio.create_subprocess_exec(
             *arguments,
@@ -87,12 +157,22 @@ class BubblewrapSandbox:
     async def _find_out(self) -> str | None:
         """Try an empty sandbox with the arguments of a real one."""
         if sys.platform != "linux":
-            return "it needs Linux: use the monty or docker backend here"
+            return "it needs Linux: use the monty, wasm or docker backend here"
         if shutil.which(self._program) is None:
             return f"the program {self._program} is not on PATH: {INSTALL}"
         if shutil.which(PRLIMIT) is None:
             return f"the program {PRLIMIT} is missing: install util-linux"
-        process = await self._start([self._program, *bwrap_arguments(PROBE, {}), "--", "true"], ())
+        if self._asked_group is not None and (reason := refusal(self._asked_group)) is not None:
+            return f"the cgroup of STANDFAST_SANDBOX_CGROUP cannot be used: {reason}"
+        try:
+            with in_memory(bpf_program(network=False)) as seccomp:
+                return await self._tried(seccomp)
+        except SeccompUnavailableError as error:
+            return str(error)
+
+    async def _tried(self, seccomp: int) -> str | None:
+        """Start an empty sandbox."""
+        process = await self._start([self._program, *bwrap_arguments(PROBE, {}, seccomp), "--", "true"], (seccomp,))
         try:
             async with asyncio.timeout(PROBE_S):
                 _, stderr = await process.communicate(b"")
@@ -111,84 +191,24 @@ class BubblewrapSandbox:
         """Nothing is held between runs."""
 
 
-class _Watched:
-    """One running sandbox, watched until it ends or breaks a limit."""
+async def _child(info: int) -> int:
+    """Return the pid of the sandbox's first process, which bwrap tells once the namespaces are made.
 
-    def __init__(self, process: Process, profile: SandboxProfile, output: OutputCollector) -> None:
-        self._process = process
-        self._profile = profile
-        self._output = output
-        self._began_s = time.monotonic()
-        self._broken: Ended | None = None
+    Raises:
+        SandboxUnavailable: bwrap ended before, or took too long.
+    """
+    told = b""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(HELD_S):
+            while b"}" not in told and (chunk := await asyncio.to_thread(os.read, info, 4096)):
+                told += chunk
+    try:
+        return cast("dict[str, int]", json.loads(told))["child-pid"]
+    except (ValueError, KeyError) as error:
+        raise SandboxUnavailable("bubblewrap did not make the sandbox's namespaces") from error
 
-    async def result(self, stdin: bytes) -> SandboxResult:
-        """Wait for the end; cancelling kills every process of the sandbox before it goes on."""
-        tasks = [
-            asyncio.create_task(self._read("stdout", self._process.stdout)),
-            asyncio.create_task(self._read("stderr", self._process.stderr)),
-            asyncio.create_task(self._write(stdin)),
-            asyncio.create_task(self._watch()),
-        ]
-        self._output.when_full(lambda: self._break("output"))
-        try:
-            await self._process.wait()
-            await asyncio.wait(tasks[:2])
-        finally:
-            kill_group(self._process.pid)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._process.wait()
-        return self._told()
 
-    def _break(self, ended: Ended) -> None:
-        """Note why, and kill: bwrap dies, its init dies with it, and with the init the whole process namespace."""
-        self._broken = self._broken or ended
-        kill_group(self._process.pid)
-
-    async def _read(self, stream: str, reader: asyncio.StreamReader | None) -> None:
-        """Collect one stream until its last writer is gone; what comes after the limit is read too, else the pipe never closes."""
-        while reader is not None and (chunk := await reader.read(CHUNK_BYTES)):
-            self._output.take(stream, chunk)
-
-    async def _write(self, stdin: bytes) -> None:
-        """Feed standard input; code that does not read it is no error."""
-        writer = self._process.stdin
-        if writer is None:
-            return
-        try:
-            writer.write(stdin)
-            await writer.drain()
-        except (BrokenPipeError, ConnectionResetError):
-            return
-        finally:
-            writer.close()
-
-    async def _watch(self) -> None:
-        """Weigh the process tree until it breaks a limit."""
-        while self._broken is None:
-            usage = await asyncio.to_thread(tree_usage, self._process.pid)
-            if usage.memory_bytes > self._profile.memory_bytes:
-                self._break("memory")
-            elif usage.cpu_s > self._profile.cpu_s or time.monotonic() - self._began_s > self._profile.wall_s:
-                self._break("timeout")
-            else:
-                await asyncio.sleep(WATCH_S)
-
-    def _told(self) -> SandboxResult:
-        """Build the result from what was seen; the kernel's own CPU limit ends as a timeout too."""
-        code = self._process.returncode or 0
-        code = 128 - code if code < 0 else code
-        ended: Ended = self._broken or "exit"
-        if self._broken is None and code in (128 + 24, 128 + 9) and time.monotonic() - self._began_s >= self._profile.cpu_s:
-            ended = "timeout"
-        if self._output.overflowed:
-            ended = "output"
-        return SandboxResult(
-            ended=ended,
-            exit_code=137 if ended != "exit" else code,
-            stdout=self._output.text("stdout"),
-            stderr=self._output.text("stderr"),
-            truncated=self._output.overflowed,
-            duration_ms=round((time.monotonic() - self._began_s) * 1000),
-        )
+def _close(descriptor: int) -> None:
+    """Close; one that is closed already is fine."""
+    with suppress(OSError):
+        os.close(descriptor)

@@ -3,10 +3,11 @@
 import os
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
-from adapters.sandboxes.work_files import checked_name
+from adapters.sandboxes.inner_network import ENVIRONMENT
+from adapters.sandboxes.work_files import checked_name, disk_shares
 from domain.sandbox import SandboxProfile
 
 NOBODY = 65534
@@ -23,41 +24,43 @@ ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
 
 
 @contextmanager
+def in_memory(content: bytes) -> Generator[int]:
+    """Hold bytes in memory under a descriptor that a child reads from its beginning; nothing touches the host's disk."""
+    descriptor = os.memfd_create("given", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(os.dup(descriptor), "wb") as copy:
+            copy.write(content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def given_files(files: dict[str, bytes]) -> Generator[dict[str, int]]:
-    """Hold each file in memory under a descriptor that bwrap copies from; nothing touches the host's disk.
+    """Hold each file in memory under a descriptor that bwrap copies from.
 
     Raises:
         InvalidInput: a name that leaves the work folder.
     """
-    placed: dict[str, int] = {}
-    try:
-        for name, content in files.items():
-            descriptor = os.memfd_create("given", os.MFD_CLOEXEC)
-            placed[checked_name(name)] = descriptor
-            with os.fdopen(os.dup(descriptor), "wb") as copy:
-                copy.write(content)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        yield placed
-    finally:
-        for descriptor in placed.values():
-            os.close(descriptor)
+    with ExitStack() as held:
+        yield {checked_name(name): held.enter_context(in_memory(content)) for name, content in files.items()}
 
 
-def bwrap_arguments(profile: SandboxProfile, placed: dict[str, int]) -> list[str]:
-    """Return bwrap's arguments up to the program, which runs under prlimit."""
-    # Half of the memory limit may lie in files of /work and half in /tmp; what processes hold is weighed apart.
-    half = str(max(profile.memory_bytes // 2, 1024 * 1024))
+def bwrap_arguments(profile: SandboxProfile, placed: dict[str, int], seccomp: int) -> list[str]:
+    """Return bwrap's arguments up to the program, which runs under prlimit; `seccomp` is the descriptor of the filter."""
+    work, scratch = disk_shares(profile)
     arguments = ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
     arguments += ["--uid", str(NOBODY), "--gid", str(NOBODY), "--cap-drop", "ALL", "--hostname", "sandbox"]
     arguments += _system()
     arguments += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
-    arguments += ["--size", half, "--tmpfs", "/tmp", "--size", half, "--tmpfs", "/work"]  # noqa: S108 (the sandbox's own /tmp)
+    arguments += ["--size", str(scratch), "--tmpfs", "/tmp", "--size", str(work), "--tmpfs", "/work"]  # noqa: S108 (the sandbox's own /tmp)
     for name, descriptor in placed.items():
         for folder in reversed(PurePosixPath(name).parents[:-1]):
             arguments += ["--dir", f"/work/{folder}"]
         arguments += ["--perms", "0644", "--file", str(descriptor), f"/work/{name}"]
-    arguments += ["--remount-ro", "/", "--chdir", "/work", "--clearenv"]
-    for name, value in _environment().items():
+    arguments += ["--remount-ro", "/", "--chdir", "/work", "--clearenv", "--seccomp", str(seccomp)]
+    for name, value in (_environment() | (ENVIRONMENT if profile.network == "allow" else {})).items():
         arguments += ["--setenv", name, value]
     return [*arguments, "--", PRLIMIT, *_limits(profile)]
 
@@ -102,7 +105,7 @@ def _limits(profile: SandboxProfile) -> list[str]:
         f"--nproc={profile.pids}",
         f"--as={2 * profile.memory_bytes + ADDRESS_SPACE_BYTES}",
         f"--cpu={max(1, int(profile.cpu_s) + 1)}",
-        f"--fsize={profile.memory_bytes}",
+        f"--fsize={profile.disk_bytes}",
         f"--nofile={OPEN_FILES_MAX}",
         "--core=0",
     ]

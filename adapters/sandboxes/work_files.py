@@ -1,8 +1,9 @@
-"""Names of files given to a sandbox: relative, inside the work folder, free of tricks."""
+"""Files of a sandbox: their names, which are relative, inside the work folder and free of tricks, and the room they have."""
 
 from pathlib import PurePosixPath
 
 from domain.errors import InvalidInput
+from domain.sandbox import SandboxProfile
 
 
 def checked_name(name: str) -> str:
@@ -15,3 +16,9 @@ def checked_name(name: str) -> str:
     if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in name:
         raise InvalidInput(f"the file name {name!r} must be relative and stay in the work folder", where="/files")
     return str(path)
+
+
+def disk_shares(profile: SandboxProfile) -> tuple[int, int]:
+    """Return how many bytes of `disk_bytes` are for `/work` and how many for `/tmp`: three quarters and one."""
+    scratch = profile.disk_bytes // 4
+    return profile.disk_bytes - scratch, scratch
