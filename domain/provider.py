@@ -22,12 +22,14 @@ class ModelToolCall(Wire):
     """One tool call a model asks for. `vendor_id` is the model's own id and never an id of ours.
 
     `arguments` is None when the model's argument text was no JSON object; `raw_arguments` then holds it, cut at 2,000 characters.
+    `signature` is an opaque word of the vendor that it wants back with the call, led by the vendor's name; no other vendor is sent it.
     """
 
     vendor_id: str
     name: str
     arguments: dict[str, JsonValue] | None
     raw_arguments: str = ""
+    signature: str = Field(default="", exclude_if=lambda given: not given)
 
 
 class Attachment(Wire):
@@ -67,7 +69,10 @@ class StopReason(StrEnum):
 
 
 class CompletionRequest(Wire):
-    """One model call. `model` is `provider/name`; `output_schema` asks for structured output where the vendor can."""
+    """One model call. `model` is `provider/name`; `output_schema` asks for structured output where the vendor can.
+
+    `temperature` and `parallel_tools` (False: one call a turn) are the model's own choice where they are None.
+    """
 
     model: str
     instructions: str
@@ -75,6 +80,8 @@ class CompletionRequest(Wire):
     tools: list[ToolSchema] = []
     output_schema: dict[str, JsonValue] | None = None
     max_output_tokens: int = 4096
+    temperature: float | None = None
+    parallel_tools: bool | None = None
 
 
 FallbackReason = Literal["overload", "price", "refusal"]
@@ -165,10 +172,19 @@ class ModelPricing(Value):
 class PriceBook(Protocol):
     """Prices of models."""
 
-    def cost_usd_micros(self, *, model: str, input_tokens: int, output_tokens: int, at: datetime | None = None) -> int | None:
+    def cost_usd_micros(
+        self,
+        *,
+        model: str,
+        input_tokens: int,
+        output_tokens: int,
+        cached_input_tokens: int = 0,
+        cache_write_tokens: int = 0,
+        at: datetime | None = None,
+    ) -> int | None:
         """Return the cost in integer micro-USD, rounded up, or None for a model without a price; scripted models cost 0.
 
-        `at` is the instant whose prices count; None is now.
+        Tokens out of a prompt cache and into it are parts of `input_tokens`. `at` is the instant whose prices count; None is now.
         """
         ...
 

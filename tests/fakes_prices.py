@@ -12,9 +12,18 @@ class FakePrices:
         self._micros = micros
         self._unpriced = unpriced
 
-    def cost_usd_micros(self, *, model: str, input_tokens: int, output_tokens: int, at: datetime | None = None) -> int | None:
+    def cost_usd_micros(
+        self,
+        *,
+        model: str,
+        input_tokens: int,
+        output_tokens: int,
+        cached_input_tokens: int = 0,
+        cache_write_tokens: int = 0,
+        at: datetime | None = None,
+    ) -> int | None:
         """Return the cost."""
-        del at
+        del at, cached_input_tokens, cache_write_tokens
         return None if model in self._unpriced else self._micros * (input_tokens + output_tokens)
 
     def price(self, model: str, *, at: datetime | None = None) -> ModelPricing | None:

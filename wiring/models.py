@@ -2,7 +2,9 @@
 
 from pydantic import SecretStr
 
-from adapters.models.factory import CompatibleServer, ModelRouter
+from adapters.models.addresses import AwsAccess, AzureAccess, CompatibleServer, KeyAccess
+from adapters.models.factory import ModelRouter
+from domain.errors import InvalidInput
 from wiring.settings import ModelSettings
 
 
@@ -11,14 +13,51 @@ def build_models(settings: ModelSettings) -> ModelRouter:
     compatible: dict[str, CompatibleServer] = {}
     if settings.compatible_base_url is not None:
         compatible["compatible"] = CompatibleServer(base_url=settings.compatible_base_url, api_key=_plain(settings.compatible_api_key))
+    for alias, (base_url, api_key) in settings.compatible_servers.items():
+        compatible[alias] = CompatibleServer(base_url=base_url, api_key=_plain(api_key))
     return ModelRouter(
         anthropic_api_key=_plain(settings.anthropic_api_key),
         anthropic_base_url=settings.anthropic_base_url,
         openai_api_key=_plain(settings.openai_api_key),
         openai_base_url=settings.openai_base_url,
+        azure=_azure(settings),
+        bedrock=_bedrock(settings),
+        gemini=_gemini(settings),
         compatible=compatible,
         scripts=dict(settings.scripts),
     )
+
+
+def _azure(settings: ModelSettings) -> AzureAccess | None:
+    """How to reach Azure, if it is set up.
+
+    Raises:
+        InvalidInput: one of its two settings is missing.
+    """
+    if settings.azure_endpoint is None and settings.azure_api_key is None:
+        return None
+    key = _plain(settings.azure_api_key)
+    if settings.azure_endpoint is None or key is None:
+        raise InvalidInput("Azure OpenAI needs both AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_API_KEY")
+    return AzureAccess(endpoint=settings.azure_endpoint, api_key=key, api_version=settings.azure_api_version)
+
+
+def _bedrock(settings: ModelSettings) -> AwsAccess | None:
+    if settings.aws_region is None:
+        return None
+    return AwsAccess(
+        region=settings.aws_region,
+        api_key=_plain(settings.bedrock_api_key),
+        access_key_id=settings.aws_access_key_id,
+        secret_access_key=_plain(settings.aws_secret_access_key),
+        session_token=_plain(settings.aws_session_token),
+        base_url=settings.bedrock_base_url,
+    )
+
+
+def _gemini(settings: ModelSettings) -> KeyAccess | None:
+    key = _plain(settings.gemini_api_key)
+    return None if key is None else KeyAccess(api_key=key, base_url=settings.gemini_base_url)
 
 
 def _plain(secret: SecretStr | None) -> str | None:

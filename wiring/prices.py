@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, time
 
 from adapters.models.prices import GenaiPriceBook, ModelPrice
-from wiring.settings import ModelSettings, PriceEntry
+from wiring.settings_models import ModelSettings, PriceEntry
 
 
 def build_prices(settings: ModelSettings) -> GenaiPriceBook:

@@ -1,53 +1,22 @@
-"""Every setting, in frozen groups, one per part; the only module that reads the environment.
+"""Every setting, in frozen groups, one per part; with `settings_ground` and `settings_models` the only modules that read the environment.
 
 Order: flags > environment > `<state dir>/config.toml` > profile. `docs/settings.md` names each (a test compares).
 """
 
-from datetime import date
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings
 
 from domain.budget import Period, Unit, usd_micros
 from domain.errors import InvalidInput
-
-PriceEntry = tuple[int, int] | tuple[int, int, date]
-"""Micro-USD per million tokens in and out, and the day from which they hold (UTC)."""
+from wiring.settings_ground import Group
+from wiring.settings_models import ModelSettings
 
 Environment = Literal["development", "test", "production"]
-
-
-class Group(BaseSettings):
-    """A frozen group; unknown variables are other programs' business, an empty one counts as not set."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags (init) before environment before config.toml."""
-        del dotenv_settings, file_secret_settings
-        toml = TomlConfigSettingsSource(settings_cls, toml_file=StatePlace().state_dir / "config.toml")
-        return (init_settings, env_settings, toml)
-
-
-class StatePlace(BaseSettings):
-    """Where this installation keeps its files."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
-
-    state_dir: Path = Field(
-        default=Path(".standfast"), validation_alias="STANDFAST_STATE_DIR", description="folder of keys, logs and embedded servers"
-    )
 
 
 class PlatformSettings(Group):
@@ -109,35 +78,6 @@ class GatewaySettings(Group):
     port: int = Field(default=8080, validation_alias="STANDFAST_GATEWAY_PORT", description="port of the gateway")
     rpc_timeout_s: float = Field(
         default=10.0, gt=0, validation_alias="STANDFAST_RPC_TIMEOUT", description="seconds the gateway waits for Temporal"
-    )
-
-
-class ModelSettings(Group):
-    """Providers of models."""
-
-    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY", description="key of the Anthropic API")
-    anthropic_base_url: str = Field(
-        default="https://api.anthropic.com", validation_alias="ANTHROPIC_BASE_URL", description="another address of the Anthropic API"
-    )
-    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY", description="key of the OpenAI API")
-    openai_base_url: str = Field(
-        default="https://api.openai.com/v1", validation_alias="OPENAI_BASE_URL", description="another address of the OpenAI API"
-    )
-    compatible_base_url: str | None = Field(
-        default=None,
-        validation_alias="STANDFAST_COMPATIBLE_BASE_URL",
-        description="address of an OpenAI-compatible server (models compatible/NAME)",
-    )
-    compatible_api_key: SecretStr | None = Field(
-        default=None, validation_alias="STANDFAST_COMPATIBLE_API_KEY", description="its key, if it wants one"
-    )
-    scripts: dict[str, Path] = Field(
-        default={}, validation_alias="STANDFAST_SCRIPTS", description="JSON: name of a scripted model to its file"
-    )
-    prices: dict[str, PriceEntry | list[PriceEntry]] = Field(
-        default={},
-        validation_alias="STANDFAST_PRICES",
-        description="JSON: model to micro-USD per million input and output tokens, or to a list of such, each with the day it begins",
     )
 
 
@@ -292,6 +232,28 @@ class SecretSettings(Group):
     )
 
 
+class OutboundSettings(Group):
+    """What calls to the outside may reach besides public hosts."""
+
+    networks: tuple[str, ...] = Field(
+        default=(),
+        validation_alias="STANDFAST_EGRESS_NETWORKS",
+        description='JSON: private networks that tools may call in production too, such as ["10.20.0.0/16"]',
+    )
+
+    @field_validator("networks")
+    @classmethod
+    def _networks_are_such(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is no network.
+
+        Raises:
+            ValueError: with the reason.
+        """
+        for network in networks:
+            ip_network(network)
+        return networks
+
+
 class FaultSettings(Group):
     """Fault points; inert unless the environment is `test`."""
 
@@ -337,6 +299,7 @@ GROUPS: tuple[type[BaseSettings], ...] = (
     ChannelSettings,
     PayloadSettings,
     SecretSettings,
+    OutboundSettings,
     FaultSettings,
 )
 """Every group; the settings page is made from them."""

@@ -1,33 +1,21 @@
-"""Anthropic's Messages API behind the model port, on the vendor's SDK."""
+"""Anthropic's Messages API behind the model port, on the vendor's SDK; what is sent stands in `anthropic_request.py`."""
 
 import contextlib
 import json
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import NotRequired, TypedDict
 
 import httpx2
-from anthropic import AnthropicError, APIConnectionError, APIStatusError, AsyncAnthropic, transform_schema
-from anthropic.types import (
-    AssistantMessageParam,
-    MessageParam,
-    OutputConfigParam,
-    RawContentBlockDeltaEvent,
-    RawMessageStreamEvent,
-    TextBlockParam,
-    ToolParam,
-    ToolResultBlockParam,
-    ToolUseBlockParam,
-    UserMessageParam,
-)
+from anthropic import AnthropicError, APIConnectionError, APIStatusError, AsyncAnthropic, AsyncAnthropicBedrock
 from anthropic.types import Message as AnthropicMessage
+from anthropic.types import RawContentBlockDeltaEvent, RawMessageStreamEvent
 
 from adapters.models.addresses import ANTHROPIC_BASE_URL
-from adapters.models.output_schemas import instructions_with_schema, is_enforceable
-from adapters.models.tool_arguments import echoed_arguments, tool_call
-from adapters.models.tool_names import ToolNames, vendor_tool_name
+from adapters.models.anthropic_request import MessagesCall, messages_call
+from adapters.models.tool_arguments import tool_call
+from adapters.models.tool_names import ToolNames
 from adapters.models.vendor_errors import VendorErrors
-from domain.provider import CompletionReply, CompletionRequest, Delta, Message, OnDelta, StopReason
+from domain.provider import CompletionReply, CompletionRequest, Delta, OnDelta, StopReason
 
 _STOPS = {
     "end_turn": StopReason.ANSWERED,
@@ -39,22 +27,20 @@ _STOPS = {
     "refusal": StopReason.REFUSED,
 }
 
-_Block = TextBlockParam | ToolUseBlockParam | ToolResultBlockParam
 
-
-class AnthropicProvider:
-    """Calls Claude models; the part of `request.model` before the first `/` is dropped.
+class ClaudeProvider:
+    """Calls Claude models over a client of the vendor's; the part of `request.model` before the first `/` is dropped.
 
     Sampling is the model's own: the API takes no temperature. Thinking blocks are not asked for; those that come stream, and are not kept.
     """
 
-    def __init__(self, *, api_key: str, base_url: str = ANTHROPIC_BASE_URL) -> None:
-        self._client = AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0)
-        self._errors = VendorErrors("Anthropic", api_key)
+    def __init__(self, client: AsyncAnthropic | AsyncAnthropicBedrock, errors: VendorErrors) -> None:
+        self._client = client
+        self._errors = errors
 
     async def complete(self, request: CompletionRequest, on_delta: OnDelta | None = None, *, timeout_s: float) -> CompletionReply:
         """Return the model's reply, as `LlmProvider.complete` promises; it streams when `on_delta` is given."""
-        call = _call(request)
+        call = messages_call(request)
         draft = _Draft(ToolNames.of(request))
         async with self._errors.deadline(timeout_s):
             with _translated(self._errors):
@@ -71,7 +57,7 @@ class AnthropicProvider:
         """Close the connections."""
         await self._client.close()
 
-    async def _stream(self, call: "_Call", draft: "_Draft", on_delta: OnDelta, timeout_s: float) -> None:
+    async def _stream(self, call: MessagesCall, draft: "_Draft", on_delta: OnDelta, timeout_s: float) -> None:
         async with await self._client.messages.create(**call, stream=True, timeout=timeout_s) as events:
             async for event in events:
                 with self._errors.reading():
@@ -82,13 +68,11 @@ class AnthropicProvider:
             raise self._errors.cut_off()
 
 
-class _Call(TypedDict):
-    model: str
-    max_tokens: int
-    messages: list[MessageParam]
-    system: NotRequired[str]
-    tools: NotRequired[list[ToolParam]]
-    output_config: NotRequired[OutputConfigParam]
+class AnthropicProvider(ClaudeProvider):
+    """Anthropic's own API."""
+
+    def __init__(self, *, api_key: str, base_url: str = ANTHROPIC_BASE_URL) -> None:
+        super().__init__(AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0), VendorErrors("Anthropic", api_key))
 
 
 @dataclass
@@ -100,7 +84,10 @@ class _Draft:
     calls: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
     stop: str | None = None
     input_tokens: int = 0
+    cached_tokens: int = 0
+    written_tokens: int = 0
     output_tokens: int = 0
+    thought_tokens: int = 0
     complete: bool = False
 
     def take(self, answer: AnthropicMessage) -> None:
@@ -159,11 +146,15 @@ class _Draft:
             model=request.model,
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
+            cached_input_tokens=self.cached_tokens,
+            cache_write_tokens=self.written_tokens,
+            reasoning_tokens=self.thought_tokens,
         )
 
     def _count(self, answer: AnthropicMessage) -> None:
         usage = answer.usage
-        self.input_tokens = usage.input_tokens + (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
+        self.cached_tokens, self.written_tokens = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+        self.input_tokens = usage.input_tokens + self.cached_tokens + self.written_tokens
         self.output_tokens = usage.output_tokens
 
     def _stop(self, reason: str | None, explanation: str | None) -> None:
@@ -189,60 +180,3 @@ def _translated(errors: VendorErrors) -> Generator[None]:
 
 def _reason(error: Exception) -> str:
     return f"{type(error.__cause__ or error).__name__}: {error.__cause__ or error}"
-
-
-def _call(request: CompletionRequest) -> _Call:
-    output_format = _output_format(request)
-    call = _Call(
-        model=request.model.partition("/")[2],
-        max_tokens=request.max_output_tokens,
-        messages=_conversation(request.messages),
-    )
-    if system := instructions_with_schema(request, enforced=output_format is not None):
-        call["system"] = system
-    if request.tools:
-        call["tools"] = [
-            ToolParam(name=vendor_tool_name(tool.name), description=tool.description, input_schema=dict(tool.parameters))
-            for tool in request.tools
-        ]
-    if output_format is not None:
-        call["output_config"] = output_format
-    return call
-
-
-def _output_format(request: CompletionRequest) -> OutputConfigParam | None:
-    if request.output_schema is None or not is_enforceable(request.output_schema):
-        return None
-    return OutputConfigParam(format={"type": "json_schema", "schema": transform_schema(dict(request.output_schema))})
-
-
-def _conversation(messages: list[Message]) -> list[MessageParam]:
-    """Return the turns. One user turn holds all results that answer one assistant turn: the API refuses results spread over turns."""
-    turns: list[UserMessageParam | AssistantMessageParam] = []
-    blocks_of_turn: list[_Block] = []
-    for message in messages:
-        role = "assistant" if message.role == "assistant" else "user"
-        blocks = _blocks(message)
-        if turns and turns[-1]["role"] == role:
-            blocks_of_turn.extend(blocks)
-        elif blocks:
-            blocks_of_turn = blocks
-            model_speaks = message.role == "assistant"
-            turns.append(
-                AssistantMessageParam(role="assistant", content=blocks) if model_speaks else UserMessageParam(role="user", content=blocks)
-            )
-    return [*turns]
-
-
-def _blocks(message: Message) -> list[_Block]:
-    if message.role == "tool":
-        return [
-            ToolResultBlockParam(type="tool_result", tool_use_id=message.vendor_id or "", content=message.text, is_error=message.is_error)
-        ]
-    # The API refuses blocks of white space only.
-    texts: list[_Block] = [TextBlockParam(type="text", text=message.text)] if message.text.strip() else []
-    calls = [
-        ToolUseBlockParam(type="tool_use", id=call.vendor_id, name=vendor_tool_name(call.name), input=dict(echoed_arguments(call)))
-        for call in message.tool_calls
-    ]
-    return [*texts, *calls]

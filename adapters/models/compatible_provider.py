@@ -1,31 +1,22 @@
 """Any server that speaks OpenAI's chat completions (vLLM, Ollama, llama.cpp, hosted ones) behind the model port, by base URL."""
 
-import json
 from dataclasses import dataclass, field
-from typing import NotRequired, TypedDict
 
 from openai import AsyncOpenAI
+from openai.types import CompletionUsage
 from openai.types.chat import (
     ChatCompletion,
-    ChatCompletionAssistantMessageParam,
     ChatCompletionChunk,
-    ChatCompletionFunctionToolParam,
-    ChatCompletionMessageFunctionToolCallParam,
-    ChatCompletionMessageParam,
-    ChatCompletionSystemMessageParam,
-    ChatCompletionToolMessageParam,
-    ChatCompletionUserMessageParam,
 )
 from openai.types.chat.chat_completion_chunk import ChoiceDelta, ChoiceDeltaToolCall
-from openai.types.shared_params import ResponseFormatJSONSchema
 
+from adapters.models.compatible_request import ChatCall, chat_call
 from adapters.models.openai_errors import translated
-from adapters.models.output_schemas import instructions_with_schema, is_enforceable
 from adapters.models.token_estimate import estimated_input_tokens, estimated_output_tokens
-from adapters.models.tool_arguments import echoed_arguments, tool_call
-from adapters.models.tool_names import ToolNames, vendor_tool_name
+from adapters.models.tool_arguments import tool_call
+from adapters.models.tool_names import ToolNames
 from adapters.models.vendor_errors import VendorErrors
-from domain.provider import CompletionReply, CompletionRequest, Delta, Message, OnDelta, StopReason
+from domain.provider import CompletionReply, CompletionRequest, Delta, OnDelta, StopReason
 
 _NO_KEY = "none"
 """Sent where the server wants no key: the SDK insists on one."""
@@ -51,7 +42,7 @@ class CompatibleProvider:
 
     async def complete(self, request: CompletionRequest, on_delta: OnDelta | None = None, *, timeout_s: float) -> CompletionReply:
         """Return the model's reply, as `LlmProvider.complete` promises; it streams when `on_delta` is given."""
-        call = _call(request)
+        call = chat_call(request)
         draft = _Draft(ToolNames.of(request))
         async with self._errors.deadline(timeout_s):
             with translated(self._errors):
@@ -68,7 +59,7 @@ class CompatibleProvider:
         """Close the connections."""
         await self._client.close()
 
-    async def _stream(self, call: "_Call", draft: "_Draft", on_delta: OnDelta, timeout_s: float) -> None:
+    async def _stream(self, call: ChatCall, draft: "_Draft", on_delta: OnDelta, timeout_s: float) -> None:
         async with await self._client.chat.completions.create(
             **call, stream=True, stream_options={"include_usage": True}, timeout=timeout_s
         ) as chunks:
@@ -81,14 +72,6 @@ class CompatibleProvider:
             raise self._errors.cut_off()
 
 
-class _Call(TypedDict):
-    model: str
-    messages: list[ChatCompletionMessageParam]
-    max_tokens: int
-    tools: NotRequired[list[ChatCompletionFunctionToolParam]]
-    response_format: NotRequired[ResponseFormatJSONSchema]
-
-
 @dataclass
 class _Draft:
     """An answer while it arrives. `calls` maps the place of a call to its id, name and argument text."""
@@ -98,7 +81,7 @@ class _Draft:
     refusal: str = ""
     calls: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
     finish: str | None = None
-    usage: tuple[int, int] | None = None
+    usage: CompletionUsage | None = None
 
     def take(self, completion: ChatCompletion) -> None:
         """Read an answer that came whole."""
@@ -107,13 +90,12 @@ class _Draft:
         for place, call in enumerate(choice.message.tool_calls or []):
             if call.type == "function":
                 self.calls[place] = [call.id, call.function.name, call.function.arguments]
-        if completion.usage:
-            self.usage = (completion.usage.prompt_tokens, completion.usage.completion_tokens)
+        self.usage = completion.usage
 
     def add(self, chunk: ChatCompletionChunk) -> list[Delta]:
         """Read one chunk of a stream; return what it adds to the answer. The last chunk has usage and no choice."""
         if chunk.usage:
-            self.usage = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+            self.usage = chunk.usage
         if not chunk.choices:
             return []
         delta = chunk.choices[0].delta
@@ -150,14 +132,19 @@ class _Draft:
             for place, (id_, name, raw) in self.calls.items()
         ]
         stop = StopReason.REFUSED if self.refusal else _STOPS[self.finish or ""]
-        input_tokens, output_tokens = self.usage or (estimated_input_tokens(request), estimated_output_tokens(self.text, calls))
+        usage = self.usage or CompletionUsage(
+            prompt_tokens=estimated_input_tokens(request), completion_tokens=estimated_output_tokens(self.text, calls), total_tokens=0
+        )
+        read, written = usage.prompt_tokens_details, usage.completion_tokens_details
         return CompletionReply(
             text=self.text + self.refusal,
             tool_calls=calls,
             stop=StopReason.TOOL_CALLS if calls and stop is StopReason.ANSWERED else stop,
             model=request.model,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
+            input_tokens=usage.prompt_tokens,
+            output_tokens=usage.completion_tokens,
+            cached_input_tokens=(read.cached_tokens or 0) if read else 0,
+            reasoning_tokens=(written.reasoning_tokens or 0) if written else 0,
         )
 
 
@@ -166,43 +153,3 @@ def _reasoning(delta: ChoiceDelta) -> str:
     extra = delta.model_extra or {}
     text = extra.get("reasoning_content") or extra.get("reasoning")
     return text if isinstance(text, str) else ""
-
-
-def _call(request: CompletionRequest) -> _Call:
-    schema = request.output_schema if request.output_schema is not None and is_enforceable(request.output_schema) else None
-    instructions = instructions_with_schema(request, enforced=schema is not None)
-    system = [ChatCompletionSystemMessageParam(role="system", content=instructions)] if instructions else []
-    call = _Call(
-        model=request.model.partition("/")[2],
-        messages=[*system, *map(_message, request.messages)],
-        max_tokens=request.max_output_tokens,
-    )
-    if request.tools:
-        call["tools"] = [
-            {
-                "type": "function",
-                "function": {"name": vendor_tool_name(tool.name), "description": tool.description, "parameters": dict(tool.parameters)},
-            }
-            for tool in request.tools
-        ]
-    if schema is not None:
-        call["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
-    return call
-
-
-def _message(message: Message) -> ChatCompletionMessageParam:
-    if message.role == "tool":
-        return ChatCompletionToolMessageParam(role="tool", tool_call_id=message.vendor_id or "", content=message.text)
-    if message.role == "user":
-        return ChatCompletionUserMessageParam(role="user", content=message.text)
-    said = ChatCompletionAssistantMessageParam(role="assistant", content=message.text)
-    if message.tool_calls:
-        said["tool_calls"] = [
-            ChatCompletionMessageFunctionToolCallParam(
-                id=call.vendor_id,
-                type="function",
-                function={"name": vendor_tool_name(call.name), "arguments": json.dumps(echoed_arguments(call))},
-            )
-            for call in message.tool_calls
-        ]
-    return said

@@ -1,11 +1,18 @@
 """The factory `provider/model`: one provider that sends each request to the vendor its model names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.models.addresses import ANTHROPIC_BASE_URL, OPENAI_BASE_URL
-from adapters.models.late_vendors import LateVendor, anthropic_vendor, compatible_vendor, openai_vendor
+from adapters.models.addresses import ANTHROPIC_BASE_URL, OPENAI_BASE_URL, AwsAccess, AzureAccess, CompatibleServer, KeyAccess
+from adapters.models.late_vendors import (
+    LateVendor,
+    anthropic_vendor,
+    azure_vendor,
+    bedrock_vendor,
+    compatible_vendor,
+    gemini_vendor,
+    openai_vendor,
+)
 from adapters.models.scripted import ScriptedProvider
 from domain.errors import UnknownModel
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, OnDelta
@@ -13,18 +20,13 @@ from domain.provider import CompletionReply, CompletionRequest, LlmProvider, OnD
 _SETTINGS = {
     "anthropic": "ANTHROPIC_API_KEY",
     "openai": "OPENAI_API_KEY",
+    "azure": "AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_API_KEY",
+    "bedrock": "AWS_REGION",
+    "gemini": "GEMINI_API_KEY",
     "compatible": "STANDFAST_COMPATIBLE_BASE_URL",
     "scripted": "STANDFAST_SCRIPTS",
 }
 """What a person sets to get each provider; wiring reads these settings."""
-
-
-@dataclass(frozen=True)
-class CompatibleServer:
-    """A server that speaks OpenAI's chat completions. `base_url` ends where `/chat/completions` begins."""
-
-    base_url: str
-    api_key: str | None = field(default=None, repr=False)
 
 
 class ModelRouter:
@@ -35,7 +37,7 @@ class ModelRouter:
 
     Raises:
         InvalidDefinition: a script has mistakes.
-        UnknownModel: an alias is `anthropic`, `openai` or `scripted`, or has a `/`.
+        UnknownModel: an alias is the name of a vendor or `scripted`, or has a `/`.
     """
 
     def __init__(
@@ -45,18 +47,27 @@ class ModelRouter:
         anthropic_base_url: str = ANTHROPIC_BASE_URL,
         openai_api_key: str | None = None,
         openai_base_url: str = OPENAI_BASE_URL,
+        azure: AzureAccess | None = None,
+        bedrock: AwsAccess | None = None,
+        gemini: KeyAccess | None = None,
         compatible: Mapping[str, CompatibleServer] | None = None,
         scripts: Mapping[str, Path] | None = None,
     ) -> None:
         self._vendors: dict[str, LateVendor] = {}
         for alias, server in (compatible or {}).items():
-            if "/" in alias or alias in ("anthropic", "openai", "scripted"):
+            if "/" in alias or (alias in _SETTINGS and alias != "compatible"):
                 raise UnknownModel(f"'{alias}' cannot name an OpenAI-compatible server; choose another name, without '/'")
             self._vendors[alias] = compatible_vendor(name=alias, base_url=server.base_url, api_key=server.api_key)
         if anthropic_api_key:
             self._vendors["anthropic"] = anthropic_vendor(api_key=anthropic_api_key, base_url=anthropic_base_url)
         if openai_api_key:
             self._vendors["openai"] = openai_vendor(api_key=openai_api_key, base_url=openai_base_url)
+        if azure is not None:
+            self._vendors["azure"] = azure_vendor(azure)
+        if bedrock is not None:
+            self._vendors["bedrock"] = bedrock_vendor(bedrock)
+        if gemini is not None:
+            self._vendors["gemini"] = gemini_vendor(gemini)
         self._scripted = ScriptedProvider(scripts or {})
         self._script_names = sorted(scripts or {})
 
@@ -104,4 +115,4 @@ class ModelRouter:
             return f"names no script; name its file in {_SETTINGS[provider]}"
         if provider in _SETTINGS:
             return f"needs its provider to be set up; set {_SETTINGS[provider]}"
-        return f"names an unknown provider; there are anthropic, openai, compatible and scripted (set {', '.join(_SETTINGS.values())})"
+        return f"names an unknown provider; there are {', '.join(_SETTINGS)} (set {', '.join(_SETTINGS.values())})"

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from adapters.models.addresses import AwsAccess, AzureAccess, KeyAccess
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, OnDelta
 
 
@@ -68,5 +69,38 @@ def compatible_vendor(*, name: str, base_url: str, api_key: str | None) -> LateV
         from adapters.models.compatible_provider import CompatibleProvider  # noqa: PLC0415 - late on purpose, see the module
 
         return CompatibleProvider(name=name, base_url=base_url, api_key=api_key)
+
+    return LateVendor(build)
+
+
+def azure_vendor(access: AzureAccess) -> LateVendor:
+    """Return Azure OpenAI's provider, not yet loaded."""
+
+    def build() -> Vendor:
+        from adapters.models.openai_provider import AzureProvider  # noqa: PLC0415 - late on purpose, see the module
+
+        return AzureProvider(access)
+
+    return LateVendor(build)
+
+
+def bedrock_vendor(access: AwsAccess) -> LateVendor:
+    """Return Bedrock's provider, not yet loaded."""
+
+    def build() -> Vendor:
+        from adapters.models.bedrock_provider import BedrockProvider  # noqa: PLC0415 - late on purpose, see the module
+
+        return BedrockProvider(access)
+
+    return LateVendor(build)
+
+
+def gemini_vendor(access: KeyAccess) -> LateVendor:
+    """Return Gemini's provider, not yet loaded."""
+
+    def build() -> Vendor:
+        from adapters.models.gemini_provider import GeminiProvider  # noqa: PLC0415 - late on purpose, see the module
+
+        return GeminiProvider(api_key=access.api_key, base_url=access.base_url)
 
     return LateVendor(build)

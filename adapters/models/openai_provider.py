@@ -1,55 +1,54 @@
-"""OpenAI's Responses API behind the model port, on the vendor's SDK."""
+"""OpenAI's Responses API behind the model port, on the vendor's SDK, at OpenAI and at Azure."""
 
-import json
-from typing import Literal, NotRequired, TypedDict
-
-from openai import AsyncOpenAI
+from openai import AsyncAzureOpenAI, AsyncOpenAI, BadRequestError
 from openai.types.responses import (
-    EasyInputMessageParam,
-    FunctionToolParam,
     Response,
     ResponseCompletedEvent,
     ResponseFailedEvent,
-    ResponseFunctionToolCallParam,
     ResponseIncompleteEvent,
-    ResponseInputItemParam,
-    ResponseInputParam,
     ResponseStreamEvent,
-    ResponseTextConfigParam,
 )
-from openai.types.responses.response_input_param import FunctionCallOutput
 
-from adapters.models.addresses import OPENAI_BASE_URL
+from adapters.models.addresses import OPENAI_BASE_URL, AzureAccess
 from adapters.models.openai_errors import translated
-from adapters.models.output_schemas import instructions_with_schema, is_enforceable
-from adapters.models.tool_arguments import echoed_arguments, tool_call
-from adapters.models.tool_names import ToolNames, vendor_tool_name
+from adapters.models.openai_request import ResponsesCall, responses_call
+from adapters.models.tool_arguments import tool_call
+from adapters.models.tool_names import ToolNames
 from adapters.models.vendor_errors import VendorErrors
-from domain.provider import CompletionReply, CompletionRequest, Delta, Message, OnDelta, StopReason
+from domain.provider import CompletionReply, CompletionRequest, Delta, OnDelta, StopReason
 
-_OUTPUT_TOKENS_MIN = 16
-"""The API refuses a smaller `max_output_tokens` (Responses API reference)."""
+_FILTERED = "content_filter"
+"""The code of a 400 that is Azure's content filter declining the prompt ("Content filtering" of Azure OpenAI's documentation)."""
 
 
-class OpenAIProvider:
-    """Calls OpenAI models; the part of `request.model` before the first `/` is dropped.
+class ResponsesProvider:
+    """Calls models of the Responses API over a client of the vendor's; the part of `request.model` before the first `/` is dropped.
 
     Nothing is stored at the vendor (`store=False`): each call carries the whole conversation. Reasoning items are not kept.
     """
 
-    def __init__(self, *, api_key: str, base_url: str = OPENAI_BASE_URL) -> None:
-        self._client = AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0)
-        self._errors = VendorErrors("OpenAI", api_key)
+    def __init__(self, client: AsyncOpenAI, errors: VendorErrors) -> None:
+        self._client = client
+        self._errors = errors
 
     async def complete(self, request: CompletionRequest, on_delta: OnDelta | None = None, *, timeout_s: float) -> CompletionReply:
-        """Return the model's reply, as `LlmProvider.complete` promises; it streams when `on_delta` is given."""
-        call = _call(request)
+        """Return the model's reply, as `LlmProvider.complete` promises; it streams when `on_delta` is given.
+
+        Raises:
+            BadRequestError: never; it becomes `ModelFailed`.
+        """
+        call = responses_call(request)
         async with self._errors.deadline(timeout_s):
             with translated(self._errors):
-                if on_delta is None:
-                    response = await self._client.responses.create(**call, timeout=timeout_s)
-                else:
-                    response = await self._stream(call, _Pieces(ToolNames.of(request)), on_delta, timeout_s=timeout_s)
+                try:
+                    if on_delta is None:
+                        response = await self._client.responses.create(**call, timeout=timeout_s)
+                    else:
+                        response = await self._stream(call, _Pieces(ToolNames.of(request)), on_delta, timeout_s=timeout_s)
+                except BadRequestError as error:
+                    if error.code != _FILTERED:
+                        raise
+                    return _filtered(request, error.message)
         with self._errors.reading():
             self._check(response)
             return _reply(response, request)
@@ -58,7 +57,7 @@ class OpenAIProvider:
         """Close the connections."""
         await self._client.close()
 
-    async def _stream(self, call: "_Call", pieces: "_Pieces", on_delta: OnDelta, *, timeout_s: float) -> Response:
+    async def _stream(self, call: ResponsesCall, pieces: "_Pieces", on_delta: OnDelta, *, timeout_s: float) -> Response:
         last: Response | None = None
         async with await self._client.responses.create(**call, stream=True, timeout=timeout_s) as events:
             async for event in events:
@@ -81,14 +80,21 @@ class OpenAIProvider:
         raise self._errors.from_kind(code, message)
 
 
-class _Call(TypedDict):
-    model: str
-    input: ResponseInputParam
-    max_output_tokens: int
-    store: bool
-    instructions: NotRequired[str]
-    tools: NotRequired[list[FunctionToolParam]]
-    text: NotRequired[ResponseTextConfigParam]
+class OpenAIProvider(ResponsesProvider):
+    """OpenAI's own API."""
+
+    def __init__(self, *, api_key: str, base_url: str = OPENAI_BASE_URL) -> None:
+        super().__init__(AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0), VendorErrors("OpenAI", api_key))
+
+
+class AzureProvider(ResponsesProvider):
+    """Azure OpenAI's `v1` API; `azure/<deployment>` names a deployment of the resource."""
+
+    def __init__(self, access: AzureAccess) -> None:
+        client = AsyncAzureOpenAI(
+            base_url=f"{access.endpoint.rstrip('/')}/openai/v1", api_version=access.api_version, api_key=access.api_key, max_retries=0
+        )
+        super().__init__(client, VendorErrors("Azure OpenAI", access.api_key))
 
 
 class _Pieces:
@@ -143,7 +149,15 @@ def _reply(response: Response, request: CompletionRequest) -> CompletionReply:
         model=request.model,
         input_tokens=response.usage.input_tokens,
         output_tokens=response.usage.output_tokens,
+        cached_input_tokens=details.cached_tokens if (details := response.usage.input_tokens_details) else 0,
+        cache_write_tokens=getattr(details, "cache_write_tokens", 0) or 0,
+        reasoning_tokens=thoughts.reasoning_tokens if (thoughts := response.usage.output_tokens_details) else 0,
     )
+
+
+def _filtered(request: CompletionRequest, message: str) -> CompletionReply:
+    """A prompt that the vendor declined to read: nothing was read, and nothing is charged."""
+    return CompletionReply(text=message, stop=StopReason.REFUSED, model=request.model, input_tokens=0, output_tokens=0)
 
 
 def _stop(response: Response, *, refused: bool, called: bool) -> StopReason:
@@ -166,45 +180,3 @@ def _stop(response: Response, *, refused: bool, called: bool) -> StopReason:
 def _is_veto(response: Response) -> bool:
     """Return whether a content policy ended the response (`bio_policy`, `misalignment_policy_violation` and their kin)."""
     return response.error is not None and "policy" in response.error.code
-
-
-def _call(request: CompletionRequest) -> _Call:
-    call = _Call(
-        model=request.model.partition("/")[2],
-        input=[item for message in request.messages for item in _items(message)],
-        max_output_tokens=max(_OUTPUT_TOKENS_MIN, request.max_output_tokens),
-        store=False,
-    )
-    schema = request.output_schema if request.output_schema is not None and is_enforceable(request.output_schema) else None
-    if instructions := instructions_with_schema(request, enforced=schema is not None):
-        call["instructions"] = instructions
-    if request.tools:
-        call["tools"] = [
-            FunctionToolParam(
-                type="function",
-                name=vendor_tool_name(tool.name),
-                description=tool.description,
-                parameters=dict(tool.parameters),
-                strict=False,
-            )
-            for tool in request.tools
-        ]
-    if schema is not None:
-        call["text"] = {"format": {"type": "json_schema", "name": "answer", "schema": dict(schema), "strict": True}}
-    return call
-
-
-def _items(message: Message) -> list[ResponseInputItemParam]:
-    if message.role == "tool":
-        return [FunctionCallOutput(type="function_call_output", call_id=message.vendor_id or "", output=message.text)]
-    role: Literal["user", "assistant"] = message.role
-    said: list[ResponseInputItemParam] = []
-    if message.text or role == "user":
-        said.append(EasyInputMessageParam(type="message", role=role, content=message.text))
-    calls = [
-        ResponseFunctionToolCallParam(
-            type="function_call", call_id=call.vendor_id, name=vendor_tool_name(call.name), arguments=json.dumps(echoed_arguments(call))
-        )
-        for call in message.tool_calls
-    ]
-    return [*said, *calls]

@@ -10,6 +10,8 @@ from domain.provider import ModelPricing
 _TOKENS_PER_PRICE = 1_000_000
 _MICROS_PER_USD = 1_000_000
 _SCRIPTED_PREFIX = "scripted/"
+_LISTED_AS = {"bedrock": "aws", "gemini": "google"}
+"""What the package calls a provider whose name here is another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +35,20 @@ class GenaiPriceBook:
         listed = {model: [given] if isinstance(given, ModelPrice) else list(given) for model, given in (overrides or {}).items()}
         self._overrides = {model: sorted(prices, key=_begin) for model, prices in listed.items()}
 
-    def cost_usd_micros(self, *, model: str, input_tokens: int, output_tokens: int, at: datetime | None = None) -> int | None:
-        """Return the cost in integer micro-USD, rounded up, or None for a model without a price; scripted models cost 0."""
+    def cost_usd_micros(
+        self,
+        *,
+        model: str,
+        input_tokens: int,
+        output_tokens: int,
+        cached_input_tokens: int = 0,
+        cache_write_tokens: int = 0,
+        at: datetime | None = None,
+    ) -> int | None:
+        """Return the cost in integer micro-USD, rounded up, or None for a model without a price; scripted models cost 0.
+
+        A configured price is that of every token that is read, cached or not.
+        """
         override = self._override(model, at)
         if override is not None:
             total = input_tokens * override.input_usd_micros_per_million + output_tokens * override.output_usd_micros_per_million
@@ -42,7 +56,8 @@ class GenaiPriceBook:
         if model.startswith(_SCRIPTED_PREFIX):
             return 0
         provider, _, name = model.partition("/")
-        return _listed_cost(provider, name, input_tokens=input_tokens, output_tokens=output_tokens, at=at)
+        used = _Used(input_tokens, output_tokens, cached_input_tokens, cache_write_tokens)
+        return _listed_cost(provider, name, used, at)
 
     def price(self, model: str, *, at: datetime | None = None) -> ModelPricing | None:
         """Return what a million tokens cost, or None for a model without a price.
@@ -56,8 +71,8 @@ class GenaiPriceBook:
             return ModelPricing(model=model, input_usd_micros_per_million=0, output_usd_micros_per_million=0, source="scripted")
         provider, _, name = model.partition("/")
         # A thousand tokens stay below every step of a price that rises with size.
-        given = _listed_cost(provider, name, input_tokens=1000, output_tokens=0, at=at)
-        got = _listed_cost(provider, name, input_tokens=0, output_tokens=1000, at=at)
+        given = _listed_cost(provider, name, _Used(1000, 0), at)
+        got = _listed_cost(provider, name, _Used(0, 1000), at)
         if given is None or got is None:
             return None
         return ModelPricing(
@@ -74,6 +89,16 @@ class GenaiPriceBook:
         return begun[-1] if begun else None
 
 
+@dataclass(frozen=True)
+class _Used:
+    """Tokens of one call; the cached ones are parts of those read."""
+
+    read: int
+    written: int
+    cached: int = 0
+    cache_written: int = 0
+
+
 def _begin(price: ModelPrice) -> datetime:
     return price.since or datetime.min.replace(tzinfo=UTC)
 
@@ -88,14 +113,14 @@ def _configured(model: str, price: ModelPrice) -> ModelPricing:
     )
 
 
-def _listed_cost(provider: str, name: str, *, input_tokens: int, output_tokens: int, at: datetime | None) -> int | None:
+def _listed_cost(provider: str, name: str, used: "_Used", at: datetime | None) -> int | None:
     from genai_prices import Usage, calc_price  # noqa: PLC0415 - its price list takes a quarter of a second, and scripted runs need none
 
     if not provider or not name:
         return None
-    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+    usage = Usage(input_tokens=used.read, output_tokens=used.written, cache_read_tokens=used.cached, cache_write_tokens=used.cache_written)
     try:
-        price = calc_price(usage, name, provider_id=provider, genai_request_timestamp=at).total_price
+        price = calc_price(usage, name, provider_id=_LISTED_AS.get(provider, provider), genai_request_timestamp=at).total_price
     except LookupError:
         return None
     return int((price * _MICROS_PER_USD).to_integral_value(rounding=decimal.ROUND_CEILING))

@@ -6,15 +6,19 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from adapters.models.addresses import AwsAccess, AzureAccess
 from adapters.models.anthropic_provider import AnthropicProvider
+from adapters.models.bedrock_provider import BedrockProvider
 from adapters.models.compatible_provider import CompatibleProvider
 from adapters.models.factory import ModelRouter
-from adapters.models.openai_provider import OpenAIProvider
+from adapters.models.gemini_provider import GeminiProvider
+from adapters.models.openai_provider import AzureProvider, OpenAIProvider
 from adapters.models.scripted import ScriptedProvider
 from adapters.models.tool_arguments import parse_arguments
 from domain.errors import ModelFailed, ModelUnavailable, StandfastError
 from domain.provider import CompletionReply, LlmProvider, ModelToolCall, StopReason
 from tests.fake_provider import FakeProvider
+from tests.servers.model_doors import ACCESS_KEY_ID
 from tests.servers.model_server import Answer, ModelServer
 
 
@@ -129,6 +133,34 @@ async def compatible_subject(_folder: Path) -> AsyncGenerator[Subject]:
 
 
 @asynccontextmanager
+async def azure_subject(_folder: Path) -> AsyncGenerator[Subject]:
+    """OpenAI's SDK for Azure against the server."""
+    with ModelServer() as server:
+        provider = AzureProvider(AzureAccess(endpoint=server.url, api_key=server.api_key))
+        yield _VendorSubject(provider, "azure/gpt-test", server)
+        await provider.aclose()
+
+
+@asynccontextmanager
+async def bedrock_subject(_folder: Path) -> AsyncGenerator[Subject]:
+    """Anthropic's SDK for Bedrock against the server, its requests signed."""
+    with ModelServer() as server:
+        access = AwsAccess(region="eu-central-1", access_key_id=ACCESS_KEY_ID, secret_access_key=server.api_key, base_url=server.url)
+        provider = BedrockProvider(access)
+        yield _VendorSubject(provider, "bedrock/eu.anthropic.claude-test-v1:0", server)
+        await provider.aclose()
+
+
+@asynccontextmanager
+async def gemini_subject(_folder: Path) -> AsyncGenerator[Subject]:
+    """Google's SDK against the server."""
+    with ModelServer() as server:
+        provider = GeminiProvider(api_key=server.api_key, base_url=server.url)
+        yield _VendorSubject(provider, "gemini/gemini-test", server)
+        await provider.aclose()
+
+
+@asynccontextmanager
 async def router_subject(_folder: Path) -> AsyncGenerator[Subject]:
     """The factory in front of an adapter."""
     with ModelServer() as server:
@@ -153,6 +185,9 @@ SUBJECTS: dict[str, OpenSubject] = {
     "anthropic": anthropic_subject,
     "openai": openai_subject,
     "compatible": compatible_subject,
+    "azure": azure_subject,
+    "bedrock": bedrock_subject,
+    "gemini": gemini_subject,
     "router": router_subject,
     "scripted": scripted_subject,
     "fake": fake_subject,

@@ -22,6 +22,7 @@ class Answer:
     `status` ≥400 answers with the vendor's error body and `headers`. `body` is sent instead of the vendor's JSON. `hang` answers only
     when the server is told to `release`. For streams: `cut_after` breaks the connection after so many events, `end_after` ends the
     stream there politely, `error_after` sends the vendor's error event there with `error_kind`. `reasoning` is streamed before the text.
+    `cached_tokens` and `cache_write_tokens` are parts of `input_tokens`. `aws_exception` is Bedrock's name of the error in a stream.
     `pieces` is in how many pieces a text streams, with `pause_s` before each event.
     """
 
@@ -31,6 +32,8 @@ class Answer:
     stop: Literal["answered", "refused", "length"] = "answered"
     input_tokens: int = 11
     output_tokens: int = 7
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
     status: int = 200
     message: str = "the test asked for this error"
     headers: dict[str, str] = field(default_factory=dict[str, str])
@@ -40,6 +43,7 @@ class Answer:
     end_after: int | None = None
     error_after: int | None = None
     error_kind: str = "overloaded_error"
+    aws_exception: str = "throttlingException"
     pieces: int = 2
     pause_s: float = 0.0
 

@@ -1,10 +1,10 @@
-"""A real HTTP server that speaks the vendors' wire protocols: `/v1/messages`, `/v1/responses`, `/v1/chat/completions`, JSON and SSE.
+"""A real HTTP server that speaks six wire protocols: Anthropic's, OpenAI's two, Azure's, Bedrock's (AWS event streams) and Gemini's.
 
 It checks what the vendors check (key, tool names, results that follow their calls), so a request they would refuse fails here too.
 
     with ModelServer() as server:
         server.plan(Answer(calls=(PlannedCall("flights.lookup", {"flight": 4250}),)), Answer(text="done"))
-        ...  # anthropic: base_url=server.url; openai and compatible: base_url=server.openai_url; key: server.api_key
+        ...  # anthropic, azure, bedrock, gemini: server.url; openai and compatible: server.openai_url; key: server.api_key
 """
 
 import contextlib
@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Self, cast
 
 from tests.servers.model_answers import Answer, PlannedCall, SeenRequest
-from tests.servers.model_wires import WIRES, Body, Event, Wire
+from tests.servers.model_doors import Call, Door, door_of
+from tests.servers.model_wires import Body
 
 __all__ = ["Answer", "ModelServer", "PlannedCall", "SeenRequest"]
 
@@ -43,7 +44,7 @@ class ModelServer:
 
     @property
     def url(self) -> str:
-        """The base URL for Anthropic's SDK."""
+        """The base URL for the SDKs of Anthropic, Google and AWS, and the endpoint of Azure."""
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
     @property
@@ -104,47 +105,47 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         owner = cast("_Http", self.server).owner
         headers = {name.lower(): value for name, value in self.headers.items()}
-        body = cast("Body", json.loads(self.rfile.read(int(headers.get("content-length", "0")))))
-        wire = WIRES.get(self.path)
-        if wire is None:
+        raw = self.rfile.read(int(headers.get("content-length", "0")))
+        door = door_of(self.path)
+        if door is None:
             self._send(404, b'{"error": {"message": "no such path", "type": "not_found_error"}}', {})
             return
-        objection = wire.objection(body)
-        # Every vendor takes a bearer token; Anthropic takes `x-api-key` too.
-        key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
-        if key != owner.api_key:
-            self._send_json(401, wire.error_body(401, f"invalid key {key}"), {})
+        body = door.read(self.path, cast("Body", json.loads(raw)))
+        objection = door.wire.objection(body)
+        if not door.admits(Call(self.path, headers, raw), owner.api_key):
+            given = {headers[name] for name in ("x-api-key", "authorization", "api-key", "x-goog-api-key") if name in headers}
+            self._send_json(401, door.wire.error_body(401, f"invalid key {given}"), {})
         elif objection:
-            self._send_json(400, wire.error_body(400, objection), {})
+            self._send_json(400, door.wire.error_body(400, objection), {})
         else:
-            self._play(owner.next_answer(SeenRequest(self.path, headers, body)), wire, body)
+            self._play(owner.next_answer(SeenRequest(self.path, headers, body)), door, body)
 
-    def _play(self, answer: Answer, wire: Wire, body: Body) -> None:
+    def _play(self, answer: Answer, door: Door, body: Body) -> None:
         if answer.hang:
             cast("_Http", self.server).owner.wait_released()
         if answer.body is not None:
             self._send(answer.status, answer.body, answer.headers)
         elif answer.status >= 400:
-            self._send_json(answer.status, wire.error_body(answer.status, answer.message), answer.headers)
+            self._send_json(answer.status, door.wire.error_body(answer.status, answer.message), answer.headers)
         elif body.get("stream"):
-            self._stream(answer, wire, wire.events(answer, body))
+            self._stream(answer, door, body)
         else:
-            self._send_json(200, wire.whole(answer, body), answer.headers)
+            self._send_json(200, door.wire.whole(answer, body), answer.headers)
 
-    def _stream(self, answer: Answer, wire: Wire, events: list[Event]) -> None:
+    def _stream(self, answer: Answer, door: Door, body: Body) -> None:
+        events = door.wire.events(answer, body)
         ends = [limit for limit in (answer.cut_after, answer.end_after, answer.error_after) if limit is not None]
         if ends:
             events = events[: ends[0]]
         if answer.error_after is not None:
-            events = [*events, wire.error_event(answer)]
+            events = [*events, door.wire.error_event(answer)]
         self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-type", door.content_type)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        for name, data in events:
+        for event in events:
             time.sleep(answer.pause_s)
-            text = data if isinstance(data, str) else json.dumps(data)
-            self._chunk((f"event: {name}\n" if name else "").encode() + f"data: {text}\n\n".encode())
+            self._chunk(door.frame(event))
         if answer.cut_after is None:
             self._chunk(b"")
         else:

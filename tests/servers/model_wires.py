@@ -1,4 +1,4 @@
-"""The three wire protocols as the vendors document them: whole answers, stream events, error bodies, and what they refuse."""
+"""Three of the wire protocols as the vendors document them: whole answers, stream events, error bodies, and what they refuse."""
 
 import json
 import re
@@ -11,7 +11,7 @@ Body = dict[str, object]
 Event = tuple[str | None, object]
 """Name and data of a server-sent event; a nameless one has only data."""
 
-_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _SAMPLING = ("temperature", "top_p", "top_k")
 
 
@@ -55,7 +55,8 @@ def wire_name(call: PlannedCall) -> str:
     return call.name.replace(".", "-")
 
 
-def _objects(value: object) -> list[Body]:
+def objects(value: object) -> list[Body]:
+    """Return the objects of a list; anything else has none."""
     items = cast("list[object]", value) if isinstance(value, list) else []
     return [cast("Body", item) for item in items if isinstance(item, dict)]
 
@@ -64,7 +65,7 @@ def _bad_basics(request: Body, names: Iterator[object]) -> str | None:
     sampling = [key for key in _SAMPLING if key in request]
     if sampling:
         return f"{sampling[0]} is not supported with this model"
-    bad = [name for name in names if not isinstance(name, str) or not _TOOL_NAME.fullmatch(name)]
+    bad = [name for name in names if not isinstance(name, str) or not TOOL_NAME.fullmatch(name)]
     return f"tool name {bad[0]!r} does not match ^[a-zA-Z0-9_-]{{1,64}}$" if bad else None
 
 
@@ -118,12 +119,12 @@ class AnthropicWire:
 
     def objection(self, request: Body) -> str | None:
         """Return what the API refuses: bad names, sampling, results that do not follow their calls, empty texts."""
-        problem = _bad_basics(request, (tool.get("name") for tool in _objects(request.get("tools"))))
+        problem = _bad_basics(request, (tool.get("name") for tool in objects(request.get("tools"))))
         if problem or "max_tokens" not in request:
             return problem or "max_tokens: Field required"
         open_calls: set[object] = set()
-        for place, message in enumerate(_objects(request.get("messages"))):
-            blocks = _objects(message.get("content"))
+        for place, message in enumerate(objects(request.get("messages"))):
+            blocks = objects(message.get("content"))
             answered = {block.get("tool_use_id") for block in blocks if block.get("type") == "tool_result"}
             if answered != open_calls:
                 return f"messages.{place}: tool_use ids {open_calls} need tool_result blocks immediately after, got {answered}"
@@ -133,7 +134,9 @@ class AnthropicWire:
         return None
 
     def _message(self, answer: Answer, request: Body) -> Body:
-        usage: object = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
+        usage: object = {"input_tokens": answer.input_tokens - answer.cached_tokens - answer.cache_write_tokens,
+                         "cache_read_input_tokens": answer.cached_tokens, "cache_creation_input_tokens": answer.cache_write_tokens,
+                         "output_tokens": answer.output_tokens}  # fmt: skip
         return {"id": "msg_1", "type": "message", "role": "assistant", "model": request["model"], "content": [], "usage": usage,
                 "stop_reason": None, "stop_sequence": None}  # fmt: skip
 
@@ -189,11 +192,11 @@ class ChatWire:
 
     def objection(self, request: Body) -> str | None:
         """Return what the API refuses: bad names, results without their call."""
-        functions = (tool.get("function") for tool in _objects(request.get("tools")))
+        functions = (tool.get("function") for tool in objects(request.get("tools")))
         problem = _bad_basics(request, (cast("Body", function).get("name") for function in functions if isinstance(function, dict)))
         known: set[object] = set()
-        for message in _objects(request.get("messages")):
-            known |= {call.get("id") for call in _objects(message.get("tool_calls"))}
+        for message in objects(request.get("messages")):
+            known |= {call.get("id") for call in objects(message.get("tool_calls"))}
             if message.get("role") == "tool" and message.get("tool_call_id") not in known:
                 problem = problem or "messages with role 'tool' must follow a message with their tool_calls"
         return problem
@@ -206,7 +209,8 @@ class ChatWire:
 
     def _usage(self, answer: Answer) -> Body:
         total = answer.input_tokens + answer.output_tokens
-        return {"prompt_tokens": answer.input_tokens, "completion_tokens": answer.output_tokens, "total_tokens": total}
+        return {"prompt_tokens": answer.input_tokens, "completion_tokens": answer.output_tokens, "total_tokens": total,
+                "prompt_tokens_details": {"cached_tokens": answer.cached_tokens}}  # fmt: skip
 
     def _finish(self, answer: Answer) -> str:
         if answer.stop == "length":
@@ -234,7 +238,8 @@ class ResponsesWire:
         return self._frame(request, "incomplete" if cut else "completed") | {
             "output": output,
             "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
-            "usage": {"input_tokens": answer.input_tokens, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "usage": {"input_tokens": answer.input_tokens,
+                      "input_tokens_details": {"cached_tokens": answer.cached_tokens, "cache_write_tokens": answer.cache_write_tokens},
                       "output_tokens": answer.output_tokens, "output_tokens_details": {"reasoning_tokens": 0},
                       "total_tokens": answer.input_tokens + answer.output_tokens},
         }  # fmt: skip
@@ -247,7 +252,7 @@ class ResponsesWire:
             {"type": "response.reasoning_summary_text.delta", "item_id": "rs_1", "output_index": 0, "summary_index": 0, "delta": piece}
             for piece in halves(answer.reasoning)
         ]
-        for place, item in enumerate(_objects(whole["output"])):
+        for place, item in enumerate(objects(whole["output"])):
             bodies.append({"type": "response.output_item.added", "output_index": place, "item": item | {"status": "in_progress"}})
             bodies += [body | {"item_id": item["id"], "output_index": place} for body in self._deltas(item, answer)]
             bodies.append({"type": "response.output_item.done", "output_index": place, "item": item})
@@ -264,9 +269,9 @@ class ResponsesWire:
 
     def objection(self, request: Body) -> str | None:
         """Return what the API refuses: bad names, outputs without their call."""
-        problem = _bad_basics(request, (tool.get("name") for tool in _objects(request.get("tools"))))
+        problem = _bad_basics(request, (tool.get("name") for tool in objects(request.get("tools"))))
         known: set[object] = set()
-        for item in _objects(request.get("input")):
+        for item in objects(request.get("input")):
             if item.get("type") == "function_call":
                 known.add(item.get("call_id"))
             elif item.get("type") == "function_call_output" and item.get("call_id") not in known:
@@ -284,7 +289,3 @@ class ResponsesWire:
             kind = "response.refusal.delta" if answer.stop == "refused" else "response.output_text.delta"
             return [{"type": kind, "content_index": 0, "delta": piece, "logprobs": []} for piece in halves(answer.text, answer.pieces)]
         return [{"type": "response.function_call_arguments.delta", "delta": piece} for piece in halves(str(item["arguments"]))]
-
-
-WIRES: dict[str, Wire] = {"/v1/messages": AnthropicWire(), "/v1/chat/completions": ChatWire(), "/v1/responses": ResponsesWire()}
-"""Every path that the server answers."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.models.factory import CompatibleServer, ModelRouter
+from adapters.models.addresses import CompatibleServer
+from adapters.models.factory import ModelRouter
 from domain.errors import UnknownModel
 from tests.adapters.models.conversations import request_of, script
 from tests.servers.model_server import Answer, ModelServer

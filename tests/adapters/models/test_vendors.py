@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator
 import pytest
 from pydantic import JsonValue
 
-from adapters.models.factory import CompatibleServer, ModelRouter
+from adapters.models.addresses import CompatibleServer
+from adapters.models.factory import ModelRouter
 from domain.errors import ModelFailed, ModelUnavailable, StandfastError
 from domain.provider import CompletionReply, CompletionRequest
 from tests.adapters.models.conversations import request_of
