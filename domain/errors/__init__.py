@@ -30,6 +30,7 @@ from domain.errors.conflicts import (
     TaskTaken,
     UnderLegalHold,
     VersionExists,
+    WrongStatus,
 )
 from domain.errors.journal import (
     EffectDivergent,
@@ -66,10 +67,12 @@ from domain.errors.requests import (
     UnreachedStep,
 )
 from domain.errors.steps import (
+    AgentRefused,
     ApprovalRejected,
     ApprovalWithdrawn,
     BudgetExceeded,
     CompensatedByHand,
+    EgressRefused,
     Erased,
     ModelCutOff,
     ModelFailed,
@@ -92,6 +95,7 @@ from domain.errors.tree import (
 )
 
 __all__ = [
+    "AgentRefused",
     "AlreadyDecided",
     "ApprovalClosed",
     "ApprovalRejected",
@@ -107,6 +111,7 @@ __all__ = [
     "EffectInDoubt",
     "EffectLeased",
     "EffectSuperseded",
+    "EgressRefused",
     "Erased",
     "ErasureRefused",
     "ExpressionFailed",
@@ -156,5 +161,6 @@ __all__ = [
     "UnknownModel",
     "UnreachedStep",
     "VersionExists",
+    "WrongStatus",
     "error_classes",
 ]

@@ -85,3 +85,9 @@ class VersionExists(Conflict):
     """A definition version is immutable, and this one exists with other content."""
 
     code, title = "version-exists", "This version exists with other content"
+
+
+class WrongStatus(Conflict):
+    """The agent's version stands in another status than the move begins at."""
+
+    code, title = "wrong-status", "The version's status does not lead there"

@@ -15,6 +15,12 @@ class ToolFailed(StepFailed):
     code, title = "tool-failed", "A tool failed"
 
 
+class EgressRefused(ToolFailed):
+    """A call to the outside was stopped before it connected: its host, address, port or scheme is not allowed (docs/egress.md)."""
+
+    code, title = "egress-refused", "A call to the outside is not allowed"
+
+
 class ToolUnavailable(StepFailed):
     """A tool could not be reached or answered with a passing failure; another attempt may help."""
 
@@ -79,6 +85,12 @@ class TurnsExhausted(StepFailed):
     """The agent used up max_turns without an answer."""
 
     code, title = "turns-exhausted", "The agent used up its turns"
+
+
+class AgentRefused(StepFailed):
+    """The worker does not run this agent: it is not registered, not approved, retired, or not what is registered under its name."""
+
+    code, title = "agent-refused", "The worker does not run this agent"
 
 
 class StepTimedOut(StepFailed):
