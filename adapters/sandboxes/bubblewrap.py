@@ -19,7 +19,7 @@ from typing import cast
 
 from adapters.sandboxes.bubblewrap_arguments import NOBODY, PRLIMIT, PROBE, bwrap_arguments, given_files, in_memory
 from adapters.sandboxes.cgroup import SandboxGroup, own_group, refusal
-from adapters.sandboxes.egress_proxy import Addresses
+from adapters.sandboxes.egress_proxy import Addresses, no_addresses
 from adapters.sandboxes.files_out import FilesOut
 from adapters.sandboxes.inner_network import inner_network
 from adapters.sandboxes.output import OutputCollector
@@ -34,15 +34,6 @@ PROBE_S = 5.0
 HELD_S = 10.0
 """How long bwrap may take to make the namespaces of a sandbox that is held until its group or its network is there."""
 INSTALL = "install it with `apt-get install bubblewrap` (Debian, Ubuntu) or `dnf install bubblewrap`"
-
-
-async def no_addresses(host: str, _port: int) -> list[str]:
-    """Resolve nothing.
-
-    Raises:
-        OSError: always.
-    """
-    raise OSError(f"this worker has no way out for sandboxes, so {host} has no address")
 
 
 class BubblewrapSandbox:

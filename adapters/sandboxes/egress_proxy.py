@@ -29,6 +29,15 @@ Addresses = Callable[[str, int], Awaitable[list[str]]]
 Handler = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+async def no_addresses(host: str, _port: int) -> list[str]:
+    """Resolve nothing.
+
+    Raises:
+        OSError: always.
+    """
+    raise OSError(f"this worker has no way out for sandboxes, so {host} has no address")
+
+
 class Wanted(NamedTuple):
     """Where a request wants to go, and what is to be sent there first (nothing for a tunnel)."""
 
