@@ -11,6 +11,7 @@ from temporalio.common import Priority, SearchAttributeKey, SearchAttributePair,
 
 from adapters.codec.cipher import TenantCipher
 from adapters.definitions.yaml_reader import YamlBundleReader
+from adapters.outbound.clients import GuardedClients
 from adapters.postgres.migrate import migrate
 from adapters.postgres.pool import Database
 from adapters.sandboxes.select import SandboxRouter
@@ -150,7 +151,7 @@ async def platform(there: Servers, *, tools: Sequence[Tool] = ()) -> AsyncGenera
     cipher = TenantCipher(keys.master)
     migrated = await asyncio.to_thread(migrate, there.owner_url, app_password=keys.app_password)
     link = await connect(there.temporal_address, namespace="default", cipher=cipher)
-    declared = DeclaredHttpTools(resolve_secret=no_secret, allow_private=False)
+    declared = DeclaredHttpTools(resolve_secret=no_secret, outbound=GuardedClients())
     toolbox = Toolbox(ToolRegistry([InstantTool(), *tools]), declared, SandboxRouter.with_all_backends())
     models = ModelSettings()
     async with Database(migrated.app_url or there.owner_url) as database:

@@ -23,6 +23,7 @@ import uvloop
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from adapters.codec.cipher import TenantCipher
+from adapters.outbound.clients import GuardedClients
 from adapters.postgres.migrate import migrate
 from adapters.postgres.pool import Database
 from adapters.sandboxes.select import SandboxRouter
@@ -156,7 +157,7 @@ async def run(options: argparse.Namespace) -> None:
         migrated = await asyncio.to_thread(migrate, there.owner_url, app_password=keys.app_password)
         url = migrated.app_url or there.owner_url
         link = await connect(there.temporal_address, namespace="default", cipher=cipher)
-        declared = DeclaredHttpTools(resolve_secret=no_secret, allow_private=False)
+        declared = DeclaredHttpTools(resolve_secret=no_secret, outbound=GuardedClients())
         toolbox = Toolbox(ToolRegistry([TimedTool()]), declared, SandboxRouter.with_all_backends())
         async with Database(url) as database:
             ours = Platform(link, build_storage(database, cipher), toolbox)

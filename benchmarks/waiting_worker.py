@@ -11,6 +11,7 @@ from pathlib import Path
 import uvloop
 
 from adapters.codec.cipher import TenantCipher
+from adapters.outbound.clients import GuardedClients
 from adapters.postgres.pool import Database
 from adapters.sandboxes.select import SandboxRouter
 from adapters.tools.declared import DeclaredHttpTools
@@ -34,7 +35,7 @@ async def run(folder: Path, database_url: str, temporal: str, cached: int) -> No
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     keys, models = InstallationKeys(folder / "master.key"), ModelSettings()
     cipher = TenantCipher(keys.master)
-    declared = DeclaredHttpTools(resolve_secret=no_secret, allow_private=False)
+    declared = DeclaredHttpTools(resolve_secret=no_secret, outbound=GuardedClients())
     async with Database(database_url) as database:
         link = await connect(temporal, namespace="default", cipher=cipher)
         parts = WorkerParts(

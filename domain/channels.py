@@ -8,11 +8,12 @@ since whoever follows one decides in its reviewer's name.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 from pydantic import Field, StringConstraints
 
 from domain.deliveries import AttemptResult, Channel, Outgoing
+from domain.egress import OutboundClients
 from domain.errors import InvalidInput
 from domain.events import checked_filters
 from domain.model import Value
@@ -159,11 +160,12 @@ class MessageSource(Protocol):
 class ChannelContext:
     """What a channel's factory may build on: the messages, settings and secrets by name, and whether private addresses may be called.
 
-    `setting` raises LookupError when there is none of that name.
+    `setting` raises LookupError when there is none of that name. A channel over HTTP connects by a transport of `outbound`.
     """
 
     messages: MessageSource
     setting: Callable[[str], str]
+    outbound: OutboundClients[Any]  # the transports' type is the library's, which the domain does not know
     allow_private: bool = False
 
 

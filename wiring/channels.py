@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 from activities.review_messages import MessagePorts, ReviewMessages
 from activities.reviewer_audience import ReviewerAudience
-from adapters.tools.egress import resolve_host
 from adapters.webhooks.channel import WebhookChannel
 from domain.channels import ChannelContext
 from domain.deliveries import Audience, Channel
@@ -13,6 +12,7 @@ from domain.errors import InvalidInput
 from domain.subscriptions import Subscribers
 from wiring.channel_plugins import load_entry_points
 from wiring.keys import InstallationKeys
+from wiring.outbound import build_outbound
 from wiring.settings import ChannelSettings, GatewaySettings, PlatformSettings, WebhookSettings
 from wiring.storage import Storage
 
@@ -26,7 +26,7 @@ def build_channels(
         InvalidInput: a setting cannot be used.
     """
     private = webhooks.private_in(platform.environment)
-    built: list[Channel] = [WebhookChannel(storage.subscriptions, resolve=resolve_host, allow_private=private)]
+    built: list[Channel] = [WebhookChannel(storage.subscriptions, outbound=build_outbound(platform.environment), allow_private=private)]
     if keys is not None:
         built += load_entry_points(_context(storage, platform, keys, ChannelSettings()))
     return {channel.kind: channel for channel in built}
@@ -67,7 +67,8 @@ def _context(storage: Storage, platform: PlatformSettings, keys: InstallationKey
         substitutes=storage.substitutes,
     )
     messages = ReviewMessages(ports, link_keys=keys.review_links, page_url=lambda token: f"{site}/a/{token}")
-    return ChannelContext(messages=messages, setting=channel_setting(settings), allow_private=not production)
+    setting = channel_setting(settings)
+    return ChannelContext(messages=messages, setting=setting, outbound=build_outbound(platform.environment), allow_private=not production)
 
 
 def channel_setting(settings: ChannelSettings) -> Callable[[str], str]:

@@ -3,12 +3,11 @@
 from urllib.request import getproxies, proxy_bypass
 
 from adapters.outbound.clients import GuardedClients
-from wiring.settings import OutboundSettings, PlatformSettings
+from wiring.settings import Environment, OutboundSettings
 
 
-def build_outbound(platform: PlatformSettings | None = None, settings: OutboundSettings | None = None) -> GuardedClients:
+def build_outbound(environment: Environment, settings: OutboundSettings | None = None) -> GuardedClients:
     """Return the factory of guarded transports; private networks are open outside production, and where declared."""
-    environment = (platform or PlatformSettings()).environment
     networks = (settings or OutboundSettings()).networks
     return GuardedClients(allow_private=environment != "production", networks=networks, proxy_for=environment_proxy)
 

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 
 from adapters.anchors.file import FileAnchor
 from adapters.anchors.webhook import WebhookAnchor
+from adapters.outbound.clients import GuardedClients
 from adapters.postgres.sealer import PostgresSealer
 from domain.errors import InvalidInput, LogBroken, StandfastError
 from domain.sealing import Anchor, Anchorage, Refused, SealStore
 from wiring.keys import InstallationKeys, new_token
 from wiring.leased_rounds import HeldLeases, go_round
+from wiring.outbound import build_outbound
 from wiring.settings import Environment, PlatformSettings, SealingSettings
 from wiring.storage import Storage
 
@@ -114,7 +116,7 @@ class Sealer:
                 await parts.anchorage.delivered(tenant, anchor.name, head.tree_size)
 
 
-def build_anchors(settings: SealingSettings, environment: Environment) -> list[Anchor]:
+def build_anchors(settings: SealingSettings, environment: Environment, outbound: GuardedClients) -> list[Anchor]:
     """Return the anchors that the settings name.
 
     Raises:
@@ -128,7 +130,13 @@ def build_anchors(settings: SealingSettings, environment: Environment) -> list[A
         if secret is None and environment == "production":
             raise InvalidInput("STANDFAST_ANCHOR_URL needs STANDFAST_ANCHOR_SECRET in production: unsigned webhooks prove nothing")
         anchors.append(
-            WebhookAnchor(settings.anchor_url, secret=secret, now=lambda: datetime.now(UTC), allow_loopback=environment != "production")
+            WebhookAnchor(
+                settings.anchor_url,
+                secret=secret,
+                now=lambda: datetime.now(UTC),
+                outbound=outbound,
+                allow_loopback=environment != "production",
+            )
         )
     return anchors
 
@@ -141,7 +149,8 @@ async def sealing(storage: Storage, keys: InstallationKeys, stop: asyncio.Event)
         InvalidInput: a setting of the anchors cannot be used.
     """
     settings = SealingSettings()
-    anchors = build_anchors(settings, PlatformSettings().environment)
+    platform = PlatformSettings()
+    anchors = build_anchors(settings, platform.environment, build_outbound(platform.environment))
     sealer = Sealer(
         SealingParts(
             tenants=storage.runs.tenants,

@@ -7,6 +7,7 @@ from adapters.sandboxes.profiles import DEFAULT_PROFILES
 from adapters.sandboxes.select import SandboxRouter
 from adapters.tools.declared import DeclaredHttpTools
 from adapters.tools.registry import ToolContext, ToolRegistry, load_entry_points
+from wiring.outbound import build_outbound
 from wiring.settings import Environment, SecretSettings
 
 
@@ -44,7 +45,8 @@ def build_toolbox(
     Private addresses may be called outside production only.
     """
     resolve = secret_resolver(secrets)
+    outbound = build_outbound(environment)
     sandboxes = SandboxRouter.with_all_backends(docker_url=docker_url, docker_runtime=docker_runtime)
     context = ToolContext(sandbox=sandboxes, profiles=DEFAULT_PROFILES, resolve_secret=resolve)
     registry = ToolRegistry(load_entry_points(context))
-    return Toolbox(registry, DeclaredHttpTools(resolve_secret=resolve, allow_private=environment != "production"), sandboxes)
+    return Toolbox(registry, DeclaredHttpTools(resolve_secret=resolve, outbound=outbound), sandboxes)

@@ -14,7 +14,8 @@ from ipaddress import ip_address
 
 import httpx2
 
-from domain.errors import InvalidInput, Unavailable
+from domain.egress import OPERATOR, OutboundClients
+from domain.errors import EgressRefused, InvalidInput, Unavailable
 from domain.tree_heads import SignedTreeHead
 
 TIMEOUT_S = 10.0
@@ -30,7 +31,7 @@ class WebhookAnchor:
         secret: `whsec_` and base64, or any text; None sends without a signature.
         now: The clock.
         allow_loopback: For the profiles development and test.
-        transport: Instead of the network.
+        outbound: The way to it; the operator set the address, so it may be inside and behind a proxy.
 
     Raises:
         InvalidInput: the URL may not be used, or the secret is no base64 after its prefix.
@@ -42,13 +43,13 @@ class WebhookAnchor:
         *,
         secret: str | None,
         now: Callable[[], datetime],
+        outbound: OutboundClients[httpx2.AsyncBaseTransport],
         allow_loopback: bool = False,
-        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = checked_url(url, allow_loopback=allow_loopback)
         self._key = None if secret is None else secret_key(secret)
         self._now = now
-        self._http = httpx2.AsyncClient(timeout=TIMEOUT_S, transport=transport, trust_env=not _is_loopback(self._url.host))
+        self._http = httpx2.AsyncClient(timeout=TIMEOUT_S, transport=outbound.transport(OPERATOR))
 
     @property
     def name(self) -> str:
@@ -65,6 +66,8 @@ class WebhookAnchor:
         body = json.dumps({"type": EVENT, "timestamp": moment.isoformat(), "data": head.document()}, separators=(",", ":")).encode()
         try:
             answer = await self._http.post(self._url, content=body, headers=self._headers(head, moment, body))
+        except EgressRefused as error:
+            raise Unavailable(f"{self.name} may not be called: {error.detail}") from error
         except httpx2.HTTPError as error:
             raise Unavailable(f"{self.name} did not answer: {type(error).__name__} {error}".strip()) from error
         if not answer.is_success:

@@ -50,7 +50,7 @@ class Guard:
         """
         found = await self._resolve(host, port)
         if not found:
-            raise OSError(f"the host {host} has no address now")
+            raise OSError("none was found")
         private = self._allow_private if rules.private is None else rules.private
         for text in found:
             reason = refusal(text, allow_private=private, networks=self._networks)

@@ -2,16 +2,15 @@
 
 import asyncio
 import json
-import socket
 import time
-from collections.abc import Awaitable, Callable
 
 import httpx2
 
 from adapters.slack.blocks import payload
 from domain.channels import ChannelContext, MessageSource
 from domain.deliveries import AttemptResult, Channel, Outgoing
-from domain.egress import refusal
+from domain.egress import EgressRules, OutboundClients
+from domain.errors import EgressRefused
 
 KIND = "slack"
 TIMEOUT_S = 15.0
@@ -19,42 +18,26 @@ ANSWER_BYTES_MAX = 4096
 REFUSED = frozenset({400, 403, 404, 410})
 """Slack's answers to messages and webhooks that will never do: invalid_payload, action_prohibited, no_service, channel_is_archived."""
 
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""Return the addresses of (host, port), best first; raises OSError when there are none."""
-
-
-async def resolved(host: str, port: int) -> list[str]:
-    """Ask the system's resolver.
-
-    Raises:
-        OSError: the host has no address.
-    """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
 
 class SlackChannel:
     """Implements `Channel`.
 
     Args:
         messages: What to say.
+        outbound: The way to hosts.
         allow_private: Also speak to loopback and private networks, and over http.
-        resolve: The resolver.
-        transport: Instead of the network.
     """
 
     def __init__(
         self,
         messages: MessageSource,
         *,
+        outbound: OutboundClients[httpx2.AsyncBaseTransport],
         allow_private: bool = False,
-        resolve: Resolve = resolved,
-        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._messages = messages
         self._allow_private = allow_private
-        self._resolve = resolve
-        self._transport = transport or httpx2.AsyncHTTPTransport(trust_env=False, retries=0)
+        self._transport = outbound.transport(EgressRules(private=allow_private))
 
     @property
     def kind(self) -> str:
@@ -73,8 +56,6 @@ class SlackChannel:
                 result = await self._posted(message.address, body)
         except TimeoutError:
             result = AttemptResult(outcome="failed", detail=f"no answer within {TIMEOUT_S:g} s")
-        except httpx2.TransportError as error:
-            result = AttemptResult(outcome="failed", detail=f"no connection ({type(error).__name__})")
         return result.model_copy(update={"duration_ms": int((time.monotonic() - began) * 1000)})
 
     async def aclose(self) -> None:
@@ -82,11 +63,7 @@ class SlackChannel:
         await self._transport.aclose()
 
     async def _posted(self, address: str, body: bytes) -> AttemptResult:
-        """Check the address and post to it; the URL is a secret, so no result names it.
-
-        Raises:
-            httpx2.TransportError: no answer came.
-        """
+        """Check the address and post to it; the URL is a secret, so no result names it or its host."""
         try:
             url = httpx2.URL(address)
         except httpx2.InvalidURL:
@@ -94,13 +71,11 @@ class SlackChannel:
         if url.scheme != "https" and not (self._allow_private and url.scheme == "http"):
             return AttemptResult(outcome="refused", detail="the channel's address must begin with https://")
         try:
-            found = await self._resolve(url.host, url.port or (443 if url.scheme == "https" else 80))
-        except OSError as error:
-            return AttemptResult(outcome="failed", detail=f"the host has no address now: {error.strerror or error}")
-        why = next((why for one in found if (why := refusal(one, allow_private=self._allow_private))), None)
-        if why is not None or not found:
-            return AttemptResult(outcome="refused", detail=f"the host resolves to {why}" if why else "the host has no address")
-        return await self._exchange(_request(url, found[0], body))
+            return await self._exchange(_request(url, body))
+        except EgressRefused as error:
+            return AttemptResult(outcome="refused", detail=_unnamed(error.detail, url))
+        except httpx2.TransportError as error:
+            return AttemptResult(outcome="failed", detail=_unnamed(f"no connection: {str(error) or type(error).__name__}", url))
 
     async def _exchange(self, request: httpx2.Request) -> AttemptResult:
         response = await self._transport.handle_async_request(request)
@@ -129,19 +104,16 @@ def answered(status: int, retry_after: str | None, said: bytes) -> AttemptResult
     return AttemptResult(outcome="failed", status=status, detail=detail, retry_after_s=pause)
 
 
-def _request(url: httpx2.URL, address: str, body: bytes) -> httpx2.Request:
-    """Return the request aimed at `address`; name and certificate stay those of the URL's host."""
-    headers = {
-        "host": url.netloc.decode("ascii"),
-        "content-type": "application/json",
-        "accept-encoding": "identity",
-        "user-agent": "standfast",
-    }
+def _unnamed(detail: str, url: httpx2.URL) -> str:
+    return detail.replace(url.host, "…") if url.host else detail
+
+
+def _request(url: httpx2.URL, body: bytes) -> httpx2.Request:
+    headers = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "standfast"}
     timeout = httpx2.Timeout(TIMEOUT_S, connect=5.0)
-    extensions = {"timeout": timeout.as_dict(), "sni_hostname": url.host}
-    return httpx2.Request("POST", url.copy_with(host=address), headers=headers, content=body, extensions=extensions)
+    return httpx2.Request("POST", url, headers=headers, content=body, extensions={"timeout": timeout.as_dict()})
 
 
 def build(context: ChannelContext) -> list[Channel]:
     """Return the channel."""
-    return [SlackChannel(context.messages, allow_private=context.allow_private)]
+    return [SlackChannel(context.messages, outbound=context.outbound, allow_private=context.allow_private)]

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+import httpx2
 from pydantic import JsonValue, ValidationError
 
 from adapters.tools.http_tool import HttpTool
 from domain.canonical import digest_hex
+from domain.egress import OutboundClients
 from domain.errors import ToolFailed
 from domain.http_tool import HttpToolDeclaration
 
@@ -15,12 +17,12 @@ class DeclaredHttpTools:
 
     Args:
         resolve_secret: gives a secret by name; raises LookupError when it is not set.
-        allow_private: whether loopback and private addresses may be called (development profile only).
+        outbound: the way to their hosts.
     """
 
-    def __init__(self, *, resolve_secret: Callable[[str], str], allow_private: bool) -> None:
+    def __init__(self, *, resolve_secret: Callable[[str], str], outbound: OutboundClients[httpx2.AsyncBaseTransport]) -> None:
         self._resolve_secret = resolve_secret
-        self._allow_private = allow_private
+        self._outbound = outbound
         self._built: dict[str, HttpTool] = {}
 
     def tool(self, declaration: dict[str, JsonValue]) -> HttpTool:
@@ -37,7 +39,7 @@ class DeclaredHttpTools:
                 raise ToolFailed(
                     f"the declaration of {declaration.get('name')} is none of this version's: {error.errors()[0]['msg']}"
                 ) from error
-            self._built[key] = HttpTool(checked, resolve_secret=self._resolve_secret, allow_private=self._allow_private)
+            self._built[key] = HttpTool(checked, resolve_secret=self._resolve_secret, outbound=self._outbound)
         return self._built[key]
 
     async def aclose(self) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import httpx2
 from pydantic import JsonValue
 
-from adapters.tools.egress import Resolve, allowed_addresses, resolve_host
 from adapters.tools.http_answers import failure, result
+from domain.egress import EgressRules, OutboundClients
 from domain.errors import StandfastError, ToolFailed, ToolTimedOut, ToolUnavailable
 from domain.http_tool import SECRET, HttpToolDeclaration, RenderedRequest, render
 from domain.tools import ToolCall, ToolSpec
@@ -22,27 +22,20 @@ SURELY_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeou
 
 
 class HttpTool:
-    """One declaration, callable.
-
-    `allow_private` lets it speak to loopback and private networks. `resolve` and `transport` replace the system's resolver and
-    the network.
-    """
+    """One declaration, callable; it reaches the declared host and port, by a transport of `outbound`."""
 
     def __init__(
         self,
         declaration: HttpToolDeclaration,
         *,
         resolve_secret: ResolveSecret,
-        allow_private: bool = False,
-        resolve: Resolve = resolve_host,
-        transport: httpx2.AsyncBaseTransport | None = None,
+        outbound: OutboundClients[httpx2.AsyncBaseTransport],
     ) -> None:
         self._declaration = declaration
         self._spec = declaration.spec()
         self._resolve_secret = resolve_secret
-        self._allow_private = allow_private
-        self._resolve = resolve
-        self._transport = transport
+        self._outbound = outbound
+        self._transport: httpx2.AsyncBaseTransport | None = None
 
     @property
     def spec(self) -> ToolSpec:
@@ -102,29 +95,22 @@ class HttpTool:
         return headers, secrets
 
     async def _exchange(self, rendered: RenderedRequest, headers: dict[str, str], deadline_s: float) -> tuple[int, str | None, bytes]:
-        """Try the host's addresses in turn until one takes the connection; return status, Retry-After and body.
+        """Return status, Retry-After and body.
 
         Raises:
-            ToolFailed: the host is another than declared, or has an address that is not allowed.
-            ToolUnavailable: none takes it.
+            EgressRefused: the host is another than declared, or has an address that is not allowed.
+            ToolUnavailable: it takes no connection.
             ToolTimedOut: no answer in time.
         """
         url = httpx2.URL(rendered.url)
-        if url.host != self._declaration.host:
-            raise ToolFailed(f"{self._spec.name} may call only {self._declaration.host}, not {url.host}")
-        port = url.port or (443 if url.scheme == "https" else 80)
-        addresses = await allowed_addresses(url.host, port, resolve=self._resolve, allow_private=self._allow_private)
-        refused: Exception | None = None
-        for address in addresses:
-            try:
-                return await self._send(_request(rendered, url, address, headers, deadline_s))
-            except SURELY_NOT_SENT as error:
-                refused = error
-            except httpx2.TimeoutException as error:
-                raise ToolTimedOut(f"{self._spec.name}: {url.host} did not answer in time") from error
-            except httpx2.TransportError as error:
-                raise self._broken(error) from error
-        raise ToolUnavailable(f"{self._spec.name}: no connection to {url.host}:{port} ({refused})") from refused
+        try:
+            return await self._send(_request(rendered, url, headers, deadline_s))
+        except SURELY_NOT_SENT as error:
+            raise ToolUnavailable(f"{self._spec.name}: no connection to {url.host}:{_port(url)} ({error})") from error
+        except httpx2.TimeoutException as error:
+            raise ToolTimedOut(f"{self._spec.name}: {url.host} did not answer in time") from error
+        except httpx2.TransportError as error:
+            raise self._broken(error) from error
 
     def _broken(self, error: httpx2.TransportError) -> StandfastError:
         """Return what a connection lost in mid-call means."""
@@ -140,7 +126,10 @@ class HttpTool:
             ToolFailed: the answer is larger, or compressed although the request asked for none.
         """
         if self._transport is None:
-            self._transport = httpx2.AsyncHTTPTransport(trust_env=False, retries=0)
+            url = httpx2.URL(self._declaration.url)
+            self._transport = self._outbound.transport(
+                EgressRules(hosts=(self._declaration.host,), ports=(_port(url),), schemes=(url.scheme,))
+            )
         response = await self._transport.handle_async_request(request)
         try:
             if response.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
@@ -161,21 +150,17 @@ class HttpTool:
             self._transport = None
 
 
-def _request(rendered: RenderedRequest, url: httpx2.URL, address: str, headers: dict[str, str], deadline_s: float) -> httpx2.Request:
-    """Return the request aimed at `address`; name and certificate stay those of the declared host."""
+def _port(url: httpx2.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+def _request(rendered: RenderedRequest, url: httpx2.URL, headers: dict[str, str], deadline_s: float) -> httpx2.Request:
     timeout = httpx2.Timeout(deadline_s, connect=min(CONNECT_S, deadline_s))
-    host = url.netloc.decode("ascii")
     content = None
     if rendered.body is not None:
         content = json.dumps(rendered.body, allow_nan=False, separators=(",", ":")).encode()
         headers = {**headers, "content-type": "application/json"}
-    return httpx2.Request(
-        rendered.method,
-        url.copy_with(host=address),
-        headers={**headers, "host": host},
-        content=content,
-        extensions={"timeout": timeout.as_dict(), "sni_hostname": url.host},
-    )
+    return httpx2.Request(rendered.method, url, headers=headers, content=content, extensions={"timeout": timeout.as_dict()})
 
 
 def _without(error: StandfastError, secrets: list[str]) -> StandfastError:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
@@ -11,8 +10,8 @@ import httpx2
 
 from adapters.webhooks.signing import signed_headers
 from domain.deliveries import WEBHOOK, AttemptResult, Outgoing
-from domain.egress import refusal
-from domain.errors import InvalidInput
+from domain.egress import EgressRules, OutboundClients
+from domain.errors import EgressRefused, InvalidInput
 from domain.subscriptions import Target, checked_url
 
 TIMEOUT_S = 20.0
@@ -25,9 +24,6 @@ THROTTLED = frozenset({429, 502, 504})
 """Standard Webhooks 1.0, "Deliverability": the endpoint has too much to do, so send less."""
 GONE = 410
 SURELY_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""Return the addresses of (host, port), best first; raises OSError when there are none."""
 
 
 class Targets(Protocol):
@@ -43,26 +39,23 @@ class WebhookChannel:
 
     Args:
         targets: The subscriptions.
-        resolve: The resolver.
+        outbound: The way to their hosts.
         allow_private: Also send to loopback and private networks, and over http (STANDFAST_WEBHOOK_PRIVATE).
         timeout_s: How long an attempt may take.
-        transport: Instead of the network.
     """
 
     def __init__(
         self,
         targets: Targets,
         *,
-        resolve: Resolve,
+        outbound: OutboundClients[httpx2.AsyncBaseTransport],
         allow_private: bool = False,
         timeout_s: float = TIMEOUT_S,
-        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._targets = targets
-        self._resolve = resolve
         self._allow_private = allow_private
         self._timeout_s = timeout_s
-        self._transport = transport or httpx2.AsyncHTTPTransport(trust_env=False, retries=0)
+        self._transport = outbound.transport(EgressRules(private=allow_private))
 
     @property
     def kind(self) -> str:
@@ -87,33 +80,16 @@ class WebhookChannel:
         return result.model_copy(update={"duration_ms": int((time.monotonic() - began) * 1000)})
 
     async def _exchange(self, url: httpx2.URL, target: Target, delivery: Outgoing) -> AttemptResult:
-        addresses = await self._addresses(url)
-        if isinstance(addresses, AttemptResult):
-            return addresses
-        reason = ""
-        for address in addresses:
-            try:
-                return await self._post(_request(url, address, target, delivery, self._timeout_s))
-            except SURELY_NOT_SENT as error:
-                reason = f"no connection ({type(error).__name__})"
-            except httpx2.TimeoutException:
-                return AttemptResult(outcome="failed", detail="no answer in time")
-            except httpx2.TransportError as error:
-                return AttemptResult(outcome="failed", detail=f"the connection broke ({type(error).__name__})")
-        return AttemptResult(outcome="failed", detail=reason)
-
-    async def _addresses(self, url: httpx2.URL) -> list[str] | AttemptResult:
-        """Return the host's addresses, or why there is none to connect to; one that is not allowed spoils them all."""
-        port = url.port or (443 if url.scheme == "https" else 80)
         try:
-            found = await self._resolve(url.host, port)
-        except OSError as error:
-            return AttemptResult(outcome="failed", detail=f"the host has no address now: {error.strerror or error}")
-        for address in found:
-            reason = refusal(address, allow_private=self._allow_private)
-            if reason is not None:
-                return AttemptResult(outcome="failed", detail=f"the host resolves to {address}, {reason}")
-        return found or AttemptResult(outcome="failed", detail="the host has no address now")
+            return await self._post(_request(url, target, delivery, self._timeout_s))
+        except EgressRefused as error:
+            return AttemptResult(outcome="failed", detail=error.detail)
+        except SURELY_NOT_SENT as error:
+            return AttemptResult(outcome="failed", detail=f"no connection: {str(error) or type(error).__name__}")
+        except httpx2.TimeoutException:
+            return AttemptResult(outcome="failed", detail="no answer in time")
+        except httpx2.TransportError as error:
+            return AttemptResult(outcome="failed", detail=f"the connection broke ({type(error).__name__})")
 
     async def _post(self, request: httpx2.Request) -> AttemptResult:
         response = await self._transport.handle_async_request(request)
@@ -160,11 +136,9 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
     return max((when - now).total_seconds(), 0.0)
 
 
-def _request(url: httpx2.URL, address: str, target: Target, delivery: Outgoing, timeout_s: float) -> httpx2.Request:
-    """Return the request aimed at `address`; name and certificate stay those of the URL's host."""
+def _request(url: httpx2.URL, target: Target, delivery: Outgoing, timeout_s: float) -> httpx2.Request:
     body = delivery.event.body()
     headers = {
-        "host": url.netloc.decode("ascii"),
         "content-type": "application/json",
         "accept-encoding": "identity",
         "user-agent": "standfast",
@@ -174,5 +148,4 @@ def _request(url: httpx2.URL, address: str, target: Target, delivery: Outgoing, 
     if isinstance(correlation, str) and correlation.isascii() and correlation.isprintable():
         headers["x-correlation-id"] = correlation
     timeout = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
-    extensions = {"timeout": timeout.as_dict(), "sni_hostname": url.host}
-    return httpx2.Request("POST", url.copy_with(host=address), headers=headers, content=body, extensions=extensions)
+    return httpx2.Request("POST", url, headers=headers, content=body, extensions={"timeout": timeout.as_dict()})

@@ -28,6 +28,7 @@ from tests.domain.programs import call, pinned, program, put
 from tests.fake_journal import FakeJournal
 from tests.fake_tools import FakeTool, FakeToolBox
 from tests.fakes_stores import FakeStores
+from tests.outbound import outbound
 
 SPEC = ToolSpec(
     name="log.read",
@@ -109,7 +110,7 @@ class Attempts:
         self._tools = JournalTools(
             journal=journal or self.fake, clock=lambda: AT, token=lambda: f"token-{next(tokens)}", fault_point=self._crash
         )
-        stores, declared = FakeStores(), DeclaredHttpTools(resolve_secret=lambda name: name, allow_private=False)
+        stores, declared = FakeStores(), DeclaredHttpTools(resolve_secret=lambda name: name, outbound=outbound())
         calls = ToolActivities(tools=FakeToolBox(reader), declared=declared, approvals=stores.approvals, payloads=stores.payloads)
         self._activities = SegmentActivities(tools=calls, journal=self._tools, run_ledger=self.fake)
         self._activities.walk = walk

@@ -44,6 +44,7 @@ from domain.stepper import Stepper
 from domain.tools import Tool, ToolCall, ToolSpec
 from examples.delay_claim.demo.bundle import read_bundle_files, with_addresses
 from examples.delay_claim.tools import build
+from tests.outbound import outbound
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "delay_claim" / "scripts" / "claim-reviewer.yaml"
 
@@ -61,7 +62,7 @@ class BundleTools:
         context = ToolContext(sandbox=self.sandbox, profiles=DEFAULT_PROFILES, resolve_secret=no_secret)
         python = PythonRun(self.sandbox, DEFAULT_PROFILES["python-small"])
         self._built_in: dict[str, Tool] = {tool.spec.name: tool for tool in [*build(context), python]}
-        self._declared = DeclaredHttpTools(resolve_secret=no_secret, allow_private=True)
+        self._declared = DeclaredHttpTools(resolve_secret=no_secret, outbound=outbound())
 
     def specs(self) -> list[ToolSpec]:
         """Return what the built-ins declare."""

@@ -8,13 +8,14 @@ from pydantic import SecretStr
 from domain.channels import ChannelContext
 from domain.deliveries import AttemptResult, Outgoing
 from domain.errors import InvalidInput
+from tests.outbound import outbound
 from tests.review_messages import Given
 from wiring.channel_plugins import channel_kinds, load_entry_points
 from wiring.channels import channel_setting, public_url
 from wiring.settings import ChannelSettings, GatewaySettings
 
 HERE = "tests.wiring.test_channels"
-CONTEXT = ChannelContext(messages=Given(), setting=dict[str, str]().__getitem__)
+CONTEXT = ChannelContext(messages=Given(), setting=dict[str, str]().__getitem__, outbound=outbound())
 
 
 class Pigeon:

@@ -17,6 +17,7 @@ from tests.contracts.sealing_bench import run_id
 from tests.fake_log import FakeLog
 from tests.fakes_database import MemoryDatabase
 from tests.fakes_runs import FakeRunStore
+from tests.outbound import outbound
 from wiring.sealing import Sealer, SealingParts, build_anchors
 from wiring.settings import SealingSettings
 
@@ -176,17 +177,20 @@ class TestAnchors:
 
     def test_are_those_of_the_settings(self) -> None:
         settings = SealingSettings.model_validate({"anchor_file": "heads.jsonl", "anchor_url": "https://anchor.example/"})
-        assert [anchor.name for anchor in build_anchors(settings, "development")] == ["file:heads.jsonl", "webhook:https://anchor.example/"]
-        assert build_anchors(SealingSettings(), "production") == []
+        assert [anchor.name for anchor in build_anchors(settings, "development", outbound())] == [
+            "file:heads.jsonl",
+            "webhook:https://anchor.example/",
+        ]
+        assert build_anchors(SealingSettings(), "production", outbound()) == []
 
     def test_are_signed_in_production_and_use_tls(self) -> None:
         unsigned = SealingSettings.model_validate({"anchor_url": "https://anchor.example/"})
         with pytest.raises(InvalidInput, match="STANDFAST_ANCHOR_SECRET"):
-            build_anchors(unsigned, "production")
+            build_anchors(unsigned, "production", outbound())
         signed = {"anchor_url": "http://127.0.0.1:9/", "anchor_secret": SecretStr("s")}
         with pytest.raises(InvalidInput, match="https"):
-            build_anchors(SealingSettings.model_validate(signed), "production")
-        assert build_anchors(SealingSettings.model_validate(signed), "test")
+            build_anchors(SealingSettings.model_validate(signed), "production", outbound())
+        assert build_anchors(SealingSettings.model_validate(signed), "test", outbound())
 
 
 class TestRun:

@@ -31,6 +31,7 @@ from domain.stores import NewRun, RunRow
 from domain.tools import ToolCall, ToolSpec
 from tests.fake_provider import FakeProvider
 from tests.fakes_prices import FakePrices
+from tests.outbound import outbound
 from wiring.keys import InstallationKeys
 from wiring.storage import Storage
 from wiring.tools import Toolbox
@@ -258,7 +259,7 @@ class Bench:
         """Build the platform's worker over these tools."""
         toolbox = Toolbox(
             ToolRegistry(tools),
-            DeclaredHttpTools(resolve_secret=lambda name: name, allow_private=False),
+            DeclaredHttpTools(resolve_secret=lambda name: name, outbound=outbound()),
             SandboxRouter.with_all_backends(docker_url=None, docker_runtime=None),
         )
         return build_worker(

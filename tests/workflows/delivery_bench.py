@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from temporalio.worker import Worker
 
+from adapters.outbound.clients import GuardedClients
 from adapters.sandboxes.select import SandboxRouter
 from adapters.tools.declared import DeclaredHttpTools
-from adapters.tools.egress import resolve_host
 from adapters.tools.registry import ToolRegistry
 from adapters.webhooks.channel import WebhookChannel
 from domain.deliveries import WEBHOOK, DeliveryInput, DeliveryState, Schedule
@@ -21,6 +21,7 @@ from domain.subscriptions import Subscribers, SubscriptionDraft, format_secret
 from tests.contracts.journal_bench import AT
 from tests.fake_provider import FakeProvider
 from tests.fakes_prices import FakePrices
+from tests.outbound import outbound
 from tests.workflows.bench import Bench, ScriptedTool, until
 from wiring.relaying import OVERDUE_S, Relay, RelayParts, starter
 from wiring.tools import Toolbox
@@ -48,10 +49,10 @@ class DeliveryHouse:
     async def worker(self, *tools: ScriptedTool) -> AsyncGenerator[Worker]:
         """Run a worker that runs and delivers."""
         storage = self.bench.storage
-        channel = WebhookChannel(storage.subscriptions, resolve=resolve_host, allow_private=True, timeout_s=self.timeout_s)
+        channel = WebhookChannel(storage.subscriptions, outbound=GuardedClients(), allow_private=True, timeout_s=self.timeout_s)
         toolbox = Toolbox(
             ToolRegistry(tools),
-            DeclaredHttpTools(resolve_secret=lambda name: name, allow_private=False),
+            DeclaredHttpTools(resolve_secret=lambda name: name, outbound=outbound()),
             SandboxRouter.with_all_backends(docker_url=None, docker_runtime=None),
         )
         built = build_worker(

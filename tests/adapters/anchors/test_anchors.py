@@ -15,6 +15,7 @@ from adapters.anchors.webhook import WebhookAnchor
 from adapters.codec.head_keys import DerivedHeadKeys
 from domain.errors import InvalidInput, Unavailable
 from domain.tree_heads import SignedTreeHead, TreeHead, key_id_of
+from tests.outbound import FakeOutbound, outbound
 
 KEYS = DerivedHeadKeys(b"m" * 32)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -90,7 +91,7 @@ class Receiver:
 
 def hook(receiver: Receiver, *, secret: str | None = SECRET) -> WebhookAnchor:
     """Return an anchor that speaks to the receiver."""
-    return WebhookAnchor(URL, secret=secret, now=lambda: NOW, transport=httpx2.MockTransport(receiver))
+    return WebhookAnchor(URL, secret=secret, now=lambda: NOW, outbound=FakeOutbound(receiver))
 
 
 class TestWebhook:
@@ -119,20 +120,20 @@ class TestWebhook:
         assert len(receiver.got) == 1
 
     def test_names_itself_without_what_may_be_secret(self) -> None:
-        anchor = WebhookAnchor("https://user:pass@anchor.example/h?token=t", secret=None, now=lambda: NOW)
+        anchor = WebhookAnchor("https://user:pass@anchor.example/h?token=t", secret=None, now=lambda: NOW, outbound=outbound())
         assert anchor.name == "webhook:https://anchor.example/h"
 
     @pytest.mark.parametrize("url", ["http://anchor.example/", "ftp://anchor.example/", "anchor.example", "https://", "http://127.0.0.1/"])
     def test_is_refused_without_https(self, url: str) -> None:
         with pytest.raises(InvalidInput, match="STANDFAST_ANCHOR_URL"):
-            WebhookAnchor(url, secret=None, now=lambda: NOW)
+            WebhookAnchor(url, secret=None, now=lambda: NOW, outbound=outbound())
 
     @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://localhost:9/", "http://[::1]:9/"])
     def test_on_this_machine_needs_no_tls_in_development(self, url: str) -> None:
-        assert WebhookAnchor(url, secret=None, now=lambda: NOW, allow_loopback=True).name == f"webhook:{url}"
+        assert WebhookAnchor(url, secret=None, now=lambda: NOW, outbound=outbound(), allow_loopback=True).name == f"webhook:{url}"
         with pytest.raises(InvalidInput, match="https"):
-            WebhookAnchor("http://anchor.example/", secret=None, now=lambda: NOW, allow_loopback=True)
+            WebhookAnchor("http://anchor.example/", secret=None, now=lambda: NOW, outbound=outbound(), allow_loopback=True)
 
     def test_refuses_a_secret_that_is_no_base64(self) -> None:
         with pytest.raises(InvalidInput, match="STANDFAST_ANCHOR_SECRET"):
-            WebhookAnchor(URL, secret="whsec_!", now=lambda: NOW)
+            WebhookAnchor(URL, secret="whsec_!", now=lambda: NOW, outbound=outbound())

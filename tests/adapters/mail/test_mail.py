@@ -18,6 +18,7 @@ from adapters.mail.smtp import SmtpServer
 from domain.channels import ChannelContext, ReviewMessage
 from domain.deliveries import AttemptResult
 from domain.errors import InvalidInput
+from tests.outbound import outbound
 from tests.review_messages import AT, CALL, DELIVERY, LINK, MESSAGE, SUMMARY, Given
 from tests.servers.smtp_server import HOST, SmtpSink, certificate, smtp_server
 from wiring.embedded.ports import free_ports
@@ -239,7 +240,7 @@ class Box:
 class TestFactory:
     def context(self, *, allow_private: bool = True, **settings: str) -> ChannelContext:
         """Return a context with these settings."""
-        return ChannelContext(messages=Given(), setting=settings.__getitem__, allow_private=allow_private)
+        return ChannelContext(messages=Given(), setting=settings.__getitem__, outbound=outbound(), allow_private=allow_private)
 
     def test_gives_nothing_without_a_server(self) -> None:
         assert build(self.context()) == []

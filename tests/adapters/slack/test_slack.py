@@ -3,18 +3,19 @@
 import json
 from typing import Any
 
-import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from adapters.outbound.clients import GuardedClients
 from adapters.slack.blocks import payload
 from adapters.slack.channel import SlackChannel, build
 from domain.channels import ChannelContext, ReviewMessage
 from domain.deliveries import AttemptResult
 from domain.review_summary import ShownArgument
+from tests.outbound import outbound
 from tests.review_messages import CALL, DELIVERY, LINK, MESSAGE, SUMMARY, Given
 
 Json = dict[str, Any]  # Any: blocks are untyped JSON
@@ -86,7 +87,7 @@ class TestBlocks:
 async def sent(server: HTTPServer, response: Response, *, allow_private: bool = True) -> AttemptResult:
     server.expect_request("/T1/secret", method="POST").respond_with_response(response)
     message = MESSAGE.model_copy(update={"address": server.url_for("/T1/secret")})
-    channel = SlackChannel(Given(message), allow_private=allow_private)
+    channel = SlackChannel(Given(message), outbound=outbound(), allow_private=allow_private)
     try:
         return await channel.send("chn_1/prn_1", DELIVERY)
     finally:
@@ -127,14 +128,16 @@ class TestAnswer:
             return Response("ok")
 
         httpserver.expect_request("/hook").respond_with_handler(look)
-        channel = SlackChannel(Given(MESSAGE.model_copy(update={"address": httpserver.url_for("/hook")})), allow_private=True)
+        channel = SlackChannel(
+            Given(MESSAGE.model_copy(update={"address": httpserver.url_for("/hook")})), outbound=outbound(), allow_private=True
+        )
         assert (await channel.send("chn_1/prn_1", DELIVERY)).outcome == "sent"
         await channel.aclose()
         assert seen == [json.loads(json.dumps(payload(MESSAGE)))]
 
     async def test_is_not_asked_when_there_is_nothing_to_say(self, httpserver: HTTPServer) -> None:
         nothing = AttemptResult(outcome="sent", detail="nothing was sent: the channel was removed")
-        assert await SlackChannel(Given(nothing)).send("chn_1", DELIVERY) == nothing
+        assert await SlackChannel(Given(nothing), outbound=outbound()).send("chn_1", DELIVERY) == nothing
         assert httpserver.log == []
 
 
@@ -146,19 +149,13 @@ class TestAddress:
 
     @pytest.mark.parametrize("address", ["10.0.0.7", "169.254.169.254", "127.0.0.1", "::1"])
     async def test_that_resolves_to_a_private_one_is_refused(self, address: str) -> None:
-        async def resolve(_host: str, _port: int) -> list[str]:
-            return ["8.8.8.8", address]
-
-        def never(_request: httpx2.Request) -> httpx2.Response:
-            raise AssertionError("it was called")
-
         message = MESSAGE.model_copy(update={"address": "https://hooks.example/T1"})
-        channel = SlackChannel(Given(message), resolve=resolve, transport=httpx2.MockTransport(never))
+        channel = SlackChannel(Given(message), outbound=outbound("8.8.8.8", address))
         assert (await channel.send("chn_1", DELIVERY)).outcome == "refused"
 
     @pytest.mark.parametrize("address", ["http://hooks.example/T1", "ftp://hooks.example/T1", "https://", "nonsense"])
     async def test_that_is_none_is_refused(self, address: str) -> None:
-        channel = SlackChannel(Given(MESSAGE.model_copy(update={"address": address})))
+        channel = SlackChannel(Given(MESSAGE.model_copy(update={"address": address})), outbound=outbound("127.0.0.1"))
         result = await channel.send("chn_1", DELIVERY)
         assert result.outcome in {"refused", "failed"}
 
@@ -167,10 +164,10 @@ class TestAddress:
             raise OSError(-3, "Temporary failure in name resolution")
 
         message = MESSAGE.model_copy(update={"address": "https://hooks.example/T1"})
-        result = await SlackChannel(Given(message), resolve=resolve).send("chn_1", DELIVERY)
+        result = await SlackChannel(Given(message), outbound=GuardedClients(resolve=resolve)).send("chn_1", DELIVERY)
         assert (result.outcome, "name resolution" in result.detail) == ("failed", True)
 
 
 def test_the_factory_gives_the_channel_slack() -> None:
-    (made,) = build(ChannelContext(messages=Given(), setting=dict[str, str]().__getitem__))
+    (made,) = build(ChannelContext(messages=Given(), setting=dict[str, str]().__getitem__, outbound=outbound()))
     assert made.kind == "slack"

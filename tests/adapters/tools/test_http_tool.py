@@ -2,18 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 from pydantic import JsonValue
 
+from adapters.outbound.clients import GuardedClients
 from adapters.tools.http_answers import retry_after_s
 from adapters.tools.http_tool import HttpTool
 from domain.errors import StandfastError, ToolFailed, ToolTimedOut, ToolUnavailable
 from tests.adapters.tools.raw_server import answer, serving
 from tests.adapters.tools.tool_calls import declaration, tool_call
+from tests.outbound import finding, outbound
 
 SECRETS = {"BANK_TOKEN": "tok-123", "BROKEN": "line\nbreak"}
 PAYMENT: dict[str, JsonValue] = {"claim_id": "C 1/2", "amount": "250.00"}
@@ -22,7 +23,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 def http_tool(url: str, path: str = "/claims/{claim_id}/payments", **changes: object) -> HttpTool:
     """Return the tool `bank.pay` on a local server."""
-    return HttpTool(declaration(url=url + path, **changes), resolve_secret=SECRETS.__getitem__, allow_private=True)
+    return HttpTool(declaration(url=url + path, **changes), resolve_secret=SECRETS.__getitem__, outbound=outbound())
 
 
 class TestHttpToolRequest:
@@ -152,15 +153,6 @@ class TestHttpToolAnswer:
             await http_tool(url).call(tool_call(PAYMENT))
 
 
-def addresses(*found: str) -> Callable[[str, int], Awaitable[list[str]]]:
-    """Return a resolver that always finds these."""
-
-    async def resolve(_host: str, _port: int) -> list[str]:
-        return list(found)
-
-    return resolve
-
-
 class TestHttpToolEgress:
     PRIVATE = ("127.0.0.1", "10.1.2.3", "192.168.1.1", "100.64.0.1", "::1", "fd00::1", "::ffff:10.0.0.1")
     NEVER = ("169.254.169.254", "fe80::1", "0.0.0.0", "64:ff9b::a00:1", "2002:7f00:1::", "::ffff:169.254.169.254", "224.0.0.1")  # noqa: S104
@@ -170,8 +162,7 @@ class TestHttpToolEgress:
         tool = HttpTool(
             declaration(url="https://bank.example/{claim_id}"),
             resolve_secret=SECRETS.__getitem__,
-            allow_private=allow_private,
-            resolve=addresses(*found),
+            outbound=outbound(*found, allow_private=allow_private),
         )
         with pytest.raises(ToolFailed) as caught:
             await tool.call(tool_call(PAYMENT))
@@ -190,15 +181,15 @@ class TestHttpToolEgress:
             tool = HttpTool(
                 declaration(url=f"http://bank.example:{server.port}/{{claim_id}}"),
                 resolve_secret=SECRETS.__getitem__,
-                allow_private=True,
-                resolve=addresses("127.0.0.1"),
+                outbound=outbound("127.0.0.1"),
             )
             await tool.call(tool_call(PAYMENT))
             await tool.aclose()
         assert server.seen[0].headers["host"] == f"bank.example:{server.port}"
 
     async def test_is_not_available_when_the_name_does_not_resolve(self) -> None:
-        tool = HttpTool(declaration(url="https://bank.example/{claim_id}"), resolve_secret=SECRETS.__getitem__, resolve=addresses())
+        clients = GuardedClients(resolve=finding())
+        tool = HttpTool(declaration(url="https://bank.example/{claim_id}"), resolve_secret=SECRETS.__getitem__, outbound=clients)
         with pytest.raises(ToolUnavailable, match="no address"):
             await tool.call(tool_call(PAYMENT))
 
