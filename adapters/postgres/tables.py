@@ -8,14 +8,19 @@ from typing import Any
 
 from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, DateTime, ForeignKeyConstraint, Index, Integer, LargeBinary, Text, text
 
+import adapters.postgres.tables_agents  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_calendars  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
 import adapters.postgres.tables_channels  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
 import adapters.postgres.tables_dead_letters  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
 import adapters.postgres.tables_hooks  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_lineage  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
+import adapters.postgres.tables_mcp  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_money  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_sealing  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
+import adapters.postgres.tables_secrets  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
+import adapters.postgres.tables_streams  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_subjects  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
+import adapters.postgres.tables_tools  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_webhooks  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 from adapters.postgres.columns import Table
 from adapters.postgres.columns import column as _column

@@ -21,6 +21,18 @@ class EgressRefused(ToolFailed):
     code, title = "egress-refused", "A call to the outside is not allowed"
 
 
+class ToolDenied(ToolFailed):
+    """No grant lets this agent, or this run's principal, call the tool; nothing was done (docs/tools.md)."""
+
+    code, title = "tool-denied", "The tool may not be called here"
+
+
+class ToolQuarantined(ToolFailed):
+    """The tool is held back until a person releases it; nothing was done (docs/tools.md)."""
+
+    code, title = "tool-quarantined", "The tool is in quarantine"
+
+
 class ToolUnavailable(StepFailed):
     """A tool could not be reached or answered with a passing failure; another attempt may help."""
 
