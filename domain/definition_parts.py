@@ -50,6 +50,15 @@ class ToolUse:
     range: str
 
 
+@dataclass(frozen=True)
+class AgentUse:
+    """A registered agent named by the step `step`, with what it says for the variables of its instructions."""
+
+    path: DocPath
+    step: str
+    reference: str
+
+
 @dataclass
 class ParsedDefinition:
     """A definition as its grammar says.
@@ -73,4 +82,5 @@ class ParsedDefinition:
     cases: dict[str, str] = field(default_factory=dict[str, str])
     spots: list[Spot] = field(default_factory=list[Spot])
     tools: list[ToolUse] = field(default_factory=list[ToolUse])
+    agents: list[AgentUse] = field(default_factory=list[AgentUse])
     mistakes: list[Mistake] = field(default_factory=list[Mistake])

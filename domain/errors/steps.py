@@ -33,10 +33,30 @@ class ToolQuarantined(ToolFailed):
     code, title = "tool-quarantined", "The tool is in quarantine"
 
 
+class PolicyDenied(ToolFailed):
+    """Policy does not permit the call; nothing was done. `policy_sha256` names the set that said so (docs/policy.md)."""
+
+    code, title = "policy-denied", "Policy does not permit this call"
+
+    policy_sha256: str = ""
+
+
+class ApprovalRequired(PolicyDenied):
+    """Policy permits the call only once a person has approved exactly this one, and nobody has; nothing was done."""
+
+    code, title = "approval-required", "A person has to approve this call first"
+
+
 class ToolUnavailable(StepFailed):
     """A tool could not be reached or answered with a passing failure; another attempt may help."""
 
     code, retryable, title = "tool-unavailable", True, "A tool is not available now"
+
+
+class PolicyUnavailable(ToolUnavailable):
+    """The tenant's policies could not be read just now; nothing was done, and another attempt may help."""
+
+    code, title = "policy-unavailable", "The policies could not be read"
 
 
 class ToolTimedOut(StepFailed):

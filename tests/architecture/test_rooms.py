@@ -18,6 +18,7 @@ DOMAIN_LIBRARIES = {
     "rfc8785": "domain/canonical.py",
     "jsonschema_rs": "domain/schemas.py",
     "semantic_version": "domain/versions.py",
+    "jinja2": "domain/prompt_text.py",
 }
 """What `domain` may import beside the standard library, and the one module each pure library stays in (docs/adr/0001)."""
 

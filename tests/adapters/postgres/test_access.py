@@ -33,7 +33,7 @@ GLOBAL_TABLES = {"alembic_version", "platform_budgets"}
 
 TABLES = sorted({*Table.metadata.tables} - GLOBAL_TABLES)
 
-DEFINER_FUNCTIONS = {"tenant_ids", "find_api_key", "find_hook"}
+DEFINER_FUNCTIONS = {"tenant_ids", "find_api_key", "find_hook", "forget_deltas"}
 """The pinned list of functions that see all tenants (ADR 0004)."""
 
 
@@ -42,6 +42,16 @@ async def fill_log(db: Database, tenant: str) -> None:
     sealing = SealingBench(db, tenant)
     head = await sealing.seal_all()
     await sealing.anchorage.delivered(tenant, "file", head.tree_size)
+
+
+async def fill_streams(db: Database, tenant: str) -> None:
+    """Stream a delta."""
+    async with db.tenant(tenant) as tx:
+        await tx.execute(
+            "INSERT INTO stream_deltas (tenant_id, run, step, visit, call, epoch, attempt, last, slot, sealed)"
+            " VALUES (%s, %s, 's', 1, '0', 1, 1, 1, 0, '')",
+            [tenant, RUN],
+        )
 
 
 async def fill_hooks(db: Database, tenant: str) -> None:
@@ -122,6 +132,11 @@ async def fill_deliveries(db: Database, tenant: str) -> None:
         ),
         "reviewer_contacts (tenant_id, principal, kind, address_sealed, set_by)": ("prn_a", "email", b"", "prn_a"),
         "review_link_keys (tenant_id, generation, oldest)": (1, 1),
+        "mcp_servers (tenant_id, server, draft_sealed, revision, created_by)": ("files", b"", 1, "prn_a"),
+        "mcp_tools (tenant_id, server, tool, wire_name, state)": ("files", "read", "mcp.files.read", "found"),
+        "mcp_tokens (tenant_id, server, sealed)": ("files", b""),
+        "mcp_authorizations (tenant_id, state_digest, principal, sealed, expires_at)": ("s", "prn_a", b"", "2099-01-01"),
+        "secret_references (tenant_id, environment, name, reference, set_by)": ("test", "BANK", "env:BANK", "prn_a"),
     }
     async with db.tenant(tenant) as tx:
         for table, values in rows.items():
@@ -179,9 +194,19 @@ async def fill(bench: PostgresBench, db: Database) -> None:
             "INSERT INTO prompts (tenant_id, name, version, sha256, body, registered_by) VALUES (%s, 'p', '1.0.0', 'x', 'b', 'prn_a')",
             [tenant],
         )
+        await tx.execute(
+            "INSERT INTO agents (tenant_id, name, version, sha256, manifest, owner, status, registered_by)"
+            " VALUES (%s, 'a', '1.0.0', repeat('0', 64), '{}', 'prn_a', 'draft', 'prn_a')",
+            [tenant],
+        )
+        await tx.execute(
+            "INSERT INTO agent_moves (tenant_id, name, version, place, after, principal) VALUES (%s, 'a', '1.0.0', 1, 'draft', 'prn_a')",
+            [tenant],
+        )
     await fill_people(db, tenant)
     await fill_dead_letters(db, tenant)
     await fill_hooks(db, tenant)
+    await fill_streams(db, tenant)
     await fill_deliveries(db, tenant)
     await fill_log(db, tenant)
 
@@ -258,7 +283,7 @@ class TestRowLevelSecurity:
         with psycopg.connect(server.owner_url) as connection:
             rows = connection.execute(
                 "SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class"
-                " WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+                " WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace"
             ).fetchall()
         assert {name for name, forced in rows if not forced} == GLOBAL_TABLES
         assert {name for name, forced in rows if forced} == set(TABLES)
