@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from typing import cast
 
 import httpcore2
 
@@ -65,7 +66,7 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
     def __init__(self, guard: Guard, rules: EgressRules) -> None:
         self._guard = guard
         self._rules = rules
-        self._sockets = httpcore2.AnyIOBackend()
+        self._sockets = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())  # declared twice in the library
 
     async def connect_tcp(
         self,
