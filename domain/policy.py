@@ -4,13 +4,14 @@ The default is deny: what no policy permits is not done. A policy may permit a c
 this call; `adapters/policy` evaluates policies, and the rule about untrusted values (`steered`) holds whatever a policy set says.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
 from pydantic import JsonValue
 
 from domain.effects import EffectClass
-from domain.labels import Label
-from domain.model import Wire
+from domain.labels import Label, untrusted
+from domain.model import Value, Wire
 
 PolicyEffect = Literal["allow", "deny", "require_approval"]
 Origin = Literal["agent", "call", "undo"]
@@ -42,6 +43,27 @@ class PolicyRequest(Wire):
     taint: list[Label] = []
     approved: bool = False
 
+    @property
+    def steered(self) -> list[str]:
+        """The sensitive arguments that an untrusted source may have chosen; one whose labels are not known is as its surroundings are."""
+        given = [name for name in self.sensitive if argument(self.arguments, name)]
+        return [name for name in given if untrusted(self.labels.get(name, self.taint))]
+
+
+def argument(arguments: Mapping[str, JsonValue], name: str) -> list[JsonValue]:
+    """Return the values that a dotted argument name stands for; through lists it stands for each item's."""
+    return list(_inside(dict(arguments), name.split(".")))
+
+
+def _inside(value: JsonValue, keys: list[str]) -> Iterator[JsonValue]:
+    if isinstance(value, list) and keys:
+        for item in value:
+            yield from _inside(item, keys)
+    elif not keys:
+        yield value
+    elif isinstance(value, dict) and keys[0] in value:
+        yield from _inside(value[keys[0]], keys[1:])
+
 
 class PolicyVerdict(Wire):
     """What policy says of one call.
@@ -64,4 +86,41 @@ class PolicyDecider(Protocol):
 
     async def decide(self, request: PolicyRequest) -> PolicyVerdict:
         """Return the verdict; whatever fails (no policy, an error, a timeout) is a denial, never an exception."""
+        ...
+
+
+class Ruling(Value):
+    """What a policy set says of one request.
+
+    `policies` names the policies that decided, in the set's order. Of those that permit, `untrusted` are the arguments that they let an
+    untrusted source choose (`*` for all), and `reviewers` the roles they name. `errors`: policies that could not be evaluated.
+    """
+
+    permitted: bool
+    policies: tuple[str, ...] = ()
+    untrusted: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+class Rulings(Value):
+    """A request as it is, and as it would be once a person has approved exactly this call."""
+
+    now: Ruling
+    approved: Ruling
+
+
+class PolicyEngine(Protocol):
+    """Evaluates policy text; pure computation, no I/O."""
+
+    def check(self, policies: str) -> list[str]:
+        """Return what is wrong with a set's text: syntax, and names that the schema does not know."""
+        ...
+
+    def rule(self, policies: str, request: PolicyRequest) -> Rulings:
+        """Return what the policies say of a request.
+
+        Raises:
+            InvalidInput: the text is no policy set.
+        """
         ...
