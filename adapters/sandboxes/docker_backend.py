@@ -17,6 +17,7 @@ from adapters.sandboxes.container_run import RunningContainer, short
 from adapters.sandboxes.docker_engine import DEFAULT_URL, Engine, connect
 from adapters.sandboxes.egress_proxy import Addresses, no_addresses
 from adapters.sandboxes.files_out import FilesOut
+from adapters.sandboxes.images import container_unfit
 from adapters.sandboxes.inner_network import inner_network
 from adapters.sandboxes.output import OutputCollector
 from domain.errors import InvalidInput, SandboxUnavailable
@@ -88,13 +89,7 @@ class DockerSandbox:
 
     def unfit(self, profile: SandboxProfile) -> str | None:
         """Return why this backend cannot give a profile what it asks, or None."""
-        if profile.image is None:
-            return "it names no image: profiles of docker and gvisor need one"
-        if self._pinned and not profile.pinned:
-            return f"the image {profile.image} is named by a tag, which can be moved: in production name it by digest, as name@sha256:…"
-        if profile.network == "allow" and self._runtime not in (None, "runc"):
-            return f"{self._runtime} has a network stack of its own, which no allow-list can enter: use bubblewrap or docker with runc"
-        return None
+        return container_unfit(profile, pinned=self._pinned, runtime=self._runtime)
 
     async def missing(self) -> str | None:
         """Return what is missing and how to get it, or None; asks the daemon each time, since it may come and go."""

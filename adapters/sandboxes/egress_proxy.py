@@ -124,7 +124,7 @@ class EgressProxy:
             raise _Answer("400 Bad Request", "this is no request to a proxy") from error
         line, *headers = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
         words = line.decode("latin-1").split(" ")
-        if len(words) != 3 or not words[2].startswith("HTTP/1."):  # noqa: PLR2004 - RFC 9112 §3: method, target, version
+        if len(words) != 3 or not words[2].startswith("HTTP/1."):
             raise _Answer("400 Bad Request", "this is no request to a proxy")
         if words[0] == "CONNECT":
             return Wanted(*_authority(words[1], None), None)
@@ -173,7 +173,7 @@ def _authority(text: str, port: int | None) -> tuple[str, int]:
     """
     found = re.match(r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?$", text)
     number = int(found[2]) if found and found[2] else port
-    if found is None or number is None or not 0 < number < 65536:  # noqa: PLR2004 - RFC 9293 §3.1: ports have 16 bits
+    if found is None or number is None or not 0 < number < 65536:
         raise _Answer("400 Bad Request", f"{text[:100]!r} is no host:port")
     return found[1].strip("[]").lower(), number
 

@@ -17,7 +17,7 @@ from domain.sandbox import SandboxProfile
 PORT = 3128
 """Squid's customary port; inside a namespace of its own nothing else is there."""
 PROXY_URL = f"http://127.0.0.1:{PORT}"
-ENVIRONMENT = {name: PROXY_URL for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+ENVIRONMENT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), PROXY_URL)
 """What programs read to find their proxy (curl's manual; Python, Go and Node know the same names)."""
 LISTENER = Path(__file__).with_name("inner_listener.py")
 ENTER_S = 10.0
@@ -49,7 +49,7 @@ def _listener_inside(pid: int, profile: SandboxProfile) -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with ours, theirs:
         command = [sys.executable, "-I", "-S", str(LISTENER), str(pid), str(PORT), str(theirs.fileno())]
-        helper = subprocess.Popen(  # noqa: S603 - our own program, numbers as arguments
+        helper = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[theirs.fileno()], env={}
         )
         theirs.close()

@@ -15,18 +15,16 @@ from typing import Literal, Self, cast
 
 from pydantic_monty import (
     AsyncMonty,
-    MemoryFile,
     MontyConversionError,
     MontyCrashedError,
     MontyError,
     MontyRuntimeError,
     MontySyntaxError,
-    OSAccess,
     ResourceLimits,
 )
 
+from adapters.sandboxes.monty_files import CountedFiles
 from adapters.sandboxes.output import OutputCollector
-from adapters.sandboxes.work_files import checked_name
 from domain.errors import InvalidInput, SandboxUnavailable
 from domain.sandbox import OnOutput, SandboxProfile, SandboxResult
 
@@ -64,13 +62,22 @@ class MontySandbox:
 
         Raises:
             InvalidInput: another command, no `main.py`, source that is no UTF-8, a file outside the work folder, or something on stdin.
-            SandboxUnavailable: the worker binary cannot be started here.
+            SandboxUnavailable: the worker binary cannot be started here, or the profile asks for a network.
         """
+        reason = self.unfit(profile)
+        if reason is not None:
+            raise SandboxUnavailable(f"the profile {profile.name} needs monty: {reason}")
         code, inputs = _snippet(command, files, stdin)
         pool = await self._started()
         async with OutputCollector(profile.output_bytes, on_output) as output:
             run = _Run(pool, profile, output)
             return await run.result(code, inputs, files)
+
+    def unfit(self, profile: SandboxProfile) -> str | None:
+        """Return why this backend cannot give a profile what it asks, or None."""
+        if profile.network == "allow":
+            return "it has no sockets, so no network can be allowed: use bubblewrap or docker"
+        return None
 
     async def missing(self) -> str | None:
         """Return why the pool cannot start here, or None."""
@@ -157,7 +164,12 @@ class _Run:
 
     async def result(self, code: str, inputs: dict[str, object], files: dict[str, bytes]) -> SandboxResult:
         """Run and say how it ended; cancelling kills the worker."""
-        beside = OSAccess([MemoryFile(f"/work/{checked_name(name)}", content=content) for name, content in files.items()])
+        beside = CountedFiles(files, self._profile)
+        result = await self._fed(code, inputs, beside)
+        return result.model_copy(update={"files": beside.left()}) if self._profile.files_out else result
+
+    async def _fed(self, code: str, inputs: dict[str, object], beside: CountedFiles) -> SandboxResult:
+        """Feed the snippet to a worker of the pool."""
         async with self._pool.checkout(limits=self._limits()) as session:
             self._began_s = time.monotonic()
             feed = asyncio.ensure_future(session.feed_run(code, inputs=inputs, print_callback=self._printed, os=beside, cwd="/work"))

@@ -12,7 +12,10 @@ from adapters.sandboxes.seccomp_names import ALLOWED, NEW_NAMESPACES, PERSONALIT
 INSTALL = "install libseccomp (`apt-get install libseccomp2`)"
 OPTIMIZE_TREE = 2
 """libseccomp SCMP_FLTATR_CTL_OPTIMIZE: a binary tree instead of a chain, so that a call costs a few comparisons."""
+ALLOW = 0x7FFF0000
+"""linux/seccomp.h: SECCOMP_RET_ALLOW."""
 STATUS_NO_SYSCALL = errno.ENOSYS
+"""What a forbidden call answers: as a kernel that lacks it, so that programs take their older way."""
 
 
 class SeccompUnavailableError(Exception):
@@ -64,9 +67,13 @@ def bpf_program(*, network: bool) -> bytes:
 
 
 def _allow(made: _Filter, name: str, *arguments: object) -> None:
-    """Allow one call; a name that this version of libseccomp does not know yet stays forbidden."""
+    """Allow one call; a name that this version of libseccomp does not know yet stays forbidden.
+
+    Raises:
+        OSError: libseccomp has no memory, or no such rule.
+    """
     try:
-        made.add_rule(0x7FFF0000, name, *arguments)
+        made.add_rule(ALLOW, name, *arguments)
     except OSError as error:
         if error.errno not in (errno.EFAULT, errno.EINVAL, errno.EDOM):
             raise

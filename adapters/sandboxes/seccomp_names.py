@@ -25,8 +25,8 @@ PROCESSES = (
     "rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sched_get_priority_max "
     "sched_get_priority_min sched_getaffinity sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval sched_setaffinity "
     "sched_setattr sched_setparam sched_setscheduler sched_yield seccomp set_robust_list get_robust_list set_thread_area get_thread_area "
-    "set_tid_address setfsgid setfsuid setgid setgroups setitimer setpgid setpriority setregid setresgid setresuid setreuid setrlimit setsid "
-    "setuid sigaltstack signalfd signalfd4 sysinfo tgkill time times tkill uname vfork wait4 waitid"
+    "set_tid_address setfsgid setfsuid setgid setgroups setitimer setpgid setpriority setregid setresgid setresuid setreuid setrlimit "
+    "setsid setuid sigaltstack signalfd signalfd4 sysinfo tgkill time times tkill uname vfork wait4 waitid"
 )
 WAITING = (
     "clock_getres clock_gettime clock_nanosleep epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait "
@@ -38,7 +38,7 @@ TALKING = (
     "shutdown socketpair mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd semctl semget "
     "semop semtimedop shmat shmctl shmdt shmget"
 )
-ALLOWED: tuple[str, ...] = tuple(" ".join((FILES, MEMORY, PROCESSES, WAITING, TALKING)).split())
+ALLOWED: tuple[str, ...] = tuple(f"{FILES} {MEMORY} {PROCESSES} {WAITING} {TALKING}".split())
 """Allowed with any arguments; `clone`, `socket` and `personality` are allowed with some."""
 
 NEW_NAMESPACES = 0x7E020000
