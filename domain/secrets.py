@@ -1,7 +1,8 @@
+# ruff: noqa: A005 - this module is imported by its full name only, beside which the standard library's stays reachable
 """Secrets by reference: what names one, where it may lie, and who gets it. Pure; values pass through and are never kept here.
 
 A tenant names a secret for an environment (`BANK_TOKEN`, production) and says where its value lies: `env:NAME`, `file:PATH` or
-`vault:MOUNT/PATH#KEY`. The operator says where a tenant's values may lie at all, so that nobody names another tenant's, or the platform's own.
+`vault:MOUNT/PATH#KEY`. The operator says where a tenant's values may lie at all, so that nobody names another tenant's or the platform's.
 A tool gets a secret in the moment of its call, when it declared that name.
 """
 
@@ -82,7 +83,7 @@ class SecretReferences(Protocol):
         """Raises: NotFound."""
         ...
 
-    async def list(self, tenant: str) -> list[DeclaredSecret]:
+    async def all(self, tenant: str) -> list[DeclaredSecret]:
         """Return all, by environment, then name."""
         ...
 
@@ -156,7 +157,7 @@ class ToolSecrets:
         store: Where values lie.
         environment: This installation's.
         known: Told of each (tenant, value) before anybody gets it, so that it can be struck out wherever it turns up.
-        settings: Values that the operator set for every tenant (STANDFAST_TOOL_SECRETS), for names that a tenant did not name.
+        settings: Gives the values that the operator set for (tenant, name), for names that a tenant did not name.
     """
 
     def __init__(
@@ -166,7 +167,7 @@ class ToolSecrets:
         store: SecretStore,
         environment: str,
         known: Callable[[str, str], None],
-        settings: Callable[[str], str | None] = lambda _: None,
+        settings: Callable[[str, str], str | None] = lambda _tenant, _name: None,
     ) -> None:
         self._references = references
         self._store = store
@@ -184,7 +185,7 @@ class ToolSecrets:
         try:
             declared = await self._references.get(tenant, self._environment, name)
         except NotFound as error:
-            value = self._settings(name)
+            value = self._settings(tenant, name)
             if value is None:
                 raise LookupError(
                     f"the secret {name} has no reference in the environment {self._environment}: "

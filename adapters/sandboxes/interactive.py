@@ -1,39 +1,42 @@
 """Programs that live on in a bubblewrap sandbox and are spoken with over their standard streams; implements `SandboxSessions`."""
 
 import asyncio
-import os
 import time
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from adapters.sandboxes.bubblewrap import CHUNK_BYTES, WATCH_S, BubblewrapSandbox
-from adapters.sandboxes.bubblewrap_arguments import NOBODY, bwrap_arguments, given_files
+from adapters.sandboxes.bubblewrap import BubblewrapSandbox
+from adapters.sandboxes.bubblewrap_arguments import bwrap_arguments, given_files, in_memory
+from adapters.sandboxes.egress_proxy import Addresses, no_addresses
 from adapters.sandboxes.process_tree import kill_group, tree_usage
+from adapters.sandboxes.seccomp import bpf_program
 from domain.errors import SandboxUnavailable
 from domain.sandbox import SandboxProfile
 
+CHUNK_BYTES = 65536
+WATCH_S = 0.05
+"""How often the process tree is weighed."""
 COMPLAINT_BYTES = 4096
 """How much of standard error is kept: its end says why a program gave up."""
 FOLDER_INSIDE = "/servers"
 """Where the operator's folder of installed programs is seen inside."""
 
 
-class BubblewrapSessions:
-    """Starts one bwrap per session.
+class BubblewrapSessions(BubblewrapSandbox):
+    """Starts one bwrap per session, as `BubblewrapSandbox` does per run.
 
     Args:
-        sandbox: Says whether this machine can.
         folder: Programs that the operator installed for sandboxes, seen read-only under `/servers`; None for none.
-        program: bwrap.
+        cgroup: A cgroup v2 folder that the worker may divide; None takes the worker's own group where that is possible.
+        addresses: Resolves and judges the hosts of profiles with a network.
     """
 
-    def __init__(self, sandbox: BubblewrapSandbox, *, folder: Path | None = None, program: str = "bwrap") -> None:
-        self._sandbox = sandbox
+    def __init__(self, *, folder: Path | None = None, cgroup: Path | None = None, addresses: Addresses = no_addresses) -> None:
+        super().__init__(cgroup=cgroup, addresses=addresses)
         self._folder = folder
-        self._program = program
 
     @asynccontextmanager
     async def started(
@@ -45,21 +48,25 @@ class BubblewrapSessions:
             SandboxUnavailable: the profile is of another backend, or this machine lacks bubblewrap.
             InvalidInput: a file name that leaves the work folder.
         """
-        reason = (
-            "programs that are spoken with run in bubblewrap only" if profile.backend != "bubblewrap" else await self._sandbox.missing()
-        )
+        reason = "programs that are spoken with run in bubblewrap only" if profile.backend != "bubblewrap" else await self.missing()
         if reason is not None:
             raise SandboxUnavailable(f"the profile {profile.name} cannot be used: {reason}")
-        with given_files(dict(files)) as placed, _given_environment(environment) as given:
-            arguments = _with_folder(bwrap_arguments(profile, placed), self._folder)
+        # An argument list is seen by everybody: variables, which may be secrets, come by a descriptor.
+        words = [word for name, value in environment.items() for word in ("--setenv", name, value)]
+        with (
+            given_files(dict(files)) as placed,
+            in_memory(bpf_program(network=profile.network == "allow")) as seccomp,
+            in_memory(b"".join(word.encode() + b"\0" for word in words)) as variables,
+        ):
+            arguments = _with_folder(bwrap_arguments(profile, placed, seccomp), self._folder)
             end = arguments.index("--")
-            arguments = [self._program, *arguments[:end], "--args", str(given), *arguments[end:], "--", *command]
-            process = await _start(arguments, (*placed.values(), given))
-        running = BubblewrapProcess(process, profile)
-        try:
-            yield running
-        finally:
-            await running.ended()
+            arguments = [*arguments[:end], "--args", str(variables), *arguments[end:], "--", *command]
+            async with self._started(profile, arguments, (*placed.values(), seccomp, variables)) as (process, _):
+                running = BubblewrapProcess(process, profile)
+                try:
+                    yield running
+                finally:
+                    await running.ended()
 
 
 class BubblewrapProcess:
@@ -126,39 +133,3 @@ def _with_folder(arguments: list[str], folder: Path | None) -> list[str]:
         return arguments
     closed = next(place for place, word in enumerate(arguments) if word == "--remount-ro" and arguments[place + 1] == "/")
     return [*arguments[:closed], "--ro-bind", str(folder), FOLDER_INSIDE, *arguments[closed:]]
-
-
-class _given_environment:  # noqa: N801 - used as a context manager, like `given_files`
-    """Holds variables in memory under a descriptor that bwrap reads arguments from: an argument list is seen by everybody."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._words = [word for name, value in environment.items() for word in ("--setenv", name, value)]
-        self._descriptor = -1
-
-    def __enter__(self) -> int:
-        self._descriptor = os.memfd_create("environment", os.MFD_CLOEXEC)
-        with os.fdopen(os.dup(self._descriptor), "wb") as copy:
-            copy.write(b"".join(word.encode() + b"\0" for word in self._words))
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        return self._descriptor
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
-
-
-async def _start(arguments: list[str], descriptors: tuple[int, ...]) -> Process:
-    """Start bwrap in a process group of its own, with an empty environment and no descriptor but those given."""
-    root = os.geteuid() == 0
-    return await asyncio.create_subprocess_exec(
-        *arguments,
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-        env={"PATH": "/usr/bin:/bin"},
-        cwd="/",
-        pass_fds=descriptors,
-        start_new_session=True,
-        user=NOBODY if root else None,
-        group=NOBODY if root else None,
-        extra_groups=[] if root else None,
-    )

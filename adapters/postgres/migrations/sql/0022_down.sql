@@ -1,2 +1,4 @@
--- Removes pinned MCP servers.
-SELECT 1;
+DROP TABLE mcp_authorizations;
+DROP TABLE mcp_tokens;
+DROP TABLE mcp_tools;
+DROP TABLE mcp_servers;

@@ -1,2 +1,1 @@
--- Removes references of secrets.
-SELECT 1;
+DROP TABLE secret_references;

@@ -1,0 +1,52 @@
+"""The secrets that a process has handed out, by tenant, and what strikes them out. Pure but for its memory: one per process.
+
+Values live here as long as the process does, in its memory only: a rotated secret is still one.
+"""
+
+from typing import TypeVar
+
+from domain.redaction import CHARS_MIN, Redactor
+
+V = TypeVar("V")
+VALUES_MAX = 2000
+"""Most values that are remembered of one tenant, the latest ones: tokens that are renewed each hour add up."""
+
+
+class KnownSecrets:
+    """Told of each secret before anybody gets it; strikes them out of whatever a tenant's runs leave behind."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, dict[str, None]] = {}
+        self._redactors: dict[str, Redactor] = {}
+        self._all: Redactor | None = None
+
+    def add(self, tenant: str, value: str) -> None:
+        """Remember a value; what is too short to be a secret is not."""
+        known = self._values.setdefault(tenant, {})
+        if value in known or len(value) < CHARS_MIN:
+            return
+        known[value] = None
+        while len(known) > VALUES_MAX:
+            del known[next(iter(known))]
+        self._redactors.pop(tenant, None)
+        self._all = None
+
+    def of(self, tenant: str) -> Redactor:
+        """Return what strikes out a tenant's secrets."""
+        if tenant not in self._redactors:
+            self._redactors[tenant] = Redactor(self._values.get(tenant, ()))
+        return self._redactors[tenant]
+
+    def everybodys(self) -> Redactor:
+        """Return what strikes out all of them, for logs and traces, which are the operator's."""
+        if self._all is None:
+            self._all = Redactor(value for known in self._values.values() for value in known)
+        return self._all
+
+    def value(self, tenant: str, value: V) -> V:
+        """Return a value without any secret of the tenant."""
+        return self.of(tenant).value(value) if self._values.get(tenant) else value
+
+    def text(self, tenant: str, text: str) -> str:
+        """Return a text without any secret of the tenant."""
+        return self.of(tenant).text(text) if self._values.get(tenant) else text
