@@ -106,9 +106,9 @@ def never_admitted(grants: tuple[ToolGrant, ...], tools: Mapping[str, set[str | 
     told: list[str] = []
     for tool, agents in sorted(tools.items()):
         about = [grant for grant in grants if grant.names(tool)]
-        for agent in sorted(agents, key=lambda name: name or ""):
-            if about and not any(grant.stands and grant.roles and grant.admits(agent) for grant in about):
-                told.append(f"no grant lets {f'the agent {agent}' if agent else 'a step'} call the tool `{tool}`")
+        refused = [agent for agent in agents if about and not any(one.stands and one.roles and one.admits(agent) for one in about)]
+        names = sorted(f"the agent {agent}" if agent else "a step" for agent in refused)
+        told.extend(f"no grant lets {name} call the tool `{tool}`" for name in names)
     return told
 
 

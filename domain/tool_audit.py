@@ -138,5 +138,5 @@ def site_of(host: str) -> str:
     labels = host.lower().rstrip(".").split(".")
     if ":" in host or labels[-1].isdigit() or len(labels) == 1:
         return host.lower()
-    kept = 3 if len(labels) > 2 and len(labels[-2]) <= SHORT_LABEL and len(labels[-1]) == COUNTRY else 2  # noqa: PLR2004 - a name and its zone
+    kept = 3 if len(labels) > 2 and len(labels[-2]) <= SHORT_LABEL and len(labels[-1]) == COUNTRY else 2
     return ".".join(labels[-kept:])

@@ -3,20 +3,23 @@
 A tool is installed (a plugin or a built-in of the workers) or registered alone as a declaration. A registered version never changes.
 """
 
+import re
 from enum import StrEnum
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Final, Literal, Protocol
 
 from pydantic import Field, JsonValue, StringConstraints, ValidationError
 
 from domain.canonical import digest_hex
+from domain.declared_tools import declaration_of
 from domain.errors import InvalidDefinition, InvalidInput
-from domain.http_tool import HttpToolDeclaration
 from domain.model import Value
 from domain.schemas import check_schema
 from domain.tool_access import ToolGrant
 from domain.tools import ToolSpec
 from domain.versions import newest_first
 
+PLAIN_VERSION: Final = re.compile(r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)\Z")
+"""semver.org 2.0.0 §2: tools have plain versions, without pre-release or build parts."""
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
@@ -115,10 +118,12 @@ def draft_of(declaration: dict[str, JsonValue]) -> ToolDraft:
     Raises:
         InvalidDefinition: with every mistake; `where` is the first one's place.
     """
-    if declaration.get("kind", "http") != "http":
-        raise InvalidDefinition(f"a tool of the kind {declaration.get('kind')!r} is not declared here: declare http tools", where="/kind")
+    if declaration.get("kind", "http") not in ("http", "container", "wasm"):
+        raise InvalidDefinition(
+            f"a tool of the kind {declaration.get('kind')!r} is not declared here: declare http, container or wasm tools", where="/kind"
+        )
     try:
-        spec = HttpToolDeclaration.model_validate(declaration).spec()
+        spec = declaration_of(declaration).spec()
     except ValidationError as error:
         told = [f"{'/'.join(str(part) for part in each['loc']) or 'tool'}: {each['msg']}" for each in error.errors(include_url=False)]
         raise InvalidDefinition("; ".join(told), where="/" + "/".join(str(part) for part in error.errors()[0]["loc"])) from error
@@ -132,10 +137,9 @@ def check_spec(spec: ToolSpec) -> None:
     Raises:
         InvalidDefinition: the version is no `major.minor.patch`, or a schema is unusable.
     """
-    if len(spec.version.split(".")) != 3 or not all(part.isdigit() and str(int(part)) == part for part in spec.version.split(".")):
-        raise InvalidDefinition(
-            f"the tool {spec.name} has version {spec.version!r}: write major.minor.patch, such as 1.0.0", where="/version"
-        )
+    if not PLAIN_VERSION.match(spec.version):
+        told = f"the tool {spec.name} has version {spec.version!r}: write major.minor.patch, such as 1.0.0"
+        raise InvalidDefinition(told, where="/version")
     for side, schema in (("input", spec.input_schema), ("output", spec.output_schema)):
         try:
             check_schema(schema)
@@ -152,7 +156,7 @@ def catalogue(installed: list[ToolSpec], rows: list[ToolRow]) -> list[Registered
     for key, row in stored.items():
         if row.declaration is not None:
             try:
-                spec = HttpToolDeclaration.model_validate(row.declaration).spec()
+                spec = declaration_of(row.declaration).spec()
             except ValidationError:
                 continue
             kept = row.model_dump(include={"declaration", "sha256", "registered_at", "registered_by"})

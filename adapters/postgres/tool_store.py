@@ -29,6 +29,9 @@ FROM tool_changes WHERE tenant_id = %(tenant)s AND name = %(name)s AND version =
 _SAID = b"""
 SELECT * FROM tool_changes WHERE tenant_id = %(tenant)s AND name = %(name)s AND version = %(version)s ORDER BY change DESC LIMIT 100
 """
+_FORGET = b"""
+UPDATE tool_baselines SET baseline = '{}' WHERE tenant_id = %(tenant)s AND tool = %(name)s AND version = %(version)s
+"""
 _GRANTS = b"SELECT * FROM tool_grants WHERE tenant_id = %(tenant)s ORDER BY granted_at, tool_grant"
 _GRANT = b"""
 INSERT INTO tool_grants (tenant_id, tool_grant, tools, agents, roles, reason, granted_by)
@@ -66,7 +69,10 @@ class PostgresToolStore:
     async def change(self, tenant: str, name: str, version: str, change: ToolChange) -> bool:
         """Say something of a version; False when that is how it stands already."""
         async with self._db.tenant(tenant) as tx:
-            return await say(tx, tenant, name, version, change)
+            changed = await say(tx, tenant, name, version, change)
+            if changed and change.state is ToolState.ACTIVE:  # a person says that it is well: what is usual is learned anew
+                await tx.execute(_FORGET, {"tenant": tenant, "name": name, "version": version})
+            return changed
 
     async def changes(self, tenant: str, name: str, version: str) -> list[ToolChange]:
         """Return what was said of a version, latest first."""

@@ -24,7 +24,7 @@ class Traffic:
     """Three tools: one paid by use, one with wide arguments, one that fetches any page."""
 
     def __init__(self, seed: int) -> None:
-        self.rng = random.Random(seed)  # noqa: S311 - seeded traffic, no secret
+        self.rng = random.Random(seed)
         self.now = START
         self.seq = 0
         self.runs = 0
@@ -37,7 +37,7 @@ class Traffic:
                 self.runs += 1
             yield self.one(f"run_{self.runs}", tool=self.rng.choice(["pay", "pay", "report", "fetch"]))
 
-    def one(  # noqa: PLR0913 - each part of a call may be the one that is planted
+    def one(
         self,
         run: str,
         *,
