@@ -33,12 +33,13 @@ class ModelToolCall(Wire):
 
 
 class Attachment(Wire):
-    """An image or a file that a message shows, by reference: `ref` names a payload, `media_type` says what its bytes are.
+    """An image or a file that a message shows, by reference: `ref` names a payload, `path` a place in it.
 
-    `content` is there only within the activity that calls the model: it is left out wherever a message is stored, sent or shown.
+    `media_type` is what its bytes are. `content` is there only within the activity that calls the model: it is left out wherever a message is stored, sent or shown.
     """
 
     ref: str
+    path: str = ""
     media_type: str
     name: str = ""
     content: bytes | None = Field(default=None, exclude=True, repr=False)

@@ -1,6 +1,7 @@
 """Google's Gemini API behind the model port, on the vendor's SDK (google-genai), over httpx2."""
 
 import contextlib
+import json
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ import httpx2
 from google.genai import Client
 from google.genai.errors import APIError, UnknownApiResponseError
 from google.genai.types import FinishReason, GenerateContentResponse, HttpOptions, Part
+from pydantic import ValidationError
 
 from adapters.models.addresses import GEMINI_BASE_URL
 from adapters.models.gemini_request import SIGNED, content_call
@@ -58,7 +60,7 @@ class GeminiProvider:
                 else:
                     await self._stream(request, draft, on_delta)
         if draft.finish is None:
-            raise self._errors.cut_off()
+            raise self._errors.cut_off() if on_delta is not None else self._errors.not_the_protocol("no finish reason")
         if draft.finish not in _STOPS:
             raise self._errors.from_kind(draft.finish.value, draft.explanation or "no reason given")
         with self._errors.reading():
@@ -179,7 +181,7 @@ def _translated(errors: VendorErrors) -> Generator[None]:
         raise failure from None
     except httpx2.HTTPError as error:
         raise errors.unreachable(f"{type(error).__name__}: {error}") from None
-    except UnknownApiResponseError as error:
+    except (UnknownApiResponseError, json.JSONDecodeError, ValidationError) as error:
         raise errors.not_the_protocol(type(error).__name__) from None
 
 

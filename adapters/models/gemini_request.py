@@ -47,6 +47,7 @@ def content_call(request: CompletionRequest) -> ContentCall:
         max_output_tokens=request.max_output_tokens,
         temperature=request.temperature,
         automatic_function_calling=AutomaticFunctionCallingConfig(disable=True),
+        automatic_continuation=False,
     )
     if request.tools:
         declared = [

@@ -23,11 +23,15 @@ from tests.servers.model_server import Answer, ModelServer
 
 
 class Subject(Protocol):
-    """One implementation under test. `scripted` is what its replies must say of themselves."""
+    """One implementation under test. `scripted` is what its replies must say of themselves.
+
+    `text_arguments`: whether arguments travel as text on its wire, so that they may be malformed.
+    """
 
     provider: LlmProvider
     model: str
     scripted: bool
+    text_arguments: bool
 
     def plan(self, answer: Answer) -> None:
         """Make the next call meet `answer`."""
@@ -42,13 +46,14 @@ class _VendorSubject:
 
     def __init__(self, provider: LlmProvider, model: str, server: ModelServer) -> None:
         self.provider, self.model, self._server = provider, model, server
+        self.text_arguments = not model.startswith("gemini/")
 
     def plan(self, answer: Answer) -> None:
         self._server.plan(answer)
 
 
 class _FakeSubject:
-    model, scripted = "fake/model", False
+    model, scripted, text_arguments = "fake/model", False, True
 
     def __init__(self) -> None:
         self._fake = FakeProvider()
@@ -62,7 +67,7 @@ class _FakeSubject:
 
 
 class _ScriptedSubject:
-    model, scripted = "scripted/suite", True
+    model, scripted, text_arguments = "scripted/suite", True, True
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "suite.json"

@@ -22,7 +22,7 @@ class Answer:
     `status` ≥400 answers with the vendor's error body and `headers`. `body` is sent instead of the vendor's JSON. `hang` answers only
     when the server is told to `release`. For streams: `cut_after` breaks the connection after so many events, `end_after` ends the
     stream there politely, `error_after` sends the vendor's error event there with `error_kind`. `reasoning` is streamed before the text.
-    `cached_tokens` and `cache_write_tokens` are parts of `input_tokens`. `aws_exception` is Bedrock's name of the error in a stream.
+    `cached_tokens` and `cache_write_tokens` are parts of `input_tokens`.
     `pieces` is in how many pieces a text streams, with `pause_s` before each event.
     """
 
@@ -43,7 +43,6 @@ class Answer:
     end_after: int | None = None
     error_after: int | None = None
     error_kind: str = "overloaded_error"
-    aws_exception: str = "throttlingException"
     pieces: int = 2
     pause_s: float = 0.0
 

@@ -4,12 +4,16 @@ from tests.servers.model_answers import Answer
 from tests.servers.model_wires import AnthropicWire, Body, Event
 
 
+EXCEPTIONS = {"overloaded_error": "throttlingException", "invalid_request_error": "validationException"}
+"""What AWS calls Anthropic's kinds of errors inside a stream."""
+
+
 class BedrockWire(AnthropicWire):
     """Bedrock's dialect."""
 
     def error_event(self, answer: Answer) -> Event:
         """Return an exception of the event stream."""
-        return answer.aws_exception, {"message": answer.message}
+        return EXCEPTIONS[answer.error_kind], {"message": answer.message}
 
     def error_body(self, status: int, message: str) -> Body:
         """Return AWS's error: its kind stands in a header."""

@@ -24,7 +24,8 @@ class GeminiWire:
 
     def error_event(self, answer: Answer) -> Event:
         """Return an error as a chunk."""
-        return None, {"error": {"code": 503, "message": answer.message, "status": "UNAVAILABLE"}}
+        status = 400 if answer.error_kind == "invalid_request_error" else 503
+        return None, self.error_body(status, answer.message)
 
     def error_body(self, status: int, message: str) -> Body:
         """Return the `error` object."""
@@ -59,7 +60,7 @@ class GeminiWire:
         return [{"text": piece} for piece in halves(answer.text, pieces)]
 
     def _calls(self, answer: Answer) -> list[Body]:
-        made = [call for call in answer.calls if call.raw is None]
+        made = [call for call in answer.calls if not call.raw]
         return [
             {"functionCall": {"id": f"fc_{place}", "name": wire_name(call), "args": call.arguments}}
             | cast("Body", {"thoughtSignature": SIGNATURE} if place == 0 else {})
@@ -69,7 +70,7 @@ class GeminiWire:
     def _chunk(self, request: Body, parts: list[Body], answer: Answer, *, last: bool) -> Body:
         candidate: Body = {"index": 0, "content": {"role": "model", "parts": parts}}
         if last:
-            broken = any(call.raw is not None for call in answer.calls)
+            broken = any(call.raw for call in answer.calls)
             candidate["finishReason"] = "MALFORMED_FUNCTION_CALL" if broken else self._stops[answer.stop]
         cached: Body = {"cachedContentTokenCount": answer.cached_tokens} if answer.cached_tokens else {}
         usage: Body = {"promptTokenCount": answer.input_tokens, "candidatesTokenCount": answer.output_tokens} | cached
