@@ -10,6 +10,7 @@ from api.gate import Gate, gated_route
 from api.idempotency import Idempotency
 from api.openapi import describe
 from api.problems import install_problems
+from api.routes.agents import AgentRoutes
 from api.routes.approvals import ApprovalRoutes
 from api.routes.budgets import BudgetRoutes
 from api.routes.calendars import CalendarRoutes
@@ -18,15 +19,18 @@ from api.routes.codec import CodecRoutes
 from api.routes.costs import CostRoutes
 from api.routes.dead_letters import DeadLetterRoutes
 from api.routes.definitions import DefinitionRoutes
+from api.routes.events import EventRoutes
 from api.routes.hooks import HookRoutes
 from api.routes.inbound import InboundRoutes
 from api.routes.ledger import LedgerRoutes
 from api.routes.lineage import LineageRoutes
+from api.routes.mcp_servers import McpServerRoutes
 from api.routes.platform import PlatformRoutes
 from api.routes.proofs import ProofRoutes
 from api.routes.review_pages import ReviewPageRoutes
 from api.routes.runs import RunRoutes
 from api.routes.sagas import SagaRoutes
+from api.routes.secrets import SecretRoutes
 from api.routes.signals import SignalRoutes
 from api.routes.subjects import SubjectRoutes
 from api.routes.substitutes import SubstituteRoutes
@@ -49,6 +53,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
     app.router.route_class = gated_route(Gate(authentication, Idempotency(deps.idempotency, deps.key_pepper)))
     groups = (
         RunRoutes(deps),
+        EventRoutes(deps),
         SignalRoutes(deps),
         LineageRoutes(deps),
         SagaRoutes(deps),
@@ -60,9 +65,12 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         TaskRoutes(deps),
         DeadLetterRoutes(deps),
         DefinitionRoutes(deps),
+        AgentRoutes(deps),
         WebhookRoutes(deps),
         HookRoutes(deps),
         InboundRoutes(deps),
+        McpServerRoutes(deps),
+        SecretRoutes(deps),
         SubjectRoutes(deps),
         BudgetRoutes(deps),
         CostRoutes(deps),

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from api.agent_deps import AgentDeps
 from api.channel_deps import ChannelDeps
 from api.dead_letter_deps import DeadLetterDeps
 from api.hook_deps import HookDeps
+from api.mcp_deps import McpDeps, SecretDeps
 from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
+from api.stream_deps import StreamDeps
 from api.subject_deps import SubjectDeps
 from api.temporal import RunStarter
 from api.webhook_deps import WebhookDeps
@@ -64,6 +67,10 @@ class GatewayDeps:
     webhooks: WebhookDeps
     channels: ChannelDeps
     reviewing: ReviewingDeps
+    mcp: McpDeps
+    secrets: SecretDeps
+    streams: StreamDeps
+    agents: AgentDeps
     bundle_reader: BundleReader
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]

@@ -11,15 +11,18 @@ from datetime import UTC, datetime
 import uvicorn
 
 from api.app import create_app
+from api.agent_deps import AgentDeps
 from api.channel_deps import ChannelDeps
 from api.dead_letter_deps import DeadLetterDeps
 from api.delivery_redriving import DeliveryRedriver
 from api.deps import GatewayDeps
 from api.histories import TemporalHistories
 from api.hook_deps import HookDeps
+from api.mcp_deps import McpDeps, SecretDeps
 from api.money_deps import MoneyDeps
 from api.residue import ResidueRemover
 from api.reviewing_deps import ReviewingDeps
+from api.stream_deps import StreamDeps
 from api.subject_deps import SubjectDeps
 from api.sweeper import Sweeper
 from api.temporal import TemporalRuns
@@ -76,6 +79,10 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         webhooks=_webhooks(storage, parts.platform.environment),
         money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
         reviewing=_reviewing(parts),
+        mcp=McpDeps(servers=storage.mcp_servers, connections=parts.mcp.tools, authorizations=parts.mcp.authorizer),
+        secrets=SecretDeps(references=storage.secret_references, sources=parts.secret_sources),
+        agents=AgentDeps(store=storage.agents, reader=parts.agent_reader, startable=parts.statuses.startable),
+        streams=StreamDeps(reader=storage.streams, watching=parts.watching),
         channels=ChannelDeps(
             store=storage.channels,
             link_keys=parts.keys.review_links,
@@ -158,12 +165,14 @@ async def run_gateway(stop: asyncio.Event) -> None:
         sweeper = asyncio.create_task(Sweeper(deps, pause_s=WorkerSettings().sweep_seconds).run())
         remover = ResidueRemover(deps.subjects, tenants=deps.runs, now=deps.now)
         clearing = asyncio.create_task(remover.run(pause_s=WorkerSettings().sweep_seconds))
+        watching = asyncio.create_task(parts.watching.run())
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        watching.cancel()  # first: open streams end, and their watchers come again elsewhere
         server.should_exit = True
         await serving
-        for task in (sweeper, clearing, stopping):
+        for task in (watching, sweeper, clearing, stopping):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task

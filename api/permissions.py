@@ -16,6 +16,7 @@ ADMINS = frozenset({Role.ADMIN})
 
 RUN = "/v1/runs/{run_id}"
 WEBHOOK = "/v1/webhooks/{webhook_id}"
+MCP_SERVER = "/v1/mcp-servers/{server_name}"
 
 PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/runs"): STARTERS,
@@ -31,6 +32,7 @@ PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", f"{RUN}/signals/{{name}}"): STARTERS,
     ("GET", f"{RUN}/result"): READERS,
     ("GET", f"{RUN}/trace"): READERS,
+    ("GET", f"{RUN}/events"): READERS,
     ("GET", f"{RUN}/ledger"): READERS,
     ("GET", f"{RUN}/ledger/verify"): READERS,
     ("GET", f"{RUN}/ledger/proof"): READERS,
@@ -88,6 +90,25 @@ PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/definitions"): AUTHORS,
     ("GET", "/v1/definitions"): READERS,
     ("GET", "/v1/definitions/{name}"): READERS,
+    ("POST", "/v1/agents"): AUTHORS,
+    ("GET", "/v1/agents"): READERS,
+    ("GET", "/v1/agents/{name}"): READERS,
+    ("POST", "/v1/agents/{name}/{version}/status"): STEERERS,
+    ("POST", "/v1/prompts"): AUTHORS,
+    ("GET", "/v1/prompts"): READERS,
+    ("GET", "/v1/prompts/{name}"): READERS,
+    ("POST", "/v1/mcp-servers"): AUTHORS,
+    ("GET", "/v1/mcp-servers"): READERS,
+    ("GET", MCP_SERVER): READERS,
+    ("DELETE", MCP_SERVER): AUTHORS,
+    ("POST", f"{MCP_SERVER}/check"): AUTHORS,
+    ("POST", f"{MCP_SERVER}/approvals"): ADMINS,
+    ("POST", f"{MCP_SERVER}/quarantines"): OPERATORS,
+    ("POST", f"{MCP_SERVER}/authorization"): ADMINS,
+    ("POST", f"{MCP_SERVER}/authorization/answer"): ADMINS,
+    ("GET", "/v1/secrets"): AUTHORS,
+    ("PUT", "/v1/secrets/{environment}/{name}"): ADMINS,
+    ("DELETE", "/v1/secrets/{environment}/{name}"): ADMINS,
     ("POST", "/v1/erasures"): ADMINS,
     ("GET", "/v1/erasures"): KEEPERS,
     ("GET", "/v1/erasures/{erasure_id}"): KEEPERS,

@@ -22,6 +22,7 @@ from domain.compile import compile_program
 from domain.effects import EffectClass
 from domain.program import Execution, Program
 from domain.projection import project
+from domain.provider import LlmProvider
 from domain.stores import NewRun
 from domain.tools import Tool, ToolCall, ToolSpec
 from wiring.keys import InstallationKeys, new_id
@@ -145,8 +146,11 @@ class Platform:
 
 
 @asynccontextmanager
-async def platform(there: Servers, *, tools: Sequence[Tool] = ()) -> AsyncGenerator[Platform]:
-    """Migrate, connect with the payload codec on, and run the worker that `wiring.worker` builds, with `tools` beside the instant one."""
+async def platform(there: Servers, *, tools: Sequence[Tool] = (), provider: LlmProvider | None = None) -> AsyncGenerator[Platform]:
+    """Migrate, connect with the payload codec on, and run the worker that `wiring.worker` builds, with `tools` beside the instant one.
+
+    `provider` answers for every model instead of the configured ones.
+    """
     keys = InstallationKeys(there.folder / "master.key")
     cipher = TenantCipher(keys.master)
     migrated = await asyncio.to_thread(migrate, there.owner_url, app_password=keys.app_password)
@@ -157,7 +161,12 @@ async def platform(there: Servers, *, tools: Sequence[Tool] = ()) -> AsyncGenera
     async with Database(migrated.app_url or there.owner_url) as database:
         storage = build_storage(database, cipher)
         parts = WorkerParts(
-            client=link.client, storage=storage, keys=keys, toolbox=toolbox, provider=build_models(models), prices=build_prices(models)
+            client=link.client,
+            storage=storage,
+            keys=keys,
+            toolbox=toolbox,
+            provider=provider or build_models(models),
+            prices=build_prices(models),
         )
         async with build_worker(parts):
             yield Platform(link, storage, toolbox)
@@ -169,7 +178,7 @@ def plain_client(link: TemporalLink) -> Client:
     return Client(link.client.service_client, namespace=link.client.namespace)
 
 
-def no_secret(name: str) -> str:
+async def no_secret(_tenant: str, name: str) -> str:
     """Refuse: measurements use no secrets.
 
     Raises:

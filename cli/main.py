@@ -11,6 +11,7 @@ from cli.commands import (
     approvals,
     channels,
     dead_letters,
+    events,
     hooks,
     inbox,
     ledgers,
@@ -52,6 +53,7 @@ _add(app, runs.run)
 _add(app, runs.result)
 _add(app, runs.cancel)
 _add(app, runs.trace)
+_add(app, events.events)
 _add(app, sagas.sagas)
 _add(app, sagas.compensate)
 _add(app, approvals.approve)

@@ -39,6 +39,13 @@ def note(line: str) -> None:
     _line(sys.stderr, line)
 
 
+def write(text: str, *, aside: bool) -> None:
+    """Write text as it is, to standard error when it stands aside; whoever calls cleans it."""
+    stream = sys.stderr if aside else sys.stdout
+    stream.write(text)
+    stream.flush()
+
+
 def on_terminal() -> bool:
     """Whether a person reads the output."""
     return sys.stdout.isatty()

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from tests.fake_lineage import FakeLineageStore
 from tests.fake_log import FakeLog
+from tests.fakes_agents import FakeAgentStore
 from tests.fakes_calendars import FakeCalendarStore
 from tests.fakes_channels import FakeChannelStore
 from tests.fakes_database import MemoryDatabase
@@ -12,10 +13,12 @@ from tests.fakes_dead_letters import FakeBulkRedriveStore, FakeDeadLetterStore
 from tests.fakes_deliveries import DeliveryTables, FakeDeliveryStore, FakeLedgerPast
 from tests.fakes_hooks import FakeHookRequestStore, FakeHookStore, FakeListenerStore
 from tests.fakes_inbox import FakeApprovalStore, FakeTaskStore
+from tests.fakes_mcp import FakeMcpConnections, FakeMcpServers, FakeSecretReferences
 from tests.fakes_messages import FakeMessageStore
 from tests.fakes_money import FakeBudgetStore, FakeCostStore
 from tests.fakes_registry import FakeDefinitionStore, FakeIdempotencyStore, FakeKeyStore
 from tests.fakes_runs import FakeLedgerReader, FakePayloadStore, FakeRunLedger, FakeRunStore
+from tests.fakes_streams import FakeStreams, FakeWatching
 from tests.fakes_subjects import FakeRemovalStore, FakeRetentionStore
 from tests.fakes_subscriptions import FakeSubscriptionStore
 from tests.fakes_substitutes import FakeSubstituteStore
@@ -119,6 +122,11 @@ class FakeStores:
         return FakeHookRequestStore(self.database, hooks=self.hooks, runs=self.runs, letters=self.dead_letters, listeners=self.listeners)
 
     @cached_property
+    def agents(self) -> FakeAgentStore:
+        """Registered agents and prompts."""
+        return FakeAgentStore()
+
+    @cached_property
     def definitions(self) -> FakeDefinitionStore:
         """The registry."""
         return FakeDefinitionStore(self.database)
@@ -134,9 +142,34 @@ class FakeStores:
         return FakeChannelStore(self.keys.principals)
 
     @cached_property
+    def mcp_servers(self) -> FakeMcpServers:
+        """MCP servers."""
+        return FakeMcpServers()
+
+    @cached_property
+    def mcp_connections(self) -> FakeMcpConnections:
+        """What MCP servers list."""
+        return FakeMcpConnections(self.mcp_servers)
+
+    @cached_property
+    def secret_references(self) -> FakeSecretReferences:
+        """References of secrets."""
+        return FakeSecretReferences()
+
+    @cached_property
     def budgets(self) -> FakeBudgetStore:
         """Budgets."""
         return FakeBudgetStore(self.database, self.definitions)
+
+    @cached_property
+    def streams(self) -> FakeStreams:
+        """Deltas and who reads them."""
+        return FakeStreams(self.database)
+
+    @cached_property
+    def watching(self) -> FakeWatching:
+        """Who wakes watchers."""
+        return FakeWatching()
 
     @cached_property
     def messages(self) -> FakeMessageStore:

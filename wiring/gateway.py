@@ -8,20 +8,27 @@ from adapters.calendars.zones import PinnedZones
 from adapters.codec.cipher import TenantCipher
 from adapters.codec.codec_server import decode_body, encode_body
 from adapters.codec.temporal_codec import TemporalCodec
+from adapters.definitions.agent_reader import YamlAgentReader
 from adapters.definitions.yaml_reader import YamlBundleReader
 from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
 from adapters.postgres.sealer import PostgresSealer
+from adapters.postgres.watching import PostgresWatching
+from domain.agents import StatusRules
 from domain.calendars import Zones
 from domain.compile import compile_program
 from domain.provider import PriceBook
-from domain.registry import BundleReader, ProgramCompiler
+from domain.registry import AgentReader, BundleReader, ProgramCompiler
 from domain.sealing import SealStore
 from domain.tools import ToolSpec
+from wiring.agents import status_rules
 from wiring.channel_plugins import channel_kinds
 from wiring.keys import InstallationKeys
+from wiring.logs import redact_logs
+from wiring.mcp import McpParts, build_mcp
 from wiring.objects import build_objects, payload_limits
 from wiring.prices import build_prices
+from wiring.secrets import build_secrets
 from wiring.settings import (
     BudgetSettings,
     DatabaseSettings,
@@ -62,15 +69,20 @@ class GatewayParts:
     gateway: GatewaySettings
     temporal_settings: TemporalSettings
     storage: Storage
+    watching: PostgresWatching
     sealer: SealStore
     link: TemporalLink
     keys: InstallationKeys
     codec: Codec
     bundle_reader: BundleReader
+    agent_reader: AgentReader
+    statuses: StatusRules
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]
     channel_kinds: tuple[str, ...]
     prices: PriceBook
+    mcp: McpParts
+    secret_sources: tuple[str, ...]
     zones: Zones
 
 
@@ -91,21 +103,28 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
         storage = build_storage(database, cipher, objects=build_objects(platform, payloads), limits=payload_limits(payloads))
         budgets = BudgetSettings()
         await storage.budgets.set_platform_limits(budgets.limits, budgets.period)
-        toolbox = build_toolbox(secrets=SecretSettings(), environment=platform.environment)
+        toolbox = build_toolbox(environment=platform.environment)
         stack.push_async_callback(toolbox.aclose)
+        secrets = build_secrets(storage.secret_references, platform, SecretSettings())
+        redact_logs(secrets.known)
         yield GatewayParts(
             platform=platform,
             gateway=gateway,
             temporal_settings=temporal,
             storage=storage,
+            watching=PostgresWatching(database),
             sealer=PostgresSealer(database, keys.heads),
             link=link,
             keys=keys,
             codec=Codec(link.codec),
             bundle_reader=YamlBundleReader(),
+            agent_reader=YamlAgentReader(),
+            statuses=status_rules(platform.environment),
             compile_program=compile_program,
             tool_specs=toolbox.registry.specs,
             channel_kinds=channel_kinds(),
             prices=build_prices(ModelSettings()),
+            mcp=build_mcp(storage, secret=secrets.resolve, environment=platform.environment),
+            secret_sources=SecretSettings().sources,
             zones=PinnedZones(),
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from adapters.codec.cipher import TenantCipher
+from adapters.postgres.agents import PostgresAgentStore
 from adapters.postgres.anchorage import PostgresAnchorage
 from adapters.postgres.approvals import PostgresApprovalStore
 from adapters.postgres.budgets import PostgresBudgetStore
@@ -13,6 +14,7 @@ from adapters.postgres.costs import PostgresCostStore
 from adapters.postgres.dead_letters import PostgresDeadLetterStore
 from adapters.postgres.definitions import PostgresDefinitionStore
 from adapters.postgres.deliveries import PostgresDeliveryStore
+from adapters.postgres.deltas import PostgresDeltaSink
 from adapters.postgres.hook_requests import PostgresHookRequestStore
 from adapters.postgres.hooks import PostgresHookStore
 from adapters.postgres.idempotency import PostgresIdempotencyStore
@@ -21,6 +23,8 @@ from adapters.postgres.keys import PostgresKeyStore
 from adapters.postgres.ledger import PostgresLedgerReader
 from adapters.postgres.lineage import PostgresLineageStore
 from adapters.postgres.listeners import PostgresListenerStore
+from adapters.postgres.mcp_servers import PostgresMcpServers
+from adapters.postgres.mcp_tokens import PostgresMcpTokens
 from adapters.postgres.messages import PostgresMessageStore
 from adapters.postgres.payloads import PostgresPayloadStore
 from adapters.postgres.pool import Database
@@ -29,11 +33,17 @@ from adapters.postgres.removals import PostgresRemovalStore
 from adapters.postgres.resets import PostgresResetStore
 from adapters.postgres.retention import PostgresRetentionStore
 from adapters.postgres.runs import PostgresRunStore
+from adapters.postgres.secret_references import PostgresSecretReferences
+from adapters.postgres.streams import PostgresStreamReader
 from adapters.postgres.subject_ciphers import SubjectCiphers
 from adapters.postgres.subscriptions import PostgresSubscriptionStore
 from adapters.postgres.substitutes import PostgresSubstituteStore
 from adapters.postgres.task_desk import PostgresTaskDesk
 from adapters.postgres.tasks import PostgresTaskStore
+from adapters.postgres.tool_audit import PostgresCallAudit
+from adapters.postgres.tool_gate import PostgresToolGate
+from adapters.postgres.tool_store import PostgresToolStore
+from adapters.postgres.tool_watch import PostgresToolWatch
 from adapters.postgres.tree_reader import PostgresTreeReader
 from adapters.postgres.vault import PayloadLimits, Vault
 from domain.objects import ObjectStore
@@ -52,6 +62,7 @@ class Storage:
     approvals: PostgresApprovalStore
     tasks: PostgresTaskStore
     definitions: PostgresDefinitionStore
+    agents: PostgresAgentStore
     keys: PostgresKeyStore
     idempotency: PostgresIdempotencyStore
     tree: PostgresTreeReader
@@ -76,6 +87,15 @@ class Storage:
     bulk_redrives: PostgresBulkRedriveStore
     task_desk: PostgresTaskDesk
     substitutes: PostgresSubstituteStore
+    tools: PostgresToolStore
+    tool_gate: PostgresToolGate
+    tool_audit: PostgresCallAudit
+    tool_watch: PostgresToolWatch
+    deltas: PostgresDeltaSink
+    streams: PostgresStreamReader
+    mcp_servers: PostgresMcpServers
+    mcp_tokens: PostgresMcpTokens
+    secret_references: PostgresSecretReferences
 
 
 def build_storage(
@@ -95,6 +115,7 @@ def build_storage(
         approvals=PostgresApprovalStore(database, vault),
         tasks=tasks,
         definitions=PostgresDefinitionStore(database),
+        agents=PostgresAgentStore(database),
         keys=PostgresKeyStore(database),
         idempotency=PostgresIdempotencyStore(database, cipher),
         tree=PostgresTreeReader(database),
@@ -117,6 +138,15 @@ def build_storage(
         bulk_redrives=PostgresBulkRedriveStore(database, cipher, letters),
         task_desk=PostgresTaskDesk(database, tasks),
         substitutes=PostgresSubstituteStore(database),
+        tools=PostgresToolStore(database),
+        tool_gate=PostgresToolGate(database),
+        tool_audit=PostgresCallAudit(database),
+        tool_watch=PostgresToolWatch(database),
+        deltas=PostgresDeltaSink(database, vault),
+        streams=PostgresStreamReader(database, vault),
         lineage=PostgresLineageStore(database, vault, runs, payloads),
         resets=PostgresResetStore(database),
+        mcp_servers=PostgresMcpServers(database, cipher),
+        mcp_tokens=PostgresMcpTokens(database, cipher),
+        secret_references=PostgresSecretReferences(database),
     )

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.admissions import AgentAdmission
 from activities.calendars import CalendarActivities
 from activities.code_runs import CodeRunActivities
 from activities.deliveries import DeliveryActivities
@@ -27,22 +28,29 @@ from adapters.calendars.zones import PinnedZones
 from adapters.codec.cipher import TenantCipher
 from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
+from domain.admission import RunAgents
+from domain.agents import PRODUCTION, StatusRules
 from domain.deliveries import Audience, Channel
 from domain.effects import EffectJournal
 from domain.errors import StandfastError
 from domain.expressions import ENGINE
+from domain.known_secrets import KnownSecrets
+from domain.mcp_stores import TenantTools
 from domain.provider import LlmProvider, PriceBook
+from wiring.agents import DefinitionAgents, status_rules
 from wiring.channels import build_audiences, build_channels
 from wiring.executions import describe_by
 from wiring.faults import fault_point
 from wiring.keys import InstallationKeys, clock_text, new_token
-from wiring.logs import set_up_logs
+from wiring.logs import redact_logs, set_up_logs
+from wiring.mcp import build_mcp
 from wiring.models import build_models
 from wiring.objects import build_objects, payload_limits
 from wiring.prices import build_prices
 from wiring.processes import may_start, run_loop
 from wiring.relaying import RelayParts, relaying, starter
 from wiring.sealing import sealing
+from wiring.secrets import build_secrets
 from wiring.settings import (
     DatabaseSettings,
     FaultSettings,
@@ -58,6 +66,7 @@ from wiring.settings import (
 )
 from wiring.storage import Storage, build_storage
 from wiring.temporal import connect
+from wiring.tool_watching import ToolWatchParts, watching_tools
 from wiring.tools import Toolbox, build_toolbox
 from wiring.workflow_plugins import plugin_workflows
 from workflows.delivery import DeliveryWorkflow
@@ -91,17 +100,23 @@ class WorkerParts:
     cached_runs_max: int = 80
     workflows: list[type] = field(default_factory=lambda: [RunWorkflow, DeliveryWorkflow])
     journal: EffectJournal | None = None
+    statuses: StatusRules = PRODUCTION
+    written_agents: RunAgents | None = None
     fault_point: FaultPoint = no_fault
     channels: Mapping[str, Channel] = field(default_factory=dict[str, Channel])
     audiences: Sequence[Audience] = ()
     bind_tenant: Callable[[str, str], None] = lambda _workflow, _tenant: None
+    servers: TenantTools | None = None
+    secrets: KnownSecrets = field(default_factory=KnownSecrets)
 
 
 def build_worker(parts: WorkerParts) -> Worker:
     """Return the worker, ready to run."""
     storage = parts.storage
     journal = parts.journal or storage.journal
-    prompts = PromptActivities(provider=parts.provider, prices=parts.prices, messages=storage.messages, payloads=storage.payloads)
+    prompts = PromptActivities(
+        provider=parts.provider, prices=parts.prices, messages=storage.messages, payloads=storage.payloads, deltas=storage.deltas
+    )
     records = RunRecordActivities(
         run_ledger=storage.journal,
         journal=journal,
@@ -115,10 +130,15 @@ def build_worker(parts: WorkerParts) -> Worker:
         approvals=storage.approvals,
         payloads=storage.payloads,
         records=records,
+        gate=storage.tool_gate,
+        servers=parts.servers,
+        secrets=parts.secrets,
     )
     resets = ResetWatch(resets=storage.resets, describe=describe_by(parts.client), clock=clock_text)
+    written = parts.written_agents or DefinitionAgents(runs=storage.runs, definitions=storage.definitions, lineage=storage.lineage)
+    admission = AgentAdmission(agents=storage.agents, written=written, rules=parts.statuses)
     around = JournalTools(
-        journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point, prices=parts.prices, resets=resets
+        journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point, prices=parts.prices, resets=resets, admission=admission
     )
     segments = SegmentActivities(tools=tools, journal=around, run_ledger=storage.journal)
     listeners = ListenerActivities(listeners=storage.listeners, secret=parts.keys.attestation)
@@ -167,14 +187,15 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
         database = await stack.enter_async_context(Database(required_database_url(database_settings), max_size=database_settings.pool_max))
         await check_schema_version(database)
         link = await connect(required_temporal_address(temporal), namespace=temporal.namespace, cipher=cipher)
-        toolbox = build_toolbox(
-            secrets=SecretSettings(), environment=platform.environment, docker_url=worker.docker_url, docker_runtime=worker.docker_runtime
-        )
-        stack.push_async_callback(toolbox.aclose)
         models = ModelSettings()
         provider = build_models(models)
         stack.push_async_callback(provider.aclose)
         storage = build_storage(database, cipher, objects=build_objects(platform, payloads), limits=payload_limits(payloads))
+        stack.push_async_callback(storage.deltas.aclose)
+        secrets = build_secrets(storage.secret_references, platform, SecretSettings())
+        redact_logs(secrets.known)
+        toolbox = build_toolbox(environment=platform.environment, resolve=secrets.resolve)
+        stack.push_async_callback(toolbox.aclose)
         channels = build_channels(storage, platform, WebhookSettings(), keys=keys)
         for channel in channels.values():
             stack.push_async_callback(channel.aclose)
@@ -186,11 +207,14 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
             provider=provider,
             prices=build_prices(models),
             cached_runs_max=worker.cached_runs,
+            statuses=status_rules(platform.environment),
             workflows=[RunWorkflow, DeliveryWorkflow, *plugin_workflows()],
             fault_point=fault_point(platform, FaultSettings()),
             channels=channels,
             audiences=build_audiences(storage),
             bind_tenant=link.tenants.bind,
+            servers=build_mcp(storage, secret=secrets.resolve, environment=platform.environment).tools,
+            secrets=secrets.known,
         )
 
 
@@ -208,6 +232,14 @@ def relay_parts(parts: WorkerParts) -> RelayParts:
     )
 
 
+def tool_watch_parts(parts: WorkerParts) -> ToolWatchParts:
+    """Return what this worker's watch over tool calls works with."""
+    mode = WorkerSettings().tool_watch
+    if mode is None:
+        mode = "quarantine" if PlatformSettings().environment == "production" else "report"
+    return ToolWatchParts(tenants=parts.storage.runs.tenants, store=parts.storage.tool_watch, holder=new_token(), mode=mode)
+
+
 async def run_worker(stop: asyncio.Event) -> None:
     """Run until `stop` is set; makes the ready file once it polls."""
     if not await may_start(PlatformSettings().start_file, stop):
@@ -217,6 +249,7 @@ async def run_worker(stop: asyncio.Event) -> None:
         build_worker(parts),
         sealing(parts.storage, parts.keys, stop),
         relaying(relay_parts(parts), stop),
+        watching_tools(tool_watch_parts(parts), stop),
     ):
         ready = WorkerSettings().ready_file
         if ready is not None:

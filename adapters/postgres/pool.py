@@ -29,6 +29,10 @@ RECONNECT_S = 2.0
 """The pool gives up a lost connection after this long, and the next request makes a new one: its own delays double without bound."""
 
 
+_KEPT_ALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+"""A connection that only listens says nothing for hours: without probes nobody sees that it is gone."""
+
+
 class Transaction:
     """An open transaction; statements take `%s` or `%(name)s` parameters."""
 
@@ -196,6 +200,26 @@ class Database:
         async with self._checked_out() as connection:
             cursor = await connection.execute(query, params)
             return list(await cursor.fetchall())
+
+    async def notices(self, channel: LiteralString) -> AsyncGenerator[str]:
+        """Listen on a connection of its own: an empty text once it listens, then each payload. It ends only by an error.
+
+        Raises:
+            Unavailable: the connection cannot be made, or is lost; what was notified meanwhile is lost with it.
+        """
+        try:
+            connection = await AsyncConnection.connect(self._url, **{**self._arguments, **_KEPT_ALIVE})  # pyright: ignore[reportArgumentType]  # libpq's own words
+        except psycopg.OperationalError as error:
+            raise Unavailable(connection_advice(error, self._setting)) from error
+        try:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            yield ""
+            async for notice in connection.notifies():
+                yield notice.payload
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise Unavailable(connection_advice(error, self._setting)) from error
+        finally:
+            await connection.close()
 
     @asynccontextmanager
     async def _checked_out(self) -> AsyncGenerator[AsyncConnection[DictRow]]:

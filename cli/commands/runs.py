@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from cli import views
 from cli.connection import open_client
+from cli.following import follow as follow_events
 from cli.inputs import read_json, read_object
 from cli.screen import clean, note, on_terminal, say, show_json, show_table
 from standfast_client import Run, RunHandle
@@ -24,15 +25,26 @@ def run(
     config: Annotated[str | None, typer.Option(help="Values instead of the definition's defaults: a file or a JSON object.")] = None,
     subject: Annotated[str | None, typer.Option(help="Whose data the run holds, for a later erasure; kept as a pseudonym.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show progress until the run has ended, then its result.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Show what it does, token by token, to its end; then its result.")] = False,
     timeout: TimeoutOption = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key and input always mean the same run.")] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Start a run."""
+    """Start a run.
+
+    Raises:
+        typer.BadParameter: Two options that contradict each other.
+    """
     value = read_json(given, "--input")
     values = read_object(config, "--config") if config is not None else None
+    if follow and timeout is not None:
+        raise typer.BadParameter("--follow shows a run to its end: leave --timeout out, or give --wait instead")
     handle = open_client(ctx).runs.start(definition, value, config=values, subject=subject, idempotency_key=idempotency_key)
-    if wait:
+    if follow:
+        note(handle.id)
+        follow_events(handle, json_output=json_output, aside=True)
+        _show_result(handle, timeout, json_output=json_output)
+    elif wait:
         _follow(handle, timeout, json_output=json_output)
     elif json_output:
         show_json({"run": handle.id})
@@ -104,6 +116,10 @@ def _follow(handle: RunHandle, timeout: float | None, *, json_output: bool) -> N
         for state in handle.watch(timeout):
             note(clean(f"  {views.progress_line(state)}"))
             _advise(state)
+    _show_result(handle, timeout, json_output=json_output)
+
+
+def _show_result(handle: RunHandle, timeout: float | None, *, json_output: bool) -> None:
     outcome: JsonValue = handle.result(timeout)
     _mark_scripted(handle)
     show_json({"run": handle.id, "result": outcome} if json_output else outcome)

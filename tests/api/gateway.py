@@ -15,14 +15,18 @@ from pydantic import JsonValue
 
 from adapters.calendars.zones import PinnedZones
 from adapters.codec.head_keys import DerivedHeadKeys
+from adapters.definitions.agent_reader import YamlAgentReader
 from adapters.definitions.yaml_reader import YamlBundleReader
 from api.app import create_app
+from api.agent_deps import AgentDeps
 from api.channel_deps import ChannelDeps
 from api.dead_letter_deps import DeadLetterDeps
 from api.deps import GatewayDeps
 from api.hook_deps import HookDeps
+from api.mcp_deps import McpDeps, SecretDeps
 from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
+from api.stream_deps import StreamDeps
 from api.subject_deps import SubjectDeps
 from api.webhook_deps import WebhookDeps
 from domain.approval import BoundCall, OpenApproval, approval_digest
@@ -30,6 +34,7 @@ from domain.compile import compile_program
 from domain.dead_letters import DeadLetterKind, Redriver
 from domain.effects import Carrier, EffectClass
 from domain.ids import CROCKFORD, format_id
+from domain.agents import PRODUCTION
 from domain.principals import ApiKeyParts, Principal, Role, format_api_key, key_hmac
 from domain.registry import DefinitionDraft
 from domain.runs import ApprovalProjection, Projection, RunStatus, TaskProjection
@@ -223,7 +228,7 @@ def _reviewing(stores: FakeStores) -> ReviewingDeps:
     )
 
 
-def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **changes: object) -> Gateway:
+def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, *, send_s: float = 20.0, **changes: object) -> Gateway:
     """Return a gateway with the claim definition, one principal per role, a second approver, and a stranger of another tenant."""
     stores, temporal = FakeStores(), FakeTemporal(ATTESTATION)
     ports: dict[str, object] = {
@@ -250,6 +255,10 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, **change
         "hooks": HookDeps(hooks=stores.hooks, requests=stores.hook_requests),
         "money": MoneyDeps(budgets=stores.budgets, costs=stores.costs, prices=FakePrices(2)),
         "reviewing": _reviewing(stores),
+        "mcp": McpDeps(servers=stores.mcp_servers, connections=stores.mcp_connections, authorizations=stores.mcp_connections),
+        "secrets": SecretDeps(references=stores.secret_references),
+        "agents": AgentDeps(store=stores.agents, reader=YamlAgentReader(), startable=PRODUCTION.startable),
+        "streams": StreamDeps(reader=stores.streams, watching=stores.watching, heartbeat_s=0.05, send_s=send_s),
         "channels": ChannelDeps(
             store=stores.channels,
             link_keys=LINK_KEYS,

@@ -58,9 +58,9 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def live_gateway() -> Generator[LiveGateway]:
-    """Serve a gateway until the block ends."""
-    house = gateway()
+def live_gateway(*, send_s: float = 20.0) -> Generator[LiveGateway]:
+    """Serve a gateway until the block ends; `send_s` is how long a watcher of events may be slow."""
+    house = gateway(send_s=send_s)
     server = _Server(uvicorn.Config(house.app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -31,6 +31,7 @@ from standfast_client.errors import (
     UnexpectedAnswerError,
     WaitTimedOutError,
 )
+from standfast_client.events import RunEvent
 from standfast_client.exchange import RetryPolicy
 from standfast_client.hooks import Hook, HookRemoved, HookRequest, SignalSent
 from standfast_client.lineage import Comparison, Redriven, RunSide, StepPair, StepSide
@@ -124,6 +125,7 @@ __all__ = [
     "ReviewEvent",
     "ReviewerGroup",
     "Run",
+    "RunEvent",
     "RunFailedError",
     "RunHandle",
     "RunSagas",

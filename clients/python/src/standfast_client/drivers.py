@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator, Generator
 from typing import TypeVar
 
 import httpx2
 
-from standfast_client.exchange import Flow, Link, Pause, Reply, RetryPolicy, Wish
+from standfast_client.exchange import Answer, Flow, Link, Lost, Pause, Reply, Request, RetryPolicy, Wish
 from standfast_client.settings import Connection
 from standfast_client.transport import answered, lost, outgoing, tls_for, trusts_proxies
 
@@ -31,6 +32,21 @@ class Driver:
             except StopIteration as end:
                 return end.value
             reply = self._perform(wish)
+
+    def parts(self, request: Request) -> Generator[Answer | Lost | bytes]:
+        """Send a request and yield its answer's head, then its body as it comes, and why it broke off if it did."""
+        try:
+            response = self._http.send(outgoing(request, self._connection), stream=True)
+            try:
+                if response.status_code != 200:
+                    response.read()
+                yield answered(response) if response.status_code != 200 else Answer(200, {}, b"")
+                if response.status_code == 200:
+                    yield from response.iter_bytes()
+            finally:
+                response.close()
+        except httpx2.TransportError as error:
+            yield lost(error)
 
     def close(self) -> None:
         """Close the connections."""
@@ -64,6 +80,22 @@ class AsyncDriver:
             except StopIteration as end:
                 return end.value
             reply = await self._perform(wish)
+
+    async def parts(self, request: Request) -> AsyncGenerator[Answer | Lost | bytes]:
+        """Send a request and yield its answer's head, then its body as it comes, and why it broke off if it did."""
+        try:
+            response = await self._http.send(outgoing(request, self._connection), stream=True)
+            try:
+                if response.status_code != 200:
+                    await response.aread()
+                yield answered(response) if response.status_code != 200 else Answer(200, {}, b"")
+                if response.status_code == 200:
+                    async for part in response.aiter_bytes():
+                        yield part
+            finally:
+                await response.aclose()
+        except httpx2.TransportError as error:
+            yield lost(error)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,11 +1,13 @@
 """Runs and the handle of one, asynchronous."""
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
 from standfast_client.drivers import AsyncDriver
+from standfast_client.events import Following, RunEvent
 from standfast_client.flows import hooks, lineage, proof, runs, sagas
 from standfast_client.hooks import SignalSent
 from standfast_client.lineage import Comparison, Redriven
@@ -75,6 +77,26 @@ class AsyncRunHandle:
         while last is None or not last.closed:
             last = await self._driver.run(runs.changed(self._driver.link, self.id, last, deadline=deadline))
             yield last
+
+    async def events(self, *, after: str | None = None, patience: float | None = None) -> AsyncIterator[RunEvent]:
+        """Yield what the run does while it does it, from its beginning to its end; a lost connection is taken up where it was lost.
+
+        Args:
+            after: The id of an event that was seen before: go on after it.
+            patience: Seconds that the gateway may be away; None for a minute.
+
+        Raises:
+            GatewayUnreachableError: It was away for longer; the run goes on.
+        """
+        following = Following(self._driver.link, self.id, after=after, patience_s=patience)
+        while not following.ended:
+            async with contextlib.aclosing(self._driver.parts(following.request())) as parts:
+                async for part in parts:
+                    for event in following.take(part):
+                        yield event
+                    if following.ended:
+                        break
+            await self._driver.run(following.again())
 
     async def cancel(self, reason: str = "") -> Run:
         """Ask the run to stop; what it did is undone first, so it may go on for a while."""

@@ -1,0 +1,71 @@
+"""What watchers of streams read: standing, entries, deltas and settled texts."""
+
+import json
+from typing import cast
+
+from psycopg.types.numeric import Int4
+from pydantic import JsonValue
+
+from adapters.postgres.deltas import place_of
+from adapters.postgres.ledger import PostgresLedgerReader
+from adapters.postgres.pool import Database
+from adapters.postgres.stream_queries import PIECES, SETTLED, STANDING
+from adapters.postgres.vault import Vault
+from domain.deltas import StreamKey
+from domain.errors import NotFound, ReferenceMissing
+from domain.ledger import StoredEntry
+from domain.provider import Delta
+from domain.runs import RunStatus
+from domain.stores import PayloadCipher
+from domain.streams import Piece
+
+
+class PostgresStreamReader:
+    """Implements `StreamReader`."""
+
+    def __init__(self, db: Database, cipher: PayloadCipher | Vault) -> None:
+        self._db = db
+        self._vault = Vault.over(db, cipher)
+        self._ledger = PostgresLedgerReader(db)
+
+    async def standing(self, tenant: str, run: str) -> tuple[RunStatus, int]:
+        """Return status and head.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        rows = await self._db.select_all(STANDING, [tenant, run])
+        if not rows:
+            raise NotFound(f"there is no run {run}")
+        return RunStatus(rows[0]["status"]), int(rows[0]["head_seq"])
+
+    async def entries(self, tenant: str, run: str, *, after: int, limit: int) -> list[StoredEntry]:
+        """Return entries in order."""
+        return await self._ledger.entries(tenant, run, after=after, limit=limit)
+
+    async def pieces(self, key: StreamKey, *, after: int, limit: int) -> list[Piece]:
+        """Return deltas in order; none of a run that was erased."""
+        place = [key.tenant, key.run, key.step, Int4(key.visit), key.call, Int4(key.epoch), Int4(key.attempt)]
+        rows = await self._db.select_all(PIECES, [*place, Int4(after), limit])
+        found: list[Piece] = []
+        for row in rows:
+            try:
+                cipher = await self._vault.ciphers.of_run(key.tenant, key.run)
+                told = json.loads(cipher.open(key.tenant, place_of(key, row["last"]), bytes(row["sealed"])))
+            except ReferenceMissing:
+                break
+            deltas = [Delta.model_validate(delta) for delta in told["deltas"]]
+            found += [Piece(number=number, delta=delta) for number, delta in enumerate(deltas, start=told["first"]) if number > after]
+        return found
+
+    async def settled(self, key: StreamKey) -> str | None:
+        """Return the text of the recorded answer; None when it is erased."""
+        rows = await self._db.select_all(SETTLED, [key.tenant, key.run, key.step, Int4(key.visit), key.call])
+        if not rows:
+            return None
+        try:
+            stored = await self._vault.open(key.tenant, key.run, rows[0]["ref"], rows[0]["sealed"])
+        except ReferenceMissing:
+            return None
+        reply = cast("dict[str, JsonValue]", stored).get("reply") if isinstance(stored, dict) else None
+        return str(reply.get("text") or "") if isinstance(reply, dict) else None
