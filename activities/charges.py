@@ -12,7 +12,11 @@ from activities.requests import PromptRequest, ToolRequest
 from domain.budget import Charge
 from domain.envelope import Envelope
 from domain.estimates import MESSAGE_TOKENS, opening_tokens_max, text_bytes
+from domain.fallbacks import CostOf, worst_usd_micros
 from domain.provider import PriceBook
+
+OTHER_TOKENIZER = 2
+"""How many tokens of one vendor a token of another is at most; guides to moving between models name up to 1.35."""
 
 
 def tool_charge(envelope: Envelope, request: ToolRequest) -> Charge:
@@ -24,15 +28,32 @@ def tool_charge(envelope: Envelope, request: ToolRequest) -> Charge:
 def prompt_charge(envelope: Envelope, request: PromptRequest, prices: PriceBook) -> Charge:
     """Return the worst case of a model call: everything it may read and the longest answer, at the prices of the run's start.
 
-    A model without a price costs None under a budget in tokens; else it costs nothing here, and the call itself is refused.
+    Of a chain it is the dearest way through it. A model without a price costs None under a budget in tokens; else it costs nothing here,
+    and the call itself is refused.
     """
-    known = input_tokens_max(request)
-    at = datetime.fromisoformat(envelope.priced_at) if envelope.priced_at else None
-    cost = prices.cost_usd_micros(model=request.model, input_tokens=known, output_tokens=request.max_output_tokens, at=at)
+    cost = worst_usd_micros(request.chain, worst_call(request, prices, priced_at(envelope)))
     if cost is None and not bounded_in_tokens(envelope):
         cost = 0
-    tokens = known + request.max_output_tokens
+    asked = 1 + sum("refusal" in one.on for one in request.fallbacks)
+    tokens = asked * (input_tokens_max(request) + request.max_output_tokens)
     return Charge(usd_micros=cost, tokens=tokens, ms=_ms(envelope), forced=envelope.forced, caps=tuple(envelope.caps))
+
+
+def worst_call(request: PromptRequest, prices: PriceBook, at: datetime | None) -> CostOf:
+    """Return what one call of a model costs at worst: everything it may read is new, and is written into the vendor's cache."""
+    known = input_tokens_max(request)
+
+    def cost_of(model: str) -> int | None:
+        return prices.cost_usd_micros(
+            model=model, input_tokens=known, output_tokens=request.max_output_tokens, cache_write_tokens=known, at=at
+        )
+
+    return cost_of
+
+
+def priced_at(envelope: Envelope) -> datetime | None:
+    """Return the instant whose prices count; None is now."""
+    return datetime.fromisoformat(envelope.priced_at) if envelope.priced_at else None
 
 
 def bounded_in_tokens(envelope: Envelope) -> bool:
@@ -44,7 +65,8 @@ def input_tokens_max(request: PromptRequest) -> int:
     """Return the most tokens the model may read: what the provider counted before, and a token for each byte that is new."""
     new = sum(_item_bytes(item) + MESSAGE_TOKENS for item in request.append)
     if request.known_tokens:
-        return request.known_tokens + new
+        # Another model of the chain may count the same text as more tokens than the one that counted it.
+        return request.known_tokens * (OTHER_TOKENIZER if request.fallbacks else 1) + new
     tools: list[JsonValue] = [tool.model_dump(mode="json") for tool in request.tools]
     return opening_tokens_max(request.instructions, tools, request.output_schema) + new
 

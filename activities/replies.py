@@ -1,12 +1,16 @@
 """What is stored of a model's reply: its calls checked against the tools, its answer against the schema, within the bounds of history."""
 
 import json
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import cast
 
 from pydantic import JsonValue
 
 from activities.requests import PromptRequest
 from domain.canonical import canonical_bytes
+from domain.fallbacks import told
+from domain.policy import PolicyVerdict
 from domain.provider import CompletionReply, Message, ModelToolCall, StopReason
 from domain.schemas import validate
 
@@ -17,20 +21,56 @@ CALLS_BYTES_MAX = 4096
 """Most that arguments or complaints of all calls of one turn put into history together: half of what a projection may hold."""
 
 
-def outcome(request: PromptRequest, reply: CompletionReply, head: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return the stored outcome: the reply as a message, the calls checked against the tools, the answer against its schema."""
+REASON_CHARS_MAX = 300
+"""Longest reason of a verdict that goes into history; the whole is stored with the outcome."""
+
+
+def outcome(
+    request: PromptRequest, reply: CompletionReply, head: dict[str, JsonValue], verdicts: Sequence[PolicyVerdict | None] = ()
+) -> dict[str, JsonValue]:
+    """Return the stored outcome: the reply as a message, the calls checked against the tools, the answer against its schema.
+
+    `verdicts` are policy's on each call; the whole of each is stored, and the workflow reads what it acts by.
+    """
     message = Message(role="assistant", text=reply.text, tool_calls=reply.tool_calls)
     answer, problems = (None, []) if reply.stop is not StopReason.ANSWERED else read_answer(request.output_schema, reply.text)
     return {
         "stop": reply.stop.value,
         "head": head,
-        "calls": [_checked(request, call, room=CALLS_BYTES_MAX // len(reply.tool_calls)) for call in reply.tool_calls],
+        "calls": [
+            {**_checked(request, call, room=CALLS_BYTES_MAX // len(reply.tool_calls)), **_told_verdict(verdict)}
+            for call, verdict in zip_longest(reply.tool_calls, verdicts)
+        ],
+        **({"verdicts": [None if one is None else one.model_dump(mode="json") for one in verdicts]} if verdicts else {}),
         "problems": cast("list[JsonValue]", _within(problems, CALLS_BYTES_MAX)),
         "answer": answer,
         "scripted": reply.scripted,
         "model": reply.model,
+        "answered_by": reply.answered_by,
+        "fallbacks": [taken.model_dump(mode="json") for taken in reply.fallbacks],
         "reply": message.model_dump(mode="json"),
     }
+
+
+def noted_of(request: PromptRequest, reply: CompletionReply) -> dict[str, JsonValue]:
+    """Return what the ledger entry says of a reply beyond any other effect's: who answered in whose place, and what was cached."""
+    noted: dict[str, JsonValue] = {}
+    if reply.fallbacks or reply.answered_by != request.model:
+        noted |= {"answered_by": reply.answered_by, "fallbacks": cast("JsonValue", told(reply.fallbacks))}
+    if reply.cached_input_tokens:
+        noted["cached_input_tokens"] = str(reply.cached_input_tokens)
+    return noted
+
+
+def _told_verdict(verdict: PolicyVerdict | None) -> dict[str, JsonValue]:
+    """What the workflow reads of a verdict; of one that allows, nothing but that, since its set stands in the call's own entry."""
+    if verdict is None:
+        return {}
+    if verdict.effect == "allow":
+        steered: dict[str, JsonValue] = {"steered": cast("JsonValue", verdict.steered)} if verdict.steered else {}
+        return {"verdict": {"effect": "allow", "reason": "", **steered}}
+    short = {"reason": verdict.reason[:REASON_CHARS_MAX], "policies": verdict.policies[:5]}
+    return {"verdict": verdict.model_copy(update=short).model_dump(mode="json", exclude_defaults=True)}
 
 
 def _within(problems: list[str], room: int) -> list[str]:

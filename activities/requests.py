@@ -5,7 +5,9 @@ from pydantic import AliasChoices, Field, JsonValue
 from domain.approval import Decision
 from domain.completion import TaskCompletion
 from domain.effects import EffectClass, RetryClass
+from domain.fallbacks import Fallback, ModelChain
 from domain.model import Wire
+from domain.policy_input import AgentInput, CallInput
 from domain.program import AgentPin
 from domain.provider import ToolSchema
 from domain.runs import Projection
@@ -56,6 +58,7 @@ class ToolRequest(Wire):
     simulate: bool = False
     simulated_from: str | None = None
     agent: str | None = None
+    policy: CallInput | None = None
 
 
 class PromptTool(ToolSchema):
@@ -73,10 +76,10 @@ class AgentUse(AgentPin):
 class PromptRequest(Wire):
     """Call a model.
 
-    `append` are the messages since `head`: `{kind: user, value}`, `{kind: reply, ref}`, `{kind: tool, vendor_id, ref | error,
-    bytes}`. `known_tokens` is what the provider counted of the conversation so far, its last answer included. With `behind`, the name of
-    another step's conversation, `head` is of that one, and `append` is added to the request alone: the conversation stays as it was.
-    The instructions of a registered `agent` are put in by the worker, before the intent.
+    `append` are the messages since `head`: `{kind: user, value, attachments}`, `{kind: reply, ref}`, `{kind: tool, vendor_id, ref | error,
+    bytes}`; attachments are `{ref, path}` (domain/attachments.py). `known_tokens` is what the provider counted of the conversation so far,
+    its last answer included. With `behind`, the name of another step's conversation, `head` is of that one, and `append` is added to the
+    request alone: the conversation stays as it was.
     """
 
     model: str
@@ -86,11 +89,27 @@ class PromptRequest(Wire):
     tools: list[PromptTool] = []
     output_schema: dict[str, JsonValue] | None = None
     max_output_tokens: int = 4096
+    fallbacks: list[Fallback] = []
+    max_call_usd_micros: int | None = None
+    temperature: float | None = None
+    parallel_tools: bool | None = None
     known_tokens: int = 0
     behind: str | None = None
     head: ConversationHead
     append: list[dict[str, JsonValue]]
+    policy: AgentInput | None = None
     max_attempts: int = 5
+
+    @property
+    def chain(self) -> ModelChain:
+        """The models that may answer."""
+        return ModelChain(model=self.model, fallbacks=tuple(self.fallbacks), max_call_usd_micros=self.max_call_usd_micros)
+
+    def asked(self) -> dict[str, JsonValue]:
+        """Return what decides whether a recorded outcome answers this request; what a request of before did not say is left out."""
+        later = {"fallbacks", "max_call_usd_micros", "temperature", "parallel_tools"}
+        said = self.model_dump(mode="json", exclude={"max_attempts", "known_tokens", "policy"})
+        return {name: value for name, value in said.items() if name not in later or value not in (None, [])}
 
 
 class FittingCheck(Wire):

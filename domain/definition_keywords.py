@@ -18,8 +18,14 @@ TOP_KEYS: Final = (
 """Keys of a definition."""
 EXECUTIONS: Final = ("segment", "steps")
 """Words of `execution:`."""
-AGENT_KEYS: Final = ("model", "instructions", "input", "tools", "max_turns", "max_output_tokens", "output")
+MODEL_KEYS: Final = ("fallback", "max_call_usd", "temperature", "parallel_tools", "attachments")
+"""Keys of `agent:` that say how its models are asked."""
+TEMPERATURE_MAX: Final = 2.0
+"""Highest temperature that any vendor takes (OpenAI, Gemini)."""
+AGENT_KEYS: Final = ("model", "instructions", "input", "tools", "max_turns", "max_output_tokens", "output", *MODEL_KEYS)
 """Keys of `agent:`."""
+USES_KEYS: Final = ("uses", "input", "with")
+"""Keys of `agent:` where it names a registered agent."""
 APPROVE_KEYS: Final = ("title", "binds", "reviewers", "timeout", "on_timeout", "remind", "escalate", "form", "calendar", "questions")
 """Keys of `approve:`."""
 QUESTIONS: Final = ("requester", "agent")
@@ -61,7 +67,7 @@ LATER: Final[dict[str, frozenset[str]]] = {
             *("cancel", "exit", "on_error", "max_in_flight", "max_iterations", "contract"),
         }
     ),
-    "agent": frozenset({"memory", "stream", "temperature", "fallback"}),
+    "agent": frozenset({"memory", "stream"}),
     "approve": frozenset({"channels"}),
     "reviewers": frozenset({"principals"}),
 }

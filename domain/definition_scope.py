@@ -67,6 +67,16 @@ class Scope:
         self._parallel = parallel_sagas(parsed.steps)
         self._order = {path: index for index, path in enumerate(parsed.order)}
 
+    @property
+    def order(self) -> list[str]:
+        """The paths of the steps, as they stand."""
+        return self._parsed.order
+
+    @property
+    def input_schema(self) -> Schema:
+        """The schema of the run's input."""
+        return self._parsed.input_schema
+
     def type_of(self, reference: Reference, spot: Spot) -> tuple[str, dict[str, str]]:
         """Return the type of a reference, and the known types of its prefixes by dotted name.
 

@@ -17,6 +17,7 @@ class Usage(Wire):
     cost_usd_micros: int = 0
     duration_ms: int = 0
     model: str | None = None
+    cached_input_tokens: int = Field(default=0, exclude_if=lambda count: not count)
 
     def __add__(self, other: "Usage") -> "Usage":
         """Return the sum; the model of the later one wins."""
@@ -25,6 +26,7 @@ class Usage(Wire):
             output_tokens=self.output_tokens + other.output_tokens,
             cost_usd_micros=self.cost_usd_micros + other.cost_usd_micros,
             duration_ms=self.duration_ms + other.duration_ms,
+            cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
             model=other.model or self.model,
         )
 
@@ -63,6 +65,7 @@ class Receipt(Wire):
 
     `output` is filled by the activity itself and taken out by the journal interceptor, which stores it and sets `ref`,
     `digest` and `fields` (dotted path → value; '' is the whole output). `size` is the output's text in bytes, as a model would read it.
+    `noted` is what the activity adds to the body of its ledger entry: small, and no personal data; the interceptor takes it out too.
     """
 
     v: int = 1
@@ -74,3 +77,4 @@ class Receipt(Wire):
     replayed: bool = False
     size: int = 0
     output: JsonValue = None
+    noted: dict[str, JsonValue] = Field(default={}, exclude_if=lambda noted: not noted)

@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue
 from domain.approval_rules import OnTimeout, ReviewerGroup, Reviewers, Rung
 from domain.budget import BudgetRule
 from domain.effects import EffectClass, RetryClass
+from domain.fallbacks import Fallback
 from domain.model import Wire
 from domain.tasks import TaskTerms
 from domain.tools import ToolKind, Trust
@@ -48,10 +49,17 @@ class PinnedTool(Wire):
     egress: tuple[str, ...] = ()
     url_arguments: tuple[str, ...] = ()
     sensitive_arguments: tuple[str, ...] = ()
+    bindable: tuple[str, ...] = ()
     trust: Trust = "untrusted"
     declaration: dict[str, JsonValue] | None = Field(
         default=None, description="the declaration of a bundle's http tool; it travels with each call"
     )
+
+
+    @property
+    def guarded(self) -> list[str]:
+        """The dotted arguments that no untrusted source may choose by itself: recipients, URLs, amounts, commands, queries."""
+        return list(dict.fromkeys((*self.sensitive_arguments, *self.url_arguments, *self.bindable)))
 
 
 class StepCommon(Wire):
@@ -103,7 +111,8 @@ class AgentStep(StepCommon):
     """A loop of model and tools. `instructions` is the inlined prompt text (with `${ }`), `tools` are names.
 
     With `uses` (`name` or `name@range`) it is a registered agent: `pin` says which, its instructions stay in the registry, and `variables`
-    are what they read.
+    are what they read. `fallbacks` take over from `model` for their reasons; a call that may cost more than `max_call_usd_micros` goes to
+    the next one that does on price. `attachments` are places of files: `input.<path>` or `steps.<step>.output.<path>`.
     """
 
     kind: Literal["agent"] = "agent"
@@ -118,6 +127,11 @@ class AgentStep(StepCommon):
     max_turns: int = Field(default=8, ge=1, le=64)
     max_output_tokens: int = Field(default=4096, ge=1)
     output_schema: dict[str, JsonValue] | None = None
+    fallbacks: list[Fallback] = []
+    max_call_usd_micros: int | None = None
+    temperature: float | None = None
+    parallel_tools: bool | None = None
+    attachments: list[str] = []
     compensate: None = None
 
 
@@ -233,7 +247,8 @@ class Program(Wire):
 
     `execution` is None for quick reads in segments, and for a program of before there were any `steps`. `priced_at` (RFC 3339) is when
     its models' prices were looked up: a price that changes later is no price of this run. `subject` names whose data a run holds.
-    `doubts` says who is to answer questions about its effects, and by when.
+    `doubts` says who is to answer questions about its effects, and by when. `untrusted_input` are the dotted parts of the input whose text
+    may be anybody's.
     """
 
     v: int = 1
@@ -252,3 +267,4 @@ class Program(Wire):
     priced_at: str = ""
     subject: str | None = None
     doubts: TaskTerms | None = None
+    untrusted_input: list[str] = []

@@ -1,2 +1,2 @@
--- Removes what tenants say of models.
-SELECT 1;
+-- Takes revision 0016 back.
+DROP TABLE model_aliases;
