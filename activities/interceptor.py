@@ -72,12 +72,26 @@ class _JournalInbound(ActivityInboundInterceptor):
                 return cast("Receipt", await super().execute_activity(input))
             except StandfastError as error:
                 raise application_error(error, FailureDetails(detail=error.detail, attempt=attempt)) from error
-        given = cast("Envelope", input.args[0])
+        given = await self._admitted(cast("Envelope", input.args[0]))
         envelope = within_step(given)
         input.args = [envelope]
         return await _Attempt(
             self._tools, envelope, plan_attempt(envelope, self._tools.prices), cut=envelope.deadline_s < given.deadline_s
         ).run(lambda: super(_JournalInbound, self).execute_activity(input))
+
+    async def _admitted(self, envelope: Envelope) -> Envelope:
+        """The envelope as its agent may have it done.
+
+        Raises:
+            application_error: an ApplicationError: the agent may not run.
+        """
+        if self._tools.admission is None:
+            return envelope
+        info = activity.info()
+        try:
+            return await self._tools.admission.admit(info.activity_type, envelope)
+        except StandfastError as error:
+            raise application_error(error, FailureDetails(detail=error.detail, attempt=info.attempt)) from error
 
 
 class _Attempt:

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pydantic import JsonValue
 from temporalio import activity
 
+from activities.admissions import AgentAdmission
 from activities.attempts import AttemptPlan
 from activities.options import LEASE_MARGIN
 from activities.resets import ResetWatch
 from activities.run_records import carrier_of
 from domain.effects import EffectJournal, EffectState, Intent, Outcome
 from domain.envelope import Envelope, Receipt, Usage
-from domain.errors import EffectLeased, StandfastError
+from domain.errors import EffectLeased, PolicyDenied, StandfastError
 from domain.ledger import Kind
 from domain.provider import PriceBook
 
@@ -28,7 +30,7 @@ def no_fault(point: str, step: str, call: str) -> None:
 class JournalTools:
     """What the interceptor needs: the journal, the worker's clock (RFC 3339 UTC, microseconds), fresh attempt tokens and prices.
 
-    Without prices nothing is reserved for model calls; without `resets` a reset run fails.
+    Without prices nothing is reserved for model calls; without `resets` a reset run fails; without `admission` every agent runs.
     """
 
     journal: EffectJournal
@@ -37,6 +39,7 @@ class JournalTools:
     fault_point: FaultPoint = no_fault
     prices: PriceBook | None = None
     resets: ResetWatch | None = None
+    admission: AgentAdmission | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def done_of(plan: AttemptPlan, envelope: Envelope, name: AttemptName, at: str, r
         output=receipt.output,
         output_ref=receipt.ref,
         usage=receipt.usage,
-        data={"subject": plan.subject, "code": None},
+        data={"subject": plan.subject, "code": None, **plan.told, **receipt.noted},
     )
 
 
@@ -120,5 +123,10 @@ def failed_of(
         attempt=name.number,
         error={"code": error.code, "detail": error.detail, "retryable": "false" if final else "true"},
         usage=Usage(),
-        data={"subject": plan.subject, "code": error.code},
+        data={"subject": plan.subject, "code": error.code, **plan.told, **_policy_of(error)},
     )
+
+
+def _policy_of(error: StandfastError) -> dict[str, JsonValue]:
+    """The policy set that denied a call, for its ledger entry."""
+    return {"policy": error.policy_sha256} if isinstance(error, PolicyDenied) else {}

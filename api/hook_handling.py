@@ -112,7 +112,7 @@ class Handling:
         definition = await self._deps.definitions.get(hook.tenant, name, version_range or None)
         check_fit("/input", definition, definition.input_schema, planned.input)
         check_fit("/config", definition, definition.config_schema, merged_config(definition.config_defaults, planned.config))
-        prepared = prepare(self._deps, definition, run_input=planned.input, config=planned.config)
+        prepared = await prepare(self._deps, hook.tenant, definition, run_input=planned.input, config=planned.config)
         key = self._deps.run_id_key
         asked: dict[str, JsonValue] = {"hook": hook.hook, "webhook": request.webhook_id, "input": planned.input, "config": planned.config}
         run = NewRun(

@@ -89,7 +89,7 @@ class Redriving:
         after = await self._ended(row)
         source = await self._source(row)
         past = await self._deps.lineage.past(tenant, run)
-        prepared = self._prepared(changed_definition(source.definition, source.changes), source.given, source.config)
+        prepared = await self._prepared(tenant, changed_definition(source.definition, source.changes), source.given, source.config)
         program = source.forked or prepared.program.model_copy(update={"priced_at": row.created_at})
         rebuilt = rebuild_for_redrive(program, _run_context(row, row.principal, prepared), past, self._tick())
         start = RunInput(
@@ -139,10 +139,10 @@ class Redriving:
         source = await self._source(parent)
         changes = [*source.changes, StepChange(at=body.at, changes=body.changes)]
         changed = changed_definition(source.definition, changes)
-        before = self._prepared(changed, source.given, source.config)
+        before = await self._prepared(caller.tenant, changed, source.given, source.config)
         config = merged_config(source.config, body.changes.config or {})
         check_fit("/changes/config", changed, changed.config_schema, merged_config(changed.config_defaults, config))
-        prepared = self._prepared(changed, source.given, config)
+        prepared = await self._prepared(caller.tenant, changed, source.given, config)
         if body.allow_effects:
             _refuse_bound(prepared.program, body.at)
         past = await self._deps.lineage.past(caller.tenant, run)
@@ -195,7 +195,7 @@ class Redriving:
     async def program_of(self, row: RunRow) -> Program:
         """Return what a run runs. Raises: ReferenceMissing, if what it was given is erased."""
         source = await self._source(row)
-        return source.forked or self._prepared(source.definition, source.given, source.config).program
+        return source.forked or (await self._prepared(row.tenant, source.definition, source.given, source.config)).program
 
     async def _source(self, row: RunRow) -> Source:
         definition = await self._deps.definitions.get(row.tenant, row.definition, row.version)
@@ -206,8 +206,8 @@ class Redriving:
         changes = [StepChange.model_validate(change) for change in cast("list[JsonValue]", start[FORK_CHANGES])]
         return Source(definition, changes, given, config, RunInput.model_validate(start).program)
 
-    def _prepared(self, definition: DefinitionDraft, given: JsonValue, config: dict[str, JsonValue]) -> Prepared:
-        return prepare(self._deps, definition, run_input=given, config=config)
+    async def _prepared(self, tenant: str, definition: DefinitionDraft, given: JsonValue, config: dict[str, JsonValue]) -> Prepared:
+        return await prepare(self._deps, tenant, definition, run_input=given, config=config)
 
     def _tick(self) -> Tick:
         entropy = digest_hex("standfast:rebuild:v1", self._deps.new_id("run"))[:32]

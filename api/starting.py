@@ -8,6 +8,11 @@ from typing import NamedTuple, Protocol
 
 from pydantic import JsonValue
 
+from api.agent_deps import AgentDeps
+from api.model_deps import ModelDeps
+from api.tool_deps import ToolDeps, usable_tools, with_registered
+from domain.agent_uses import agent_names
+from domain.agents import AgentChoice
 from domain.errors import ExpressionFailed, InvalidDefinition
 from domain.expressions import render
 from domain.program import Program
@@ -59,6 +64,16 @@ class StartPorts(Protocol):
         ...
 
     @property
+    def agents(self) -> AgentDeps:
+        """The registered agents."""
+        ...
+
+    @property
+    def models(self) -> ModelDeps:
+        """What definitions may name as models."""
+        ...
+
+    @property
     def temporal(self) -> WorkflowStarter:
         """Temporal."""
         ...
@@ -66,6 +81,11 @@ class StartPorts(Protocol):
     @property
     def compile_program(self) -> ProgramCompiler:
         """The compiler."""
+        ...
+
+    @property
+    def tools(self) -> ToolDeps:
+        """The registry of tools."""
         ...
 
     @property
@@ -82,15 +102,21 @@ class Prepared(NamedTuple):
     subject: str | None = None
 
 
-def prepare(ports: StartPorts, definition: DefinitionDraft, *, run_input: JsonValue, config: dict[str, JsonValue]) -> Prepared:
-    """Compile a definition for one run; nothing is stored or sent.
+async def prepare(
+    ports: StartPorts, tenant: str, definition: DefinitionDraft, *, run_input: JsonValue, config: dict[str, JsonValue]
+) -> Prepared:
+    """Compile a definition for one run, with the tenant's agents as they are now; nothing is stored or sent.
 
     Raises:
-        InvalidDefinition: a tool is gone, `config` breaks its schema, or the program is over 1.5 MB.
+        InvalidDefinition: a tool or an approved agent is gone, `config` breaks its schema, or the program is over 1.5 MB.
         ProjectionTooLarge: expressions read more than 8 KiB of the input.
         ExpressionFailed: the definition's `subject` finds no name in it.
     """
-    program = ports.compile_program(definition, tools=ports.tool_specs(), config=config)
+    tools = await usable_tools(ports, tenant)
+    agents, models = await agents_for(ports.agents, tenant, definition), await ports.models.table_for(tenant)
+    program = ports.compile_program(
+        with_registered(definition, tools), tools=list(tools.specs), config=config, agents=agents, models=models
+    )
     size = len(program.model_dump_json().encode())
     if size > PROGRAM_BYTES_MAX:
         raise InvalidDefinition(
@@ -98,6 +124,12 @@ def prepare(ports: StartPorts, definition: DefinitionDraft, *, run_input: JsonVa
             " shorten its prompts and schemas or split it"
         )
     return Prepared(program, project(run_input, program.input_projection), subject_of(program, run_input))
+
+
+async def agents_for(agents: AgentDeps, tenant: str, definition: DefinitionDraft) -> AgentChoice:
+    """Return the registered agents that a definition names, and which of their versions may be begun with here."""
+    names = agent_names(definition.document)
+    return AgentChoice(agents=tuple(await agents.store.named(tenant, names)) if names else (), startable=agents.startable)
 
 
 def subject_of(program: Program, run_input: JsonValue) -> str | None:
@@ -123,7 +155,7 @@ async def start_accepted(ports: StartPorts, row: RunRow, prepared: Prepared | No
     if prepared is None:
         definition = await ports.definitions.get(row.tenant, row.definition, row.version)
         run_input, config = await ports.runs.input_of(row.tenant, row.run)
-        prepared = prepare(ports, definition, run_input=run_input, config=config)
+        prepared = await prepare(ports, row.tenant, definition, run_input=run_input, config=config)
     start = RunInput(
         run=row.run,
         tenant=row.tenant,

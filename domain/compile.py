@@ -7,36 +7,49 @@ import hashlib
 
 from pydantic import JsonValue, ValidationError
 
+from domain.agents import NO_AGENTS, AgentChoice
+from domain.capabilities import lacks
+from domain.declared_tools import declaration_of
+from domain.definition_models import wanted_of
 from domain.definition_parse import parse_definition
 from domain.definition_parts import Mistake, ParsedDefinition, Spot
-from domain.definition_rules import MODEL, check_definition, pin_tools, unbound_arguments
+from domain.definition_rules import check_definition, pin_tools, unbound_arguments
 from domain.definition_scope import Scope, inner_steps
 from domain.errors import ExpressionFailed, InvalidDefinition
 from domain.expressions import ENGINE, references, render
-from domain.http_tool import HttpToolDeclaration
+from domain.fallbacks import FALLBACKS_MAX, Fallback
+from domain.model_table import NO_ALIASES, ModelAlias, ModelTable
 from domain.program import AgentStep, ApproveStep, CallStep, DoStep, PinnedTool, Program, SagaStep, SetStep, Step, SwitchStep
 from domain.registry import DefinitionDraft
 from domain.schemas import validate
 from domain.tools import ToolSpec
 
 
-def compile_program(definition: DefinitionDraft, *, tools: list[ToolSpec], config: dict[str, JsonValue]) -> Program:
-    """Return the program of one run; `config` overrides the definition's defaults, mapping by mapping.
+def compile_program(
+    definition: DefinitionDraft,
+    *,
+    tools: list[ToolSpec],
+    config: dict[str, JsonValue],
+    agents: AgentChoice = NO_AGENTS,
+    models: ModelTable = NO_ALIASES,
+) -> Program:
+    """Return the program of one run; `config` overrides the definition's defaults, mapping by mapping. Aliases are resolved.
 
     Raises:
-        InvalidDefinition: a tool or version is gone, the config breaks its schema or names no model, or the definition's
+        InvalidDefinition: a tool, an agent or a version is gone, the config breaks its schema or names no model, or the definition's
             document no longer passes the checks of this version.
     """
     parsed = parse_definition(definition.document)
     tools = with_bundled(tools, definition.tools)
-    _refuse(definition, parsed.mistakes or check_definition(parsed, tools))
+    _refuse(definition, parsed.mistakes or check_definition(parsed, tools, agents, models))
     merged = merged_config(definition.config_defaults, config)
     broken = validate(definition.config_schema, merged)
     if broken:
         raise InvalidDefinition(f"the config of {definition.name} {definition.version} does not fit its schema: {'; '.join(broken)}")
     pinned = pin_tools(parsed, tools, [])
-    steps = [_final(step, parsed, merged) for step in parsed.steps]
-    projections, input_projection = project_references(parsed, Scope(parsed, pinned))
+    scope = Scope(parsed, pinned)
+    steps = [_final(step, scope, merged, models) for step in parsed.steps]
+    projections, input_projection = project_references(parsed, scope)
     return Program(
         name=definition.name,
         version=definition.version,
@@ -62,7 +75,7 @@ def with_bundled(tools: list[ToolSpec], declared: list[dict[str, JsonValue]]) ->
         InvalidDefinition: a declaration is none.
     """
     try:
-        own = [HttpToolDeclaration.model_validate(tool).spec() for tool in declared]
+        own = [declaration_of(tool).spec() for tool in declared]
     except ValidationError as error:
         raise InvalidDefinition(f"a tool of the bundle is wrong: {error.errors()[0]['msg']}") from error
     taken = {(tool.name, tool.version) for tool in own}
@@ -136,37 +149,59 @@ def _minimal(fields: set[str]) -> list[str]:
     return sorted(field for field in fields if not any(field.startswith(f"{other}.") for other in fields))
 
 
-def _final(step: Step, parsed: ParsedDefinition, config: dict[str, JsonValue]) -> Step:
+def _final(step: Step, scope: Scope, config: dict[str, JsonValue], models: ModelTable) -> Step:
     """Return the step with what is known at the start: its model, its prompt's digest, its approval's unbound arguments."""
     match step:
         case AgentStep():
-            digest = hashlib.sha256(step.instructions.encode()).hexdigest()
-            return step.model_copy(update={"model": _model(step, config), "instructions_sha256": digest})
+            digest = step.instructions_sha256 if step.pin else hashlib.sha256(step.instructions.encode()).hexdigest()
+            return step.model_copy(update={**_chain(step, scope, config, models), "instructions_sha256": digest})
         case ApproveStep():
-            return step.model_copy(update={"unbound": _unbound(step, parsed)})
+            return step.model_copy(update={"unbound": _unbound(step, scope)})
         case SwitchStep():
-            cases = [case.model_copy(update={"steps": [_final(inner, parsed, config) for inner in case.steps]}) for case in step.cases]
+            cases = [
+                case.model_copy(update={"steps": [_final(inner, scope, config, models) for inner in case.steps]}) for case in step.cases
+            ]
             return step.model_copy(update={"cases": cases})
         case DoStep() | SagaStep():
-            return step.model_copy(update={"steps": [_final(inner, parsed, config) for inner in step.steps]})
+            return step.model_copy(update={"steps": [_final(inner, scope, config, models) for inner in step.steps]})
         case _:
             return step
 
 
-def _unbound(step: ApproveStep, parsed: ParsedDefinition) -> list[str]:
-    scope = Scope(parsed, {})
+def _unbound(step: ApproveStep, scope: Scope) -> list[str]:
     calls = [call for call in (scope.steps[name] for name in step.binds) if isinstance(call, CallStep)]
-    return [f"{call.path}.{name}" for call in calls for name in unbound_arguments(call, step.path, parsed.order)]
+    return [f"{call.path}.{name}" for call in calls for name in unbound_arguments(call, step.path, scope.order)]
 
 
-def _model(step: AgentStep, config: dict[str, JsonValue]) -> str:
+def _chain(step: AgentStep, scope: Scope, config: dict[str, JsonValue], models: ModelTable) -> dict[str, object]:
+    """The models of an agent: aliases give way to what they stand for, with the chain behind them before the step's own.
+
+    Raises:
+        InvalidDefinition: one of them cannot do what the step asks.
+    """
+    meant = _meant(step.model, step, config, models)
+    chain = list(meant.fallbacks)
+    for one in step.fallbacks:
+        other = _meant(one.model, step, config, models)
+        chain += [Fallback(model=other.model, on=one.on), *other.fallbacks]
+    wanted, asked = wanted_of(step, scope), [meant.model, *(one.model for one in chain)]
+    unfit = [sentence for model in asked for _, sentence in lacks(model, models.able(model), wanted)]
+    if unfit:
+        raise InvalidDefinition(f"step {step.path}: {'; '.join(unfit)}", where=step.path)
+    return {"model": meant.model, "fallbacks": chain[:FALLBACKS_MAX]}
+
+
+def _meant(text: str, step: AgentStep, config: dict[str, JsonValue], models: ModelTable) -> ModelAlias:
     try:
-        model = render(step.model, {"config": config})
+        model = render(text, {"config": config})
     except ExpressionFailed as error:
         raise InvalidDefinition(f"the model of step {step.path} is not known: {error.detail}", where=step.path) from error
-    if not isinstance(model, str) or not MODEL.fullmatch(model):
-        raise InvalidDefinition(f"the model of step {step.path} is {model!r}; write provider/name into the config", where=step.path)
-    return model
+    meant = models.resolve(model) if isinstance(model, str) else None
+    if meant is None:
+        raise InvalidDefinition(
+            f"the model of step {step.path} is {model!r}; write provider/name into the config, or set that alias", where=step.path
+        )
+    return meant
 
 
 def _pinned(tool: ToolSpec, declared: list[dict[str, JsonValue]]) -> PinnedTool:

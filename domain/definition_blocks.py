@@ -16,11 +16,14 @@ from domain.definition_keywords import (
     COMPENSATE_KEYS,
     LISTEN_KEYS,
     RETRY_KEYS,
+    USES_KEYS,
 )
-from domain.definition_parts import DocPath, ParsedDefinition, Spot, ToolUse, Use
+from domain.definition_model_grammar import model_options
+from domain.definition_parts import AgentUse, DocPath, ParsedDefinition, Spot, ToolUse, Use
 from domain.definition_reader import Node
 from domain.errors import ExpressionFailed
 from domain.expressions import whole
+from domain.model_table import DEFAULT
 from domain.program import AgentStep, ApproveStep, CallStep, Compensation, ListenStep, RetryRule
 from domain.signals import is_signal_name
 from domain.versions import is_range
@@ -139,8 +142,10 @@ class BlockReader(ApprovalReader):
         node = self.mapping(value, path, "agent: {model: provider/name, instructions: prompt-name}")
         if node is None:
             return None
+        if "uses" in node:
+            return self._registered_agent(node, path, step_path, common)
         self.keys(node, path, AGENT_KEYS, place="agent")
-        model = self.text(node, "model", path, example="model: provider/name")
+        model = self.text(node, "model", path, example="model: provider/name") if "model" in node else DEFAULT
         self.spot((*path, "model"), step_path, "model", model)
         text = self._instructions(node, path, step_path)
         self.spot((*path, "input"), step_path, "template", node.get("input"))
@@ -154,8 +159,26 @@ class BlockReader(ApprovalReader):
                 "max_turns": self.integer(node, "max_turns", path, default=8, between=(1, 64)),
                 "max_output_tokens": self.integer(node, "max_output_tokens", path, default=4096, between=(1, 1_000_000)),
                 "output_schema": self._output_schema(node.get("output"), (*path, "output")) if "output" in node else None,
+                **model_options(self, node, path),
             }
         )
+
+    def _registered_agent(self, node: Node, path: DocPath, step_path: str, common: dict[str, object]) -> AgentStep:
+        """Return the step of an agent by name; its model, tools and limits are put in where the registry is known."""
+        reference = self.text(node, "uses", path, example="uses: agent-name@^1")
+        for key in (key for key in node if key in AGENT_KEYS and key not in USES_KEYS):
+            self.note((*path, key), f"a registered agent brings its own `{key}`", "another version of the agent", on_key=True)
+        self.keys({key: value for key, value in node.items() if key not in AGENT_KEYS}, path, USES_KEYS, place="agent")
+        name, _, version_range = reference.partition("@")
+        if version_range and not is_range(version_range):
+            self.note((*path, "uses"), f"`{version_range}` is no range of versions", f"{name}@^1")
+        elif name:
+            self.parsed.agents.append(AgentUse(path=path, step=step_path, reference=reference))
+        variables = self.mapping(node["with"], (*path, "with"), "with: {tone: formal}") if "with" in node else None
+        self.spot((*path, "input"), step_path, "template", node.get("input"))
+        self.spot((*path, "with"), step_path, "template", variables)
+        said = {"model": "", "instructions": "", "uses": reference, "input": node.get("input"), "variables": variables}
+        return AgentStep.model_validate({**common, **said})
 
     def _instructions(self, node: Node, path: DocPath, step_path: str) -> str:
         at = (*path, "instructions")

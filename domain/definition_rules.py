@@ -3,17 +3,20 @@
 Grammar is `domain/definition_parse.py`. Every mistake is noted; none stops the search for the next.
 """
 
-import re
 from typing import Final
 
 from pydantic import JsonValue
 
+from domain.agent_uses import resolve_agents
+from domain.agents import NO_AGENTS, AgentChoice
 from domain.definition_keywords import near
+from domain.definition_models import check_models
 from domain.definition_parts import DocPath, Mistake, ParsedDefinition, Spot
 from domain.definition_scope import OutOfScope, Scope, walk
 from domain.errors import ExpressionFailed
 from domain.expression_advice import advice
 from domain.expressions import Reference, chains, check_expression, holes, references
+from domain.model_table import NO_ALIASES, ModelTable
 from domain.program import AgentStep, ApproveStep, CallStep, Step
 from domain.provenance import conversation_behind
 from domain.saga_rules import check_sagas
@@ -21,15 +24,15 @@ from domain.schemas import validate
 from domain.tools import ToolSpec
 from domain.versions import newest
 
-MODEL: Final = re.compile(r"[a-z][a-z0-9_-]*/\S+")
-"""A model: provider, slash, the provider's own name."""
 NEVER_UNBOUND: Final = frozenset({"amount", "recipient", "url"})
 """Arguments that no step after an approval may feed, whatever the tool declares (DESIGN §7)."""
 
 
-def check_definition(parsed: ParsedDefinition, tools: list[ToolSpec]) -> list[Mistake]:
-    """Return what is wrong with the meaning of a definition whose grammar is right."""
-    mistakes: list[Mistake] = []
+def check_definition(
+    parsed: ParsedDefinition, tools: list[ToolSpec], agents: AgentChoice = NO_AGENTS, models: ModelTable = NO_ALIASES
+) -> list[Mistake]:
+    """Return what is wrong with the meaning of a definition whose grammar is right; registered agents are put into its steps."""
+    mistakes = resolve_agents(parsed, agents)
     pinned = pin_tools(parsed, tools, mistakes)
     scope = Scope(parsed, pinned)
     for spot in parsed.spots:
@@ -42,7 +45,7 @@ def check_definition(parsed: ParsedDefinition, tools: list[ToolSpec]) -> list[Mi
         elif isinstance(step, CallStep):
             mistakes.extend(_check_call(step, place, pinned))
         elif isinstance(step, AgentStep):
-            mistakes.extend(_check_model(step, (*place, "agent", "model"), parsed))
+            mistakes.extend(_check_model(step, (*place, "agent", "model")) or check_models(step, (*place, "agent"), parsed, scope, models))
     return mistakes
 
 
@@ -148,21 +151,13 @@ def _has_holes(value: JsonValue) -> bool:
     return isinstance(value, dict) and any(_has_holes(item) for item in value.values())
 
 
-def _check_model(step: AgentStep, path: DocPath, parsed: ParsedDefinition) -> list[Mistake]:
-    if not step.model:
-        return []
+def _check_model(step: AgentStep, path: DocPath) -> list[Mistake]:
     try:
-        reads = references(step.model)
+        reads = [root for text in (step.model, *(one.model for one in step.fallbacks)) for root, _ in references(text)]
     except ExpressionFailed:
         return []
-    if any(root != "config" for root, _ in reads):
+    if any(root != "config" for root in reads):
         return [Mistake(path, "the model is chosen when the run starts, from `config` only", "${ config.model }")]
-    if not reads and not MODEL.fullmatch(step.model):
-        return [Mistake(path, f"`{step.model}` is no model: write provider/name", "anthropic/… or ${ config.model }")]
-    for _, dotted in reads:
-        default = parsed.config_defaults.get(dotted)
-        if isinstance(default, str) and step.model.startswith("${") and not MODEL.fullmatch(default):
-            return [Mistake(("config", "defaults", dotted), f"`{default}` is no model: write provider/name")]
     return []
 
 

@@ -7,7 +7,8 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from domain.definition_keywords import CALL_KEYS, NAME_CHARS_MAX, QUESTIONS, QUORUM_MAX
+from domain.definition_keywords import CALL_KEYS, NAME_CHARS_MAX, QUESTIONS, QUORUM_MAX, TEMPERATURE_MAX
+from domain.fallbacks import FALLBACKS_MAX, REASONS, USUAL
 
 Schema = dict[str, JsonValue]
 
@@ -162,18 +163,42 @@ def _saga() -> Schema:
 
 
 def _agent() -> Schema:
+    """An agent that is written here, or one that is registered under a name."""
+    given: JsonValue = {"description": "What the model is given; may hold `${ }`."}
+    uses = {**_TEXT, "description": "name or name@range of a registered agent."}
+    with_: JsonValue = {"type": "object", "description": "What its instructions read; may hold `${ }`."}
+    return {"anyOf": [_written_agent(), _object({"uses": uses, "input": given, "with": with_}, required=["uses"])]}
+
+
+def _written_agent() -> Schema:
     return _object(
         {
-            "model": {"type": "string", "description": "provider/name, or ${ config.model }."},
+            "model": {"type": "string", "description": "provider/name, an alias, or ${ config.model }; without it the alias `default`."},
             "instructions": {"anyOf": [_TEXT, _object({"text": _TEXT}, required=["text"])]},
             "input": {"description": "What the model is given; may hold `${ }`."},
+            **_model_options(),
             "tools": {"type": "array", "items": _TOOL, "uniqueItems": True},
             "max_turns": {"type": "integer", "minimum": 1, "maximum": 64, "default": 8},
             "max_output_tokens": {"type": "integer", "minimum": 1, "default": 4096},
             "output": _object({"schema": _ref("jsonSchema")}, required=["schema"]),
         },
-        required=["model", "instructions"],
+        required=["instructions"],
     )
+
+
+def _model_options() -> Schema:
+    """How an agent's models are asked."""
+    reasons: Schema = {"type": "array", "items": {"enum": [*REASONS]}, "minItems": 1, "default": [*USUAL]}
+    one: Schema = {"anyOf": [_TEXT, _object({"model": _TEXT, "on": reasons}, required=["model"])]}
+    place: Schema = {"type": "string", "pattern": r"^(input\..+|steps\..+\.output(\..+)?)$"}
+    dollars: list[JsonValue] = [{"type": "string", "pattern": r"^\d+(\.\d{1,6})?$"}, {"type": "integer", "minimum": 0}]
+    return {
+        "fallback": {"type": "array", "items": one, "minItems": 1, "maxItems": FALLBACKS_MAX, "description": "Who takes over, and when."},
+        "max_call_usd": {"anyOf": dollars, "description": "Dollars that one call may cost at worst; a dearer model is passed over."},
+        "temperature": {"type": "number", "minimum": 0, "maximum": TEMPERATURE_MAX},
+        "parallel_tools": {"type": "boolean", "description": "Whether the model may call several tools in one turn."},
+        "attachments": {"type": "array", "items": place, "description": "Where images and files lie that the model is shown."},
+    }
 
 
 def _approve() -> Schema:

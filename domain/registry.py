@@ -4,7 +4,9 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from domain.agents import NO_AGENTS, AgentChoice, AgentManifest, RegisteredPrompt
 from domain.model import Value
+from domain.model_table import NO_ALIASES, ModelTable
 from domain.program import Program
 from domain.tools import ToolSpec
 
@@ -47,7 +49,9 @@ class RegisteredDefinition(DefinitionDraft):
 class BundleReader(Protocol):
     """Reads a bundle (path → text) into drafts."""
 
-    def read(self, files: dict[str, str], *, tools: list[ToolSpec]) -> tuple[list[DefinitionDraft], list[Problem]]:
+    def read(
+        self, files: dict[str, str], *, tools: list[ToolSpec], agents: AgentChoice = NO_AGENTS, models: ModelTable = NO_ALIASES
+    ) -> tuple[list[DefinitionDraft], list[Problem]]:
         """Return the drafts of every definition in the bundle, or the problems; never both."""
         ...
 
@@ -55,10 +59,28 @@ class BundleReader(Protocol):
 class ProgramCompiler(Protocol):
     """Compiles a registered definition for one run."""
 
-    def __call__(self, definition: DefinitionDraft, *, tools: list[ToolSpec], config: dict[str, JsonValue]) -> Program:
-        """Pin tools and config.
+    def __call__(
+        self,
+        definition: DefinitionDraft,
+        *,
+        tools: list[ToolSpec],
+        config: dict[str, JsonValue],
+        agents: AgentChoice = NO_AGENTS,
+        models: ModelTable = NO_ALIASES,
+    ) -> Program:
+        """Pin tools, agents, models and config.
 
         Raises:
             InvalidDefinition: a tool or version is gone, or `config` breaks its schema.
         """
+        ...
+
+
+class AgentReader(Protocol):
+    """Reads the agents of a bundle (path → text)."""
+
+    def read_agents(
+        self, files: dict[str, str], *, tools: list[ToolSpec], prompts: list[RegisteredPrompt]
+    ) -> tuple[list[AgentManifest], list[Problem]]:
+        """Return what every agent file of the bundle says, or the problems; prompts that the bundle has not are looked for in `prompts`."""
         ...

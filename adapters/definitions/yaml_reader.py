@@ -1,5 +1,6 @@
 """Reads a bundle of YAML definitions, prompts, schemas and tools into drafts, or into problems with file, line and column."""
 
+from collections.abc import Callable
 from typing import Final, cast
 
 from pydantic import JsonValue, ValidationError
@@ -7,14 +8,16 @@ from pydantic import JsonValue, ValidationError
 from adapters.definitions.documents import Document, Unreadable, read_yaml
 from adapters.definitions.inlining import Inlined, inline
 from adapters.definitions.positions import locate
+from domain.agents import NO_AGENTS, AgentChoice
 from domain.canonical import digest_hex
 from domain.compile import with_bundled
+from domain.declared_tools import Declaration, declaration_model, declaration_of
 from domain.definition_keywords import near
 from domain.definition_parse import parse_definition
-from domain.definition_parts import Mistake
+from domain.definition_parts import Mistake, ParsedDefinition
 from domain.definition_rules import check_definition
 from domain.errors import InvalidInput
-from domain.http_tool import HttpToolDeclaration
+from domain.model_table import NO_ALIASES, ModelTable
 from domain.registry import DefinitionDraft, Problem
 from domain.schemas import check_schema
 from domain.tools import ToolSpec
@@ -30,9 +33,11 @@ TOOL_FOLDER: Final = "tools/"
 class YamlBundleReader:
     """A `BundleReader` for folders of YAML."""
 
-    def read(self, files: dict[str, str], *, tools: list[ToolSpec]) -> tuple[list[DefinitionDraft], list[Problem]]:
+    def read(
+        self, files: dict[str, str], *, tools: list[ToolSpec], agents: AgentChoice = NO_AGENTS, models: ModelTable = NO_ALIASES
+    ) -> tuple[list[DefinitionDraft], list[Problem]]:
         """Return the drafts of every definition in the bundle, or every problem found; never both."""
-        problems = _check_size(files)
+        problems = check_size(files)
         if problems:
             return [], problems
         declared, tool_problems = _read_tools(files)
@@ -42,7 +47,7 @@ class YamlBundleReader:
         definitions, unreadable = _definitions(files)
         problems.extend(unreadable)
         for document in definitions:
-            draft, found = _read_definition(document, files, declared, known)
+            draft, found = _read_definition(document, files, declared, lambda parsed: check_definition(parsed, known, agents, models))
             problems.extend(found)
             drafts.extend([draft] if draft is not None else [])
         if not definitions and not problems:
@@ -59,7 +64,8 @@ def validate_text(files: dict[str, str], tools: list[ToolSpec]) -> list[Problem]
     return YamlBundleReader().read(files, tools=tools)[1]
 
 
-def _check_size(files: dict[str, str]) -> list[Problem]:
+def check_size(files: dict[str, str]) -> list[Problem]:
+    """Return what is wrong with a bundle's size and paths."""
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in files.values())
     if size > BUNDLE_BYTES_MAX:
         return [
@@ -76,34 +82,35 @@ def _check_size(files: dict[str, str]) -> list[Problem]:
     return [Problem(file=file, line=1, column=1, message="a file's path is relative and stays inside the bundle") for file in strays]
 
 
-def _is_yaml(file: str) -> bool:
+def is_yaml(file: str) -> bool:
+    """Whether a file's name says YAML."""
     return file.endswith((".yaml", ".yml"))
 
 
 def _definitions(files: dict[str, str]) -> tuple[list[Document], list[Problem]]:
-    """Return the YAML files that are definitions; other YAML is data of its owner, but must be readable."""
+    """Return the YAML files that are definitions; other YAML is an agent's or data of its owner, but must be readable."""
     found: list[Document] = []
     problems: list[Problem] = []
     for file in sorted(files):
-        if not _is_yaml(file) or file.startswith(TOOL_FOLDER):
+        if not is_yaml(file) or file.startswith(TOOL_FOLDER):
             continue
         try:
             document = read_yaml(file, files[file])
         except Unreadable as error:
             problems.extend(error.problems)
             continue
-        if isinstance(document.value, dict) and ("standfast" in document.value or "do" in document.value):
+        if isinstance(document.value, dict) and ("standfast" in document.value or "do" in document.value) and "agent" not in document.value:
             found.append(document)
     return found, problems
 
 
 def _read_definition(
-    document: Document, files: dict[str, str], declared: list[dict[str, JsonValue]], tools: list[ToolSpec]
+    document: Document, files: dict[str, str], declared: list[dict[str, JsonValue]], check: Callable[[ParsedDefinition], list[Mistake]]
 ) -> tuple[DefinitionDraft | None, list[Problem]]:
     inlined = inline(document, files)
     parsed = parse_definition(inlined.value)
     # A prompt or schema that is not there would only cause mistakes of no use to anyone.
-    mistakes = parsed.mistakes or ([] if inlined.problems else check_definition(parsed, tools))
+    mistakes = parsed.mistakes or ([] if inlined.problems else check(parsed))
     problems = [*inlined.problems, *(locate(mistake, inlined, files) for mistake in mistakes)]
     if problems:
         return None, problems
@@ -126,7 +133,7 @@ def _read_tools(files: dict[str, str]) -> tuple[list[dict[str, JsonValue]], list
     declared: dict[tuple[str, str], dict[str, JsonValue]] = {}
     problems: list[Problem] = []
     for file in sorted(files):
-        if not _is_yaml(file) or not file.startswith(TOOL_FOLDER):
+        if not is_yaml(file) or not file.startswith(TOOL_FOLDER):
             continue
         try:
             document = read_yaml(file, files[file])
@@ -135,9 +142,9 @@ def _read_tools(files: dict[str, str]) -> tuple[list[dict[str, JsonValue]], list
             continue
         inlined = Inlined(document=document)
         try:
-            tool = HttpToolDeclaration.model_validate(document.value)
+            tool = declaration_of(document.value)
         except ValidationError as error:
-            problems.extend(locate(mistake, inlined, files) for mistake in _tool_mistakes(error))
+            problems.extend(locate(mistake, inlined, files) for mistake in _tool_mistakes(error, declaration_model(document.value)))
             continue
         problems.extend(locate(mistake, inlined, files) for mistake in _schema_mistakes(tool))
         if (tool.name, tool.version) in declared:
@@ -147,18 +154,18 @@ def _read_tools(files: dict[str, str]) -> tuple[list[dict[str, JsonValue]], list
     return [declared[key] for key in sorted(declared)], problems
 
 
-def _tool_mistakes(error: ValidationError) -> list[Mistake]:
+def _tool_mistakes(error: ValidationError, model: type[Declaration]) -> list[Mistake]:
     found: list[Mistake] = []
     for detail in error.errors(include_url=False, include_context=False):
         extra = detail["type"] == "extra_forbidden"
         name = detail["loc"][-1] if detail["loc"] else ""
         message = f"unknown key `{name}` in tool" if extra else f"{name}: {detail['msg']}" if name else detail["msg"]
-        instead = _near_tool_key(str(name)) if extra else ""
+        instead = _near_tool_key(str(name), model) if extra else ""
         found.append(Mistake(tuple(detail["loc"]), message, instead, on_key=extra))
     return found
 
 
-def _schema_mistakes(tool: HttpToolDeclaration) -> list[Mistake]:
+def _schema_mistakes(tool: Declaration) -> list[Mistake]:
     found: list[Mistake] = []
     for key, schema in (("input", tool.input_schema), ("output", tool.output_schema)):
         try:
@@ -169,8 +176,8 @@ def _schema_mistakes(tool: HttpToolDeclaration) -> list[Mistake]:
     return found
 
 
-def _near_tool_key(name: str) -> str:
-    keys = [information.alias or key for key, information in HttpToolDeclaration.model_fields.items()]
+def _near_tool_key(name: str, model: type[Declaration]) -> str:
+    keys = [information.alias or key for key, information in model.model_fields.items()]
     return near(name, keys)
 
 

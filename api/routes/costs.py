@@ -88,7 +88,7 @@ class CostRoutes:
             return estimate_prompt(_shape(body.prompt), prices, known)
         name, _, version = (body.definition or "").partition("@")
         definition = await self._deps.definitions.get(tenant, name, version or None)
-        program = prepare(self._deps, definition, run_input=body.input, config=body.config).program
+        program = (await prepare(self._deps, tenant, definition, run_input=body.input, config=body.config)).program
         learned = {model: await self._deps.money.costs.calibration(tenant, model) for model in models_of(program)}
         runs = await self._deps.money.costs.runs_of(tenant, name)
         return estimate_program(program, run_input=body.input, prices=prices, known=learned, runs=runs)

@@ -11,11 +11,14 @@ from api.context import Context
 from api.deps import GatewayDeps
 from api.problems import Mistake, Mistaken
 from api.queries import VersionRange
+from api.tool_deps import usable_tools
+from domain.agents import NO_AGENTS, AgentChoice
 from domain.errors import InvalidDefinition, NotFound, VersionExists
 from domain.model import Value
 from domain.registry import DefinitionDraft, RegisteredDefinition
 from domain.stores import Page
-from domain.tools import ToolSpec
+from domain.tool_access import never_admitted
+from domain.tool_uses import tools_asked
 
 
 class BundleBody(Value):
@@ -40,12 +43,6 @@ class Registered(Value):
     definitions: tuple[DefinitionSummary, ...]
 
 
-class ToolList(Value):
-    """The tools a definition may name."""
-
-    items: tuple[ToolSpec, ...]
-
-
 class DefinitionRoutes:
     """The registry over HTTP."""
 
@@ -58,7 +55,6 @@ class DefinitionRoutes:
         app.router.add_api_route("/v1/definitions", self.register_bundle, methods=["POST"], tags=tags, status_code=201)
         app.router.add_api_route("/v1/definitions", self.list_definitions, methods=["GET"], tags=tags)
         app.router.add_api_route("/v1/definitions/{name}", self.get_definition, methods=["GET"], tags=tags)
-        app.router.add_api_route("/v1/tools", self.list_tools, methods=["GET"], tags=tags)
 
     async def register_bundle(self, body: BundleBody, context: Context) -> Registered:
         """Check a bundle and register its definitions, all of them or none.
@@ -67,19 +63,43 @@ class DefinitionRoutes:
             Mistaken: the bundle has mistakes.
             VersionExists: a version stands with other content.
         """
-        _check_paths(body.files)
+        check_paths(body.files)
         # In a thread: a definition of thousands of steps takes seconds to read, and others wait for the loop.
-        drafts, problems = await asyncio.to_thread(self._deps.bundle_reader.read, body.files, tools=self._deps.tool_specs())
+        agents = await self._agents(context.principal.tenant, body.files)
+        models = await self._deps.models.table_for(context.principal.tenant)
+        tools = await usable_tools(self._deps, context.principal.tenant)
+        drafts, problems = await asyncio.to_thread(
+            self._deps.bundle_reader.read, body.files, tools=list(tools.specs), agents=agents, models=models
+        )
         if problems:
             lines = "\n".join(str(problem) for problem in problems)
             mistakes = [Mistake(where=f"{p.file}:{p.line}:{p.column}", detail=p.message, instead=p.instead) for p in problems]
             raise Mistaken(InvalidDefinition(lines, where=mistakes[0].where), mistakes)
         principal = context.principal
+        await self._check_granted(principal.tenant, drafts)
         for draft in drafts:
             await self._check_free(principal.tenant, draft)
         registered = [await self._deps.definitions.register(principal.tenant, draft, principal=principal.id) for draft in drafts]
         context.kept = True
         return Registered(definitions=tuple(_summary(definition) for definition in registered))
+
+    async def _agents(self, tenant: str, files: dict[str, str]) -> AgentChoice:
+        """Return the agents that the bundle may name: whether one is approved is asked when a run starts."""
+        if not any("uses" in text for text in files.values()):
+            return NO_AGENTS
+        return AgentChoice(agents=tuple(await self._deps.agents.store.all(tenant)))
+
+    async def _check_granted(self, tenant: str, drafts: list[DefinitionDraft]) -> None:
+        """Refuse a definition whose steps ask for tools that no grant lets them call.
+
+        Raises:
+            Mistaken: with each of them.
+        """
+        grants = tuple(await self._deps.tools.store.grants(tenant))
+        told = [(draft.name, said) for draft in drafts for said in (never_admitted(grants, tools_asked(draft)) if grants else [])]
+        if told:
+            mistakes = [Mistake(where=name, detail=said, instead="an admin grants it: standfast tools grant") for name, said in told]
+            raise Mistaken(InvalidDefinition("; ".join(said for _, said in told), where=told[0][0]), mistakes)
 
     async def _check_free(self, tenant: str, draft: DefinitionDraft) -> None:
         """Refuse before anything is stored: a bundle is registered whole or not at all.
@@ -103,16 +123,12 @@ class DefinitionRoutes:
         """Show a definition: the highest version, or the highest in the range `version`."""
         return await self._deps.definitions.get(context.principal.tenant, name, where.version)
 
-    async def list_tools(self) -> ToolList:
-        """List the tools a definition may name."""
-        return ToolList(items=tuple(self._deps.tool_specs()))
-
 
 def _summary(definition: RegisteredDefinition) -> DefinitionSummary:
     return DefinitionSummary.model_validate(definition.model_dump(include=set(DefinitionSummary.model_fields)))
 
 
-def _check_paths(files: dict[str, str]) -> None:
+def check_paths(files: dict[str, str]) -> None:
     """Refuse paths that leave the bundle: its files are looked up by these names only.
 
     Raises:

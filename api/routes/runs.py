@@ -142,7 +142,7 @@ class RunRoutes:
         definition = await self._deps.definitions.get(tenant, name, version_range or None)
         check_fit("/input", definition, definition.input_schema, body.input)
         check_fit("/config", definition, definition.config_schema, merged_config(definition.config_defaults, body.config))
-        prepared = prepare(self._deps, definition, run_input=body.input, config=body.config)
+        prepared = await prepare(self._deps, tenant, definition, run_input=body.input, config=body.config)
         new = NewRun(
             tenant=tenant,
             run=run,

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from adapters.definitions.yaml_reader import YamlBundleReader
+from domain.agents import NO_AGENTS, AgentChoice
 from domain.registry import DefinitionDraft, Problem
 from domain.tools import ToolSpec
 from tests.api.gateway import CLAIM, PAY, Gateway, gateway
@@ -59,10 +60,12 @@ class LongReader(YamlBundleReader):
     def __init__(self) -> None:
         self.reading, self.go_on = threading.Event(), threading.Event()
 
-    def read(self, files: dict[str, str], *, tools: list[ToolSpec]) -> tuple[list[DefinitionDraft], list[Problem]]:
+    def read(
+        self, files: dict[str, str], *, tools: list[ToolSpec], agents: AgentChoice = NO_AGENTS
+    ) -> tuple[list[DefinitionDraft], list[Problem]]:
         self.reading.set()
         assert self.go_on.wait(10)
-        return super().read(files, tools=tools)
+        return super().read(files, tools=tools, agents=agents)
 
 
 class TestLongBundle:

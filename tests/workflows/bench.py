@@ -29,8 +29,11 @@ from domain.program import Program
 from domain.runs import RunStatus
 from domain.stores import NewRun, RunRow
 from domain.tools import ToolCall, ToolSpec
+from tests.adapters.tools.tool_calls import no_secret
 from tests.fake_provider import FakeProvider
 from tests.fakes_prices import FakePrices
+from tests.fakes_run_agents import FakeRunAgents
+from wiring.agents import DefinitionAgents
 from tests.outbound import outbound
 from wiring.keys import InstallationKeys
 from wiring.storage import Storage
@@ -233,6 +236,11 @@ class Bench:
     keys: InstallationKeys
     tenant: str = field(default_factory=lambda: f"t-{secrets.token_hex(6)}")
     queue: str = field(default_factory=lambda: f"q-{secrets.token_hex(6)}")
+    run_agents: FakeRunAgents = field(init=False)
+
+    def __post_init__(self) -> None:
+        stores = self.storage
+        self.run_agents = FakeRunAgents(DefinitionAgents(runs=stores.runs, definitions=stores.definitions, lineage=stores.lineage))
 
     async def add_reviewers(self) -> None:
         """Make two reviewers with the role `payer`, and let the requester be one too."""
@@ -259,8 +267,8 @@ class Bench:
         """Build the platform's worker over these tools."""
         toolbox = Toolbox(
             ToolRegistry(tools),
-            DeclaredHttpTools(resolve_secret=lambda name: name, outbound=outbound()),
-            SandboxRouter.with_all_backends(docker_url=None, docker_runtime=None),
+            DeclaredHttpTools(resolve_secret=no_secret, outbound=outbound()),
+            SandboxRouter.with_all_backends(),
         )
         return build_worker(
             WorkerParts(
@@ -273,12 +281,14 @@ class Bench:
                 task_queue=self.queue,
                 workflows=[*workflows] or [workflow],
                 journal=journal,
+                written_agents=self.run_agents,
             )
         )
 
     async def start(self, program: Program, *, given: JsonValue = None, history_max: int | None = None) -> LiveRun:
         """Accept and start a run, as the gateway does; its clock runs as ours."""
         run = format_id("run", secrets.token_bytes(16))
+        self.run_agents.programs[run] = program
         value: JsonValue = {"n": 1} if given is None else given
         await self.storage.runs.accept(
             NewRun(

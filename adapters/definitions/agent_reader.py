@@ -1,0 +1,68 @@
+"""Reads the agent files of a bundle into manifests, or into problems with file, line and column."""
+
+import posixpath
+
+from adapters.definitions.documents import Document, Unreadable, read_yaml
+from adapters.definitions.inlining import Inlined, inline
+from adapters.definitions.positions import locate
+from adapters.definitions.yaml_reader import TOOL_FOLDER, check_size, is_yaml
+from domain.agent_files import parse_agent
+from domain.agents import AgentManifest, RegisteredPrompt
+from domain.definition_parts import Mistake
+from domain.registry import Problem
+from domain.tools import ToolSpec
+
+
+class YamlAgentReader:
+    """An `AgentReader` for folders of YAML; an agent's file is one whose top says `agent:`."""
+
+    def read_agents(
+        self, files: dict[str, str], *, tools: list[ToolSpec], prompts: list[RegisteredPrompt]
+    ) -> tuple[list[AgentManifest], list[Problem]]:
+        """Return what every agent file says, or every problem found; never both."""
+        problems = check_size(files)
+        found: list[AgentManifest] = []
+        seen: dict[tuple[str, str], str] = {}
+        for document in [] if problems else _agents(files, problems):
+            manifest, mistakes = _read(document, files, tools, prompts)
+            problems.extend(mistakes)
+            if manifest is None:
+                continue
+            key = (manifest.name, manifest.version)
+            if key in seen:
+                message = f"the agent {manifest.name} {manifest.version} is also in {seen[key]}"
+                problems.append(locate(Mistake(("agent", "name"), message), Inlined(document=document), {}))
+            seen[key] = document.file
+            found.append(manifest)
+        if not found and not problems:
+            first = min(files, default="bundle")
+            problems.append(Problem(file=first, line=1, column=1, message="this bundle has no agent", instead="a .yaml file with `agent:`"))
+        return ([], problems) if problems else (found, [])
+
+
+def _agents(files: dict[str, str], problems: list[Problem]) -> list[Document]:
+    found: list[Document] = []
+    for file in sorted(files):
+        if not is_yaml(file) or file.startswith(TOOL_FOLDER):
+            continue
+        try:
+            document = read_yaml(file, files[file])
+        except Unreadable as error:
+            problems.extend(error.problems)
+            continue
+        if isinstance(document.value, dict) and "agent" in document.value:
+            found.append(document)
+    return found
+
+
+def _read(
+    document: Document, files: dict[str, str], tools: list[ToolSpec], prompts: list[RegisteredPrompt]
+) -> tuple[AgentManifest | None, list[Problem]]:
+    folder = posixpath.dirname(document.file)
+    own = {posixpath.basename(file).removesuffix(".md").partition("@")[0] for file in files if posixpath.dirname(file).endswith("prompts")}
+    known = {posixpath.join(folder, "prompts", f"{p.name}@{p.version}.md"): p.text for p in prompts if p.name not in own}
+    inlined = inline(document, {**known, **files})
+    manifest, mistakes = parse_agent(inlined.value, tools)
+    if inlined.problems:  # a prompt or schema that is not there would only cause mistakes of no use to anyone
+        return None, inlined.problems
+    return manifest, [locate(mistake, inlined, {**known, **files}) for mistake in mistakes]
