@@ -78,7 +78,7 @@ class Watcher:
 
     def join(self) -> None:
         """Wait until the stream ends."""
-        self._thread.join(60)
+        self._thread.join(90)
         assert self.events[-1].kind == "end", self.events[-1]
 
     @property
@@ -107,10 +107,9 @@ class TestStream:
         watchers = [Watcher(user, run.id), Watcher(user, run.id)]
         wait_until(lambda: all(len(watcher.screen) > 500 for watcher in watchers))
         stack.kill("gateway")
-        result = run.result(timeout=60)
         for watcher in watchers:
             watcher.join()
-            assert_whole(watcher, result)
+            assert_whole(watcher, run.result(timeout=60))
             assert "reset" not in {event.kind for event in watcher.events}
 
     def test_survives_kill_9_of_the_worker(self, stack: LiveStack, user: Standfast, models: ModelServer) -> None:
@@ -119,9 +118,8 @@ class TestStream:
         watcher = Watcher(user, run.id)
         wait_until(lambda: len(watcher.screen) > 500)
         stack.kill("worker")
-        result = run.result(timeout=90)
         watcher.join()
-        assert_whole(watcher, result)
+        assert_whole(watcher, run.result(timeout=60))
         assert [event.attempt for event in watcher.events if event.kind == "reset"] == [1]
         assert watcher.settled.startswith("b00000 ")
 

@@ -8,7 +8,8 @@ QUERIES = {
             || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '') || ' ' || a.attstorage::text
             || coalesce(' ' || a.attacl::text, '')
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped""",
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+            AND a.attnum > 0 AND NOT a.attisdropped""",
     "table": """
         SELECT relname, concat_ws(' ', relkind, relpersistence, relrowsecurity, relforcerowsecurity, pg_get_userbyid(relowner), reloptions,
             relacl)

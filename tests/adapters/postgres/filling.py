@@ -63,7 +63,10 @@ def fill(url: str) -> list[str]:
 
 
 def _names(connection: psycopg.Connection) -> list[str]:
-    query = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"
+    query = (
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+        " AND relname <> 'alembic_version' ORDER BY 1"
+    )
     return [row[0] for row in connection.execute(query.encode()).fetchall()]
 
 
