@@ -46,12 +46,19 @@ class FakeSandbox:
         """Run the program, or give the answer set."""
         if self.missing_reason is not None:
             raise SandboxUnavailable(self.missing_reason)
-        if any(name.startswith("/") or ".." in name.split("/") for name in files):
+        if any(name.startswith("/") or ".." in name.split("/") for name in (*files, *profile.files_out)):
             raise InvalidInput("the file name must stay in the work folder", where="/files")
+        reason = self.unfit(profile)
+        if reason is not None:
+            raise SandboxUnavailable(reason)
         self.runs.append((profile, command, files))
         if self.answer is not None:
             return self.answer
         return await _Program(profile, dict(files), stdin, on_output).result(files[command[1]].decode())
+
+    def unfit(self, profile: SandboxProfile) -> str | None:
+        """Have no network."""
+        return "the fake has no network" if profile.network == "allow" else None
 
     async def missing(self) -> str | None:
         """Say what it was told."""
@@ -94,6 +101,7 @@ class _Program:
             value=self._value,
             truncated=ended == "output",
             duration_ms=round((time.monotonic() - began_s) * 1000),
+            files={name: self._files[name] for name in self._profile.files_out if name in self._files},
         )
 
     async def _follow(self, word: str, argument: str) -> None:

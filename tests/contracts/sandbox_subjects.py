@@ -1,24 +1,28 @@
 """The sandboxes of the conformance suite, each with the same programs in its own language."""
 
+import functools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import wasmtime
+
 from adapters.sandboxes.bubblewrap import BubblewrapSandbox
 from adapters.sandboxes.monty import MontySandbox
 from adapters.sandboxes.select import ProbedSandbox
-from domain.sandbox import SandboxProfile
+from adapters.sandboxes.wasm import WasmSandbox
+from domain.sandbox import MIB, SandboxProfile
+from tests.contracts import wasm_programs
 from tests.facilities import Facility, docker_sandbox, require
 from tests.fake_sandbox import FakeSandbox
 
-MIB = 1024 * 1024
 TEST_IMAGE = "standfast-test:busybox"
 """Made by `.ci/build-test-image.sh`."""
 
 
 @dataclass(frozen=True)
 class Language:
-    """How a program is started, and the programs by what they do."""
+    """How a program is started, and the programs by what they do; `compiled` makes of a source what the sandbox is given."""
 
     command: tuple[str, ...]
     greets: str
@@ -33,6 +37,13 @@ class Language:
     eats: str
     floods: str
     greets_then_sleeps: str
+    compiled: Callable[[str], bytes] = str.encode
+
+
+@functools.cache
+def module_of(source: str) -> bytes:
+    """Compile the text of a WebAssembly module."""
+    return bytes(wasmtime.wat2wasm(source))
 
 
 PYTHON_EATS = "held = []\nwhile True:\n    held.append('x' * 100000 + str(len(held)))\n"
@@ -67,6 +78,22 @@ SHELL = Language(
     floods="yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
     greets_then_sleeps="echo hello; sleep 900",
 )
+WASM = Language(
+    command=("main.py",),
+    greets=wasm_programs.says("hello"),
+    warns=wasm_programs.says("careful", fd=2),
+    shows_data=wasm_programs.shows("data.txt"),
+    writes_left=wasm_programs.writes("left.txt", "written"),
+    shows_left=wasm_programs.shows("left.txt", "nothing"),
+    fails=wasm_programs.FAILS,
+    shows_environment=wasm_programs.ENVIRONMENT,
+    loops=wasm_programs.LOOPS,
+    sleeps=wasm_programs.SLEEPS,
+    eats=wasm_programs.EATS,
+    floods=wasm_programs.FLOODS,
+    greets_then_sleeps=wasm_programs.GREETS_THEN_SLEEPS,
+    compiled=module_of,
+)
 FAKE = Language(
     command=("fake", "main.py"),
     greets="print hello",
@@ -92,6 +119,7 @@ class Subject:
     language: Language
     profile: SandboxProfile
     limits_memory: bool = True
+    networked: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,15 +131,21 @@ class Kind:
     profile: SandboxProfile
     needs: Facility | None = None
     limits_memory: bool = True
+    networked: bool = False
 
 
-BASE = SandboxProfile(name="small", backend="monty", wall_s=3.0, cpu_s=1.0, memory_bytes=64 * MIB, pids=16, output_bytes=10_000)
+BASE = SandboxProfile(
+    name="small", backend="monty", wall_s=2.0, cpu_s=1.0, memory_bytes=64 * MIB, disk_bytes=32 * MIB, pids=16, output_bytes=10_000
+)
 CONTAINER = BASE.model_copy(update={"backend": "docker", "image": TEST_IMAGE})
 KINDS = {
     "monty": Kind(MontySandbox, PYTHON, BASE),
-    "bubblewrap": Kind(BubblewrapSandbox, PYTHON, BASE.model_copy(update={"backend": "bubblewrap"}), needs="bubblewrap"),
-    "docker": Kind(docker_sandbox, SHELL, CONTAINER, needs="docker"),
-    "docker with runsc": Kind(lambda: docker_sandbox("runsc"), SHELL, CONTAINER, needs="runsc", limits_memory=False),
+    "bubblewrap": Kind(BubblewrapSandbox, PYTHON, BASE.model_copy(update={"backend": "bubblewrap"}), needs="bubblewrap", networked=True),
+    "docker": Kind(docker_sandbox, SHELL, CONTAINER, needs="docker", networked=True),
+    "gvisor": Kind(
+        lambda: docker_sandbox("runsc"), SHELL, CONTAINER.model_copy(update={"backend": "gvisor"}), needs="runsc", limits_memory=False
+    ),
+    "wasm": Kind(WasmSandbox, WASM, BASE.model_copy(update={"backend": "wasm"})),
     "the fake": Kind(FakeSandbox, FAKE, BASE),
 }
 
@@ -124,6 +158,6 @@ async def subject_of(name: str) -> AsyncGenerator[Subject]:
         require(kind.needs)
     sandbox = kind.make()
     try:
-        yield Subject(sandbox, kind.language, kind.profile, kind.limits_memory)
+        yield Subject(sandbox, kind.language, kind.profile, kind.limits_memory, kind.networked)
     finally:
         await sandbox.aclose()

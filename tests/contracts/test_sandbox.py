@@ -24,7 +24,7 @@ async def subject(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
 
 async def run(subject: Subject, source: str, *, data: bytes | None = None, on_output: OnOutput | None = None) -> SandboxResult:
     """Run one program."""
-    files = {"main.py": source.encode()}
+    files = {"main.py": subject.language.compiled(source)}
     if data is not None:
         files["data.txt"] = data
     return await subject.sandbox.run(subject.profile, list(subject.language.command), files=files, on_output=on_output)
@@ -61,9 +61,36 @@ class TestSandbox:
         assert "written" not in second.stdout
         assert second.stdout
 
+    async def test_hands_back_the_files_asked_for(self, subject: Subject) -> None:
+        profile = subject.profile.model_copy(update={"files_out": ("left.txt", "never/made.txt")})
+        files = {"main.py": subject.language.compiled(subject.language.writes_left)}
+        result = await subject.sandbox.run(profile, list(subject.language.command), files=files)
+        assert {name: content.strip() for name, content in result.files.items()} == {"left.txt": b"written"}
+        assert result.exit_code == 0
+
+    async def test_refuses_to_hand_back_what_lies_outside_the_work_folder(self, subject: Subject) -> None:
+        profile = subject.profile.model_copy(update={"files_out": ("../etc/passwd",)})
+        with pytest.raises(InvalidInput, match="work folder"):
+            await subject.sandbox.run(
+                profile, list(subject.language.command), files={"main.py": subject.language.compiled(subject.language.greets)}
+            )
+
+    async def test_refuses_a_network_that_it_cannot_hold_to_a_list(self, subject: Subject) -> None:
+        if subject.networked:
+            pytest.skip("it has a network by allow-list; see the tests of that")
+        profile = subject.profile.model_copy(update={"network": "allow", "egress": ("api.example.org",)})
+        with pytest.raises(InvalidInput, match="network"):
+            await subject.sandbox.run(
+                profile, list(subject.language.command), files={"main.py": subject.language.compiled(subject.language.greets)}
+            )
+
     async def test_refuses_a_file_outside_the_work_folder(self, subject: Subject) -> None:
         with pytest.raises(InvalidInput, match="work folder"):
-            await subject.sandbox.run(subject.profile, list(subject.language.command), files={"main.py": b"", "../escape": b"x"})
+            await subject.sandbox.run(
+                subject.profile,
+                list(subject.language.command),
+                files={"main.py": subject.language.compiled(subject.language.greets), "../escape": b"x"},
+            )
 
 
 class TestSandboxLimits:

@@ -71,7 +71,8 @@ ENVIRONMENT = module(
 )
 """Tells the canary's name when there is any environment at all."""
 LOOPS = module("(loop $on (br $on))")
-WAIT = "(i64.store (i32.const 120) (i64.const 900000000000)) (drop (call $poll_oneoff (i32.const 96) (i32.const 160) (i32.const 1) (i32.const 8)))"
+WAIT = """(i64.store (i32.const 120) (i64.const 900000000000))
+(drop (call $poll_oneoff (i32.const 96) (i32.const 160) (i32.const 1) (i32.const 8)))"""
 SLEEPS = module(f"(loop $on {WAIT} (br $on))")
 GREETS_THEN_SLEEPS = module(f"(call $say (i32.const 1) (i32.const 1024) (i32.const 6)) (loop $on {WAIT} (br $on))", "hello\\n")
 EATS = module("(loop $on (br_if $on (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable")
