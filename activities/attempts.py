@@ -1,10 +1,11 @@
 """What the journal must know of an attempt, read from its envelope."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 from temporalio import activity
 
+from activities.audited_calls import told_of
 from activities.charges import prompt_charge, tool_charge
 from activities.options import MARGIN
 from activities.requests import CALL_TOOL, PromptRequest, ToolRequest
@@ -46,7 +47,7 @@ MODEL_KINDS = Kinds(Kind.MODEL_REQUESTED, Kind.MODEL_ANSWERED, Kind.MODEL_FAILED
 class AttemptPlan:
     """Key, request digest, classes and names of an effect; `tried` counts attempts made before this activity.
 
-    `charge` is what it may use at most.
+    `charge` is what it may use at most; `told` stands in the entries of its outcomes.
     """
 
     key: EffectKey
@@ -59,6 +60,7 @@ class AttemptPlan:
     request: JsonValue
     tried: int = 0
     charge: Charge | None = None
+    told: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
     @property
     def at_most_once(self) -> bool:
@@ -71,7 +73,7 @@ def plan_attempt(envelope: Envelope, prices: PriceBook | None = None) -> Attempt
     if activity.info().activity_type == CALL_TOOL:
         return plan_tool_call(envelope, ToolRequest.model_validate(envelope.request))
     request = PromptRequest.model_validate(envelope.request)
-    asked: dict[str, JsonValue] = request.model_dump(mode="json", exclude={"max_attempts", "known_tokens"})
+    asked: JsonValue = request.asked()
     return AttemptPlan(
         key=effect_key(envelope),
         digest=request_digest(tool="model", version=request.model, arguments=asked),
@@ -101,6 +103,7 @@ def plan_tool_call(envelope: Envelope, request: ToolRequest) -> AttemptPlan:
         request=arguments,
         tried=request.tried,
         charge=tool_charge(envelope, request),
+        told=told_of(request, request.arguments),
     )
 
 

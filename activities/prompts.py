@@ -7,14 +7,26 @@ from typing import cast
 from pydantic import JsonValue
 from temporalio import activity
 
-from activities.charges import bounded_in_tokens
-from activities.replies import outcome
+from activities.attached_files import AttachedFiles, InputOf
+from activities.charges import bounded_in_tokens, priced_at, worst_call
+from activities.model_chains import ChainWalk
+from activities.policy_checks import verdicts_on
+from activities.replies import noted_of, outcome
 from activities.requests import COMPLETE_PROMPT, PromptRequest
+from domain.attachments import AttachmentPlace
+from domain.breakers import Breakers
+from domain.capabilities import Wanted, lacks
 from domain.deltas import DeltaSink, StreamKey
 from domain.envelope import Envelope, Receipt, Usage
-from domain.errors import UnknownModel
+from domain.errors import ModelFailed, UnknownModel
+from domain.fallbacks import FALLBACKS_MAX
+from domain.model_table import NO_ALIASES, ModelTable
+from domain.policy import PolicyDecider
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, Message, PriceBook
 from domain.stores import ConversationHead, MessageStore, PayloadStore
+
+STREAMS_OF_ATTEMPT = FALLBACKS_MAX + 1
+"""Streams that one attempt may open, one for each model of its chain; watchers take each as a new attempt that voids the one before."""
 
 
 class PromptActivities:
@@ -28,8 +40,16 @@ class PromptActivities:
         messages: MessageStore,
         payloads: PayloadStore,
         deltas: DeltaSink | None = None,
+        breakers: Breakers | None = None,
+        input_of: InputOf | None = None,
+        models: ModelTable = NO_ALIASES,
+        policy: PolicyDecider | None = None,
     ) -> None:
+        self._policy = policy
         self._deltas = deltas
+        self._breakers = breakers
+        self._input_of = input_of
+        self._models = models
         self._provider = provider
         self._prices = prices
         self._messages = messages
@@ -46,58 +66,132 @@ class PromptActivities:
             ReferenceMissing: a message of the conversation is gone.
         """
         request = PromptRequest.model_validate(envelope.request)
-        at = datetime.fromisoformat(envelope.priced_at) if envelope.priced_at else None
-        if self._prices.cost_usd_micros(model=request.model, input_tokens=0, output_tokens=0, at=at) is None and not bounded_in_tokens(
-            envelope
-        ):
-            raise UnknownModel(
-                f"there is no price for {request.model}: give one in the setting STANDFAST_PRICES, so that its cost can be counted,"
-                " or bound its use by a budget in tokens"
-            )
-        head, messages = await self._conversation(envelope, request)
+        at = priced_at(envelope)
+        self._check_prices(envelope, request, at)
+        files = AttachedFiles(envelope.tenant, envelope.run, payloads=self._payloads, input_of=self._input_of)
+        head, messages = await self._conversation(envelope, request, files)
         asked = CompletionRequest(
             model=request.model,
             instructions=request.instructions,
-            messages=messages,
+            messages=await files.shown(messages),
             tools=list(request.tools),
             output_schema=request.output_schema,
             max_output_tokens=request.max_output_tokens,
+            temperature=request.temperature,
+            parallel_tools=request.parallel_tools,
         )
-        reply = await self._streamed(envelope, asked)
-        cost = self._prices.cost_usd_micros(model=request.model, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens, at=at)
-        usage = Usage(input_tokens=reply.input_tokens, output_tokens=reply.output_tokens, cost_usd_micros=cost or 0, model=request.model)
-        return Receipt(output=outcome(request, reply, head.model_dump(mode="json")), usage=usage)
+        walk = ChainWalk(
+            tenant=envelope.tenant,
+            call=lambda one, timeout_s, place: self._streamed(envelope, one, timeout_s, stream_number(request, place)),
+            worst_of=worst_call(request, self._prices, at),
+            cost_of=lambda reply: self._cost(reply, at),
+            timeout_s=envelope.deadline_s,
+            breakers=self._breakers,
+        )
+        reply = await walk.ask(asked, request.chain)
+        verdicts = [] if self._policy is None else await verdicts_on(self._policy, envelope, request, reply)
+        return Receipt(
+            output=outcome(request, reply, head.model_dump(mode="json"), verdicts),
+            usage=self._usage(reply, at),
+            noted=noted_of(request, reply),
+        )
 
-    async def _streamed(self, envelope: Envelope, asked: CompletionRequest) -> CompletionReply:
+    def _check_prices(self, envelope: Envelope, request: PromptRequest, at: datetime | None) -> None:
+        """Refuse a chain with a model whose cost could not be counted.
+
+        Raises:
+            UnknownModel: there is no price for it, and no budget in tokens.
+        """
+        for model in request.chain.models:
+            cost = self._prices.cost_usd_micros(model=model, input_tokens=0, output_tokens=0, at=at)
+            if cost is None and not bounded_in_tokens(envelope):
+                raise UnknownModel(
+                    f"there is no price for {model}: give one in the setting STANDFAST_PRICES, so that its cost can be counted,"
+                    " or bound its use by a budget in tokens"
+                )
+
+    def _cost(self, reply: CompletionReply, at: datetime | None) -> int:
+        """What a reply cost at the model that gave it; a model without a price costs nothing that is known."""
+        cost = self._prices.cost_usd_micros(
+            model=reply.answered_by,
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            cached_input_tokens=reply.cached_input_tokens,
+            cache_write_tokens=reply.cache_write_tokens,
+            at=at,
+        )
+        return cost or 0
+
+    def _usage(self, reply: CompletionReply, at: datetime | None) -> Usage:
+        """What the call used, at all of its models; it stands under the one that answered."""
+        used = Usage(
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            cached_input_tokens=reply.cached_input_tokens,
+            cost_usd_micros=self._cost(reply, at),
+            model=reply.answered_by,
+        )
+        for taken in reply.fallbacks:
+            used = used + Usage(input_tokens=taken.input_tokens, output_tokens=taken.output_tokens, cost_usd_micros=taken.cost_usd_micros)
+        return used
+
+    async def _streamed(self, envelope: Envelope, asked: CompletionRequest, timeout_s: float, number: int) -> CompletionReply:
         """The reply, told to whoever watches while it arrives; the stream is closed before the outcome is recorded."""
+        self._check_able(asked)
         if self._deltas is None:
-            return await self._provider.complete(asked, timeout_s=envelope.deadline_s)
-        stream = self._deltas.open(stream_key(envelope, attempt=activity.info().attempt))
+            return await self._provider.complete(asked, timeout_s=timeout_s)
+        stream = self._deltas.open(stream_key(envelope, attempt=number))
         try:
-            return await self._provider.complete(asked, stream.write, timeout_s=envelope.deadline_s)
+            return await self._provider.complete(asked, stream.write, timeout_s=timeout_s)
         finally:
             await stream.close()
 
-    async def _conversation(self, envelope: Envelope, request: PromptRequest) -> tuple[ConversationHead, list[Message]]:
+    def _check_able(self, asked: CompletionRequest) -> None:
+        """Refuse files that a model does not read: what they are is known only now.
+
+        Raises:
+            ModelFailed: it reads no images, or no files.
+        """
+        shown = [one for message in asked.messages for one in message.attachments]
+        images = any(one.media_type.startswith("image/") for one in shown)
+        files = any(not one.media_type.startswith("image/") for one in shown)
+        lacking = lacks(asked.model, self._models.able(asked.model), Wanted(images=images, files=files))
+        if lacking:
+            raise ModelFailed("; ".join(sentence for _, sentence in lacking))
+
+    async def _conversation(
+        self, envelope: Envelope, request: PromptRequest, files: AttachedFiles
+    ) -> tuple[ConversationHead, list[Message]]:
         """The conversation with the new messages, and its head: they are stored, unless the conversation is another step's."""
-        new = [await self._message(envelope.tenant, item) for item in request.append]
+        new = [await self._message(envelope.tenant, item, files) for item in request.append]
         if request.behind is not None:
             return request.head, [*await self._messages.load(envelope.tenant, envelope.run, request.behind, request.head), *new]
         conversation = f"{envelope.step}#{envelope.visit}"
         head = await self._messages.append(envelope.tenant, envelope.run, conversation, request.head, new)
         return head, await self._messages.load(envelope.tenant, envelope.run, conversation, head)
 
-    async def _message(self, tenant: str, item: dict[str, JsonValue]) -> Message:
+    async def _message(self, tenant: str, item: dict[str, JsonValue], files: AttachedFiles) -> Message:
         if item["kind"] == "user":
             value = item["value"]
-            return Message(role="user", text=value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True))
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+            places = [AttachmentPlace.model_validate(place) for place in cast("list[JsonValue]", item.get("attachments") or [])]
+            return Message(role="user", text=text, attachments=[one for place in places for one in await files.at(place)])
         if item["kind"] == "reply":
             stored = await self._payloads.get(tenant, str(item["ref"]))
             return Message.model_validate(cast("dict[str, JsonValue]", stored)["reply"])
         if item.get("error") is not None:
             return Message(role="tool", vendor_id=str(item["vendor_id"]), text=str(item["error"]), is_error=True)
         result = await self._payloads.get(tenant, str(item["ref"]))
-        return Message(role="tool", vendor_id=str(item["vendor_id"]), text=json.dumps(result, ensure_ascii=False, sort_keys=True))
+        note = f"{item['note']}\n" if item.get("note") else ""
+        return Message(role="tool", vendor_id=str(item["vendor_id"]), text=note + json.dumps(result, ensure_ascii=False, sort_keys=True))
+
+
+def stream_number(request: PromptRequest, place: int) -> int:
+    """Return the number of the stream of one model of this attempt, from 1; without a chain it is the attempt's own."""
+    if not activity.in_activity():
+        return 1
+    attempt = activity.info().attempt
+    return STREAMS_OF_ATTEMPT * (attempt - 1) + place + 1 if request.fallbacks else attempt
 
 
 def stream_key(envelope: Envelope, *, attempt: int) -> StreamKey:

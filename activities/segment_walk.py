@@ -157,6 +157,7 @@ class Walk:
             simulate=command.simulate,
             simulated_from=command.simulated_from,
             agent=command.agent,
+            policy=command.policy,
         )
         envelope = self._given.model_copy(
             update={

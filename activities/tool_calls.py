@@ -5,19 +5,26 @@ from typing import Protocol, cast
 from pydantic import JsonValue
 from temporalio import activity
 
+from activities.audited_calls import told_of
+from activities.policy_checks import permit
 from activities.requests import CALL_TOOL, FlushRequest, ToolRequest
 from domain.approval import BoundCall, approval_digest
 from domain.canonical import canonical_bytes
 from domain.effects import EffectKey
 from domain.envelope import Envelope, Receipt, Usage
-from domain.errors import InvalidInput, StaleDigest, ToolAnswerInvalid, ToolFailed
+from domain.errors import InvalidInput, StaleDigest, StandfastError, ToolAnswerInvalid, ToolFailed
+from domain.known_secrets import KnownSecrets
+from domain.mcp import SERVER_TOOLS
+from domain.mcp_stores import TenantTools
 from domain.objects import PAYLOAD_BYTES_MAX
 from domain.people_stores import ApprovalStore
+from domain.policy import PolicyDecider
 from domain.provider import Message
 from domain.samples import sample
 from domain.schemas import validate
 from domain.stores import PayloadStore
-from domain.tools import DeclaredTools, ToolBox, ToolCall, ToolSpec
+from domain.tool_access import ToolGate, ToolUse
+from domain.tools import DeclaredTools, Tool, ToolBox, ToolCall, ToolSpec
 
 
 def effect_key(envelope: Envelope) -> EffectKey:
@@ -34,11 +41,28 @@ class Records(Protocol):
 
 
 class ToolActivities:
-    """Calls tools; without `records` a bound call finds its approval closed, or is refused."""
+    """Calls tools; without `records` a bound call finds its approval closed, or is refused, and without `gate` all tools are open.
+
+    Without `policy` nothing is decided: a worker always has one.
+    """
 
     def __init__(
-        self, *, tools: ToolBox, declared: DeclaredTools, approvals: ApprovalStore, payloads: PayloadStore, records: Records | None = None
+        self,
+        *,
+        tools: ToolBox,
+        declared: DeclaredTools,
+        approvals: ApprovalStore,
+        payloads: PayloadStore,
+        records: Records | None = None,
+        gate: ToolGate | None = None,
+        servers: TenantTools | None = None,
+        secrets: KnownSecrets | None = None,
+        policy: PolicyDecider | None = None,
     ) -> None:
+        self._policy = policy
+        self._servers = servers
+        self._secrets = secrets or KnownSecrets()
+        self._gate = gate
         self._records = records
         self._tools = tools
         self._declared = declared
@@ -55,17 +79,24 @@ class ToolActivities:
             ToolTimedOut: whether it happened is unknown.
             ToolAnswerInvalid: it answered, and not as its schema says.
             StaleDigest: it is not the call that was approved; nothing was done.
+            ToolDenied: no grant lets it through. ToolQuarantined: the tool is held back. Nothing was done.
+            PolicyDenied: policy does not permit it, or not without a person. PolicyUnavailable: nobody can say now. Nothing was done.
         """
         request = ToolRequest.model_validate(envelope.request)
-        tool = self._declared.tool(request.declaration) if request.declaration else self._tools.find(request.tool, request.version)
+        tool = await self._found(envelope.tenant, request)
         arguments = await self._arguments(envelope, request)
         if problems := validate(tool.spec.input_schema, arguments):
             raise ToolFailed(f"the arguments of {request.tool} break its schema: {'; '.join(problems)}")
         if request.simulate:
             return Receipt(output=await self._simulated(envelope.tenant, request, tool.spec))
-        if request.approval is not None:
-            await self._check_approved(envelope, request)
-        output = await tool.call(
+        roles = await self._admitted(envelope, request)
+        approved = request.approval is not None and await self._check_approved(envelope, request)
+        policy: dict[str, JsonValue] = {}
+        if self._policy is not None:
+            verdict = await permit(self._policy, envelope, request, arguments, roles=roles, approved=approved)
+            policy = {"policy": verdict.policy_sha256}
+        output = await self._called(
+            tool,
             ToolCall(
                 tool=request.tool,
                 version=request.version,
@@ -77,12 +108,46 @@ class ToolActivities:
                 deadline_s=envelope.deadline_s,
                 agent=request.agent,
                 principal=envelope.principal,
-            )
+                roles=roles,
+                labels=tuple(request.policy.taint) if request.policy is not None else (),
+            ),
         )
         _check_storable(request.tool, output)
         if tool.spec.output_schema and (problems := validate(tool.spec.output_schema, output)):
             raise ToolAnswerInvalid(f"{request.tool} answered, but its answer breaks its schema: {'; '.join(problems)}")
-        return Receipt(output=output, usage=Usage(cost_usd_micros=request.cost_usd_micros))
+        noted = {} if request.arguments_from is None else told_of(request, dict(arguments))
+        return Receipt(output=output, usage=Usage(cost_usd_micros=request.cost_usd_micros), noted={**noted, **policy})
+
+    async def _admitted(self, envelope: Envelope, request: ToolRequest) -> tuple[str, ...]:
+        """Ask the tenant's grants just before the effect; return the roles of the run's principal."""
+        if self._gate is None:
+            return ()
+        return await self._gate.admit(
+            ToolUse(tenant=envelope.tenant, tool=request.tool, version=request.version, agent=request.agent, principal=envelope.principal)
+        )
+
+    async def _found(self, tenant: str, request: ToolRequest) -> Tool:
+        """Return the tool: of the run's bundle, of the tenant's MCP servers, or of this worker."""
+        if request.declaration:
+            return self._declared.tool(request.declaration)
+        if self._servers is not None and request.tool.startswith(SERVER_TOOLS):
+            return await self._servers.find(tenant, request.tool, request.version)
+        return self._tools.find(request.tool, request.version)
+
+    async def _called(self, tool: Tool, call: ToolCall) -> JsonValue:
+        """Call the tool; no secret that this worker ever gave to a tool of the tenant comes back with its answer or its error.
+
+        Raises:
+            StandfastError: the tool's own, without secrets.
+        """
+        try:
+            output = await tool.call(call)
+        except StandfastError as error:
+            detail = self._secrets.text(call.tenant, error.detail)
+            if detail == error.detail:
+                raise
+            raise type(error)(detail, where=error.where, retry_after_s=error.retry_after_s) from None
+        return self._secrets.value(call.tenant, output)
 
     async def _simulated(self, tenant: str, request: ToolRequest, spec: ToolSpec) -> JsonValue:
         """What the same call gave the run this one was forked from, else a value made from the output schema; nothing is done."""
@@ -97,8 +162,8 @@ class ToolActivities:
         reply = Message.model_validate(cast("dict[str, JsonValue]", stored)["reply"])
         return reply.tool_calls[request.arguments_from.index].arguments or {}
 
-    async def _check_approved(self, envelope: Envelope, request: ToolRequest) -> None:
-        """Compare with the approved call once more, just before the effect (DESIGN §7).
+    async def _check_approved(self, envelope: Envelope, request: ToolRequest) -> bool:
+        """Compare with the approved call once more, just before the effect (DESIGN §7); return whether a person approved it.
 
         Raises:
             StaleDigest: it is another call, or the approval is not an approval.
@@ -123,8 +188,10 @@ class ToolActivities:
         free = {name.removeprefix(envelope.step + ".") for name in asked.unbound if name.startswith(envelope.step + ".")}
         bound = {name: value for name, value in request.arguments.items() if name not in free}
         given = row.state == "approved" or (row.state == "timed_out" and not request.effect_class.changes_world)
+        same = same and asked.call in ("", envelope.call)
         if not given or digest != asked.digest or not same or approved is None or approved.arguments != bound:
             raise StaleDigest(f"this call of {request.tool} is not what approval {asked.approval} allowed ({row.state}); nothing was done")
+        return row.state == "approved"
 
 
 def _check_storable(tool: str, output: JsonValue) -> None:

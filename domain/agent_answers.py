@@ -8,7 +8,8 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from domain.agent_loop import prompt_tools
+from domain.agent_loop import instructions_of, prompt_tools
+from domain.agent_models import model_options
 from domain.approval import OpenApproval
 from domain.errors import StandfastError
 from domain.program import AgentStep, ApproveStep, Step
@@ -42,7 +43,7 @@ def question_for_agent(recorder: Recorder, command: AskApproval, steps: Mapping[
     if known is None or known.reply_ref is None:
         return None
     try:
-        model, instructions = recorder.render(agent.model), recorder.render(agent.instructions)
+        model, instructions = recorder.render(agent.model), instructions_of(recorder, agent)
     except StandfastError:
         return None
     question: JsonValue = {"kind": "user", "value": _text(command.approval, agent_name(command))}
@@ -54,10 +55,10 @@ def question_for_agent(recorder: Recorder, command: AskApproval, steps: Mapping[
         call=call,
         request={
             "model": str(model),
-            "instructions": str(instructions),
-            "instructions_sha256": agent.instructions_sha256,
+            **instructions,
             "tools": prompt_tools(recorder.program, agent),
             "max_output_tokens": min(agent.max_output_tokens, ANSWER_TOKENS_MAX),
+            **model_options(agent),
             "known_tokens": known.known_tokens,
             "behind": command.conversation,
             "head": {"count": known.head_count, "digest": known.head_digest},

@@ -2,19 +2,35 @@
 
 Messages stay in the message store: the workflow carries the conversation's head and references only (JOURNAL §7). An agent's
 call id is `turn.index`, never the model's own id. Calls of one turn run in parallel. A call that may not run (unknown tool,
-arguments that break the schema, a tool that changes the world without an approval) is told to the model as refused, never as done.
+arguments that break the schema, policy, a person's no) is told to the model as refused, never as done: `domain/agent_calls.py`.
 """
 
 from typing import cast
 
 from pydantic import JsonValue
 
+from domain.agent_calls import AgentCalls, policy_of
+from domain.agent_models import attachment_places, model_options
 from domain.errors import ModelCutOff, ModelRefused, OutputInvalid, StepTimedOut, TurnsExhausted
-from domain.ledger import Kind
-from domain.program import AgentStep, PinnedTool, Program
+from domain.label_flow import result_labels
+from domain.labels import Label, merged
+from domain.program import AgentStep, Program
 from domain.provider import StopReason
 from domain.recorder import Recorder
-from domain.state import AgentCall, AgentState, ArgumentsFrom, CallTool, Command, CompletePrompt, Done, Failed, Failure, Outcome, StepStatus
+from domain.state import (
+    AgentCall,
+    AgentState,
+    AskApproval,
+    CallTool,
+    Command,
+    CompletePrompt,
+    Decided,
+    Done,
+    Failed,
+    Failure,
+    Outcome,
+    StepStatus,
+)
 from domain.step_entry import complete_step, fail_step
 
 PROMPT_FIELDS = ["stop", "head", "calls", "problems", "scripted"]
@@ -38,7 +54,10 @@ class AgentLoop:
         if isinstance(variables, dict):
             self.agent.variables = variables
         before, self.agent.before = self.agent.before, []
-        self._ask([*before, {"kind": "user", "value": given}])
+        read = [self.step.input, self.step.variables, self.step.instructions, self.step.model]
+        self._taint(*(self.recorder.labels.of(template) for template in read if template is not None))
+        shown: JsonValue = [place.model_dump(mode="json") for place in attachment_places(self.recorder.state, self.step)]
+        self._ask([*before, {"kind": "user", "value": given, **({"attachments": shown} if shown else {})}])
 
     def settle(self, command: Command, outcome: Outcome) -> None:
         """Take the outcome of a model or tool call of this step."""
@@ -50,6 +69,12 @@ class AgentLoop:
             self._answered(outcome)
         elif isinstance(command, CallTool):
             self._called(command, outcome)
+        elif isinstance(command, AskApproval):
+            self._decided(command, outcome)
+
+    def _taint(self, *sources: list[Label]) -> None:
+        """Note what else the conversation holds from now on."""
+        self.agent.taint = merged(self.agent.taint, *sources)
 
     def _answered(self, outcome: Outcome) -> None:
         if isinstance(outcome, Failed):
@@ -98,55 +123,20 @@ class AgentLoop:
         self.agent.calls = []
         if self.recorder.state.cancelled:
             return
-        for place, asked in enumerate(calls):
-            name = str(asked["name"])
-            call = AgentCall(index=place, vendor_id=str(asked["vendor_id"]), tool=name)
-            self.agent.calls.append(call)
-            refused = self._refusal(name, asked)
-            if refused is not None:
-                call.error, call.open = refused, False
-                self.recorder.fact(Kind.TOOL_REFUSED, step=self.step.path, call=f"{self.agent.turn}.{place}", data={"tool": name[:100]})
-            else:
-                self.recorder.command(self._tool_command(self.recorder.program.tools[name], asked, place))
+        AgentCalls(self.step, self.recorder, self.agent).begin(calls)
         self._turn_over()
 
-    def _refusal(self, name: str, asked: dict[str, JsonValue]) -> str | None:
-        if name not in self.step.tools:
-            return f"there is no tool {name!r} here; the tools are {', '.join(self.step.tools) or 'none'}"
-        if asked.get("problem"):
-            return f"the call was refused: {asked['problem']}"
-        if self.recorder.program.tools[name].effect_class.changes_world:
-            return f"the call was denied: {name} changes the world, and an agent may not call it without an approval"
-        return None
-
-    def _tool_command(self, tool: PinnedTool, asked: dict[str, JsonValue], place: int) -> CallTool:
-        large = asked.get("arguments") is None
-        call = f"{self.agent.turn}.{place}"
-        return CallTool(
-            id=self.recorder.command_id(self.step.path, call),
-            step=self.step.path,
-            visit=self.recorder.state.steps[self.step.path].visit,
-            call=call,
-            tool=tool.name,
-            version=tool.version,
-            arguments=cast("dict[str, JsonValue]", asked.get("arguments") or {}),
-            arguments_from=ArgumentsFrom(ref=self.agent.reply_ref or "", index=place) if large else None,
-            effect_class=tool.effect_class,
-            retry_class=tool.retry_class,
-            timeout_s=tool.timeout_s,
-            heartbeat_s=tool.heartbeat_s,
-            max_attempts=tool.max_attempts,
-            cost_usd_micros=tool.cost_usd_micros,
-            retry=self.step.retry,
-            deadline=self.recorder.state.steps[self.step.path].deadline,
-            declaration=tool.declaration,
-            summary=f"{self.step.path}: {tool.name} (turn {self.agent.turn})",
-            agent=f"{self.recorder.program.name}/{self.step.path}",
-        )
+    def _decided(self, command: AskApproval, outcome: Outcome) -> None:
+        if isinstance(outcome, Failed):
+            self._fail(outcome.failure)
+        elif isinstance(outcome, Decided):
+            AgentCalls(self.step, self.recorder, self.agent).decided(command, outcome)
+            self._turn_over()
 
     def _called(self, command: CallTool, outcome: Outcome) -> None:
         call = next(c for c in self.agent.calls if command.call == f"{self.agent.turn}.{c.index}")
         call.open = False
+        self._taint(result_labels(self.recorder.program.tools[call.tool]))
         if isinstance(outcome, Done):
             call.result, call.bytes = outcome.receipt.ref, outcome.receipt.size
         elif isinstance(outcome, Failed):
@@ -161,7 +151,7 @@ class AgentLoop:
             return
         append: list[JsonValue] = [{"kind": "reply", "ref": self.agent.reply_ref}]
         append.extend(
-            {"kind": "tool", "vendor_id": c.vendor_id, "ref": c.result, "error": c.error, "bytes": c.bytes, **part_of(c)}
+            {"kind": "tool", "vendor_id": c.vendor_id, "ref": c.result, "error": c.error, "bytes": c.bytes, **part_of(c), **note_of(c)}
             for c in self.agent.calls
         )
         self._ask(append)
@@ -189,9 +179,11 @@ class AgentLoop:
             "tools": prompt_tools(self.recorder.program, self.step),
             "output_schema": self.step.output_schema,
             "max_output_tokens": self.step.max_output_tokens,
+            **model_options(self.step),
             "known_tokens": self.agent.known_tokens,
             "head": {"count": self.agent.head_count, "digest": self.agent.head_digest},
             "append": append,
+            "policy": policy_of(self.recorder, self.step, self.agent).model_dump(mode="json"),
         }
         answers = ["answer" + (f".{path}" if path else "") for path in self.recorder.program.projections.get(self.step.path, [])]
         call = f"{self.agent.turn}.model"
@@ -235,6 +227,11 @@ def instructions_of(recorder: Recorder, step: AgentStep) -> dict[str, JsonValue]
 def part_of(call: AgentCall) -> dict[str, JsonValue]:
     """Return the key of a call's output that alone the model is told; a call of before has none."""
     return {} if call.part is None else {"part": call.part}
+
+
+def note_of(call: AgentCall) -> dict[str, JsonValue]:
+    """Return what the model is told before a call's output; mostly nothing."""
+    return {} if call.note is None else {"note": call.note}
 
 
 FATAL = frozenset(

@@ -7,7 +7,7 @@ digest = SHA-256("standfast:approval:v1\\0" ‖ JCS{tenant, run, approval, step,
 
 import hashlib
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from domain.approval_rules import ApprovalRules, Moment, ReviewerGroup, Reviewers, ReviewEvent, Verdict
 from domain.attestation import attestation_of, holds
@@ -28,7 +28,8 @@ class OpenApproval(Wire):
     """An approval as the workflow holds it; times are RFC 3339 UTC.
 
     Without `rules` one person with `reviewer_role` decides; with them that is the first role asked. `events` are the decisions taken, and
-    `revision` counts what changed since it was opened. `form` is the JSON Schema of the answer that an approving reviewer gives.
+    `revision` counts what changed since it was opened. `form` is the JSON Schema of the answer that an approving reviewer gives. `call`
+    says which call of an agent it binds, as `turn.index`.
     """
 
     approval: str
@@ -50,6 +51,7 @@ class OpenApproval(Wire):
     revision: int = 0
     form: dict[str, JsonValue] | None = None
     amended_by: str | None = None
+    call: str = Field(default="", exclude_if=lambda call: not call)
 
     @property
     def asks(self) -> ApprovalRules:

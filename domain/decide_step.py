@@ -3,10 +3,9 @@
 from pydantic import JsonValue
 
 from domain.approval import OpenApproval
-from domain.approval_rules import VOTES
+from domain.decision_facts import note_decision
 from domain.decision_rules import votes_now
 from domain.errors import ApprovalRejected, ApprovalWithdrawn, StepTimedOut
-from domain.ledger import Kind
 from domain.program import ApproveStep
 from domain.recorder import Recorder
 from domain.state import AskApproval, Decided, Failure
@@ -22,11 +21,7 @@ def decide_step(recorder: Recorder, step: ApproveStep, asked: AskApproval, outco
     verdict: str | None = outcome.verdict
     if outcome.verdict == "timed_out":
         verdict = BY_TIMEOUT.get(step.on_timeout)
-        recorder.fact(Kind.APPROVAL_TIMED_OUT, step=step.path, data={"approval": approval.approval, "then": step.on_timeout})
-    elif outcome.verdict in VOTES:
-        said: dict[str, JsonValue] = {"approval": approval.approval, "verdict": outcome.verdict, "digest": approval.digest}
-        said |= {"decision": outcome.decision_id} | _acting(approval, outcome)
-        recorder.fact(Kind.APPROVAL_DECIDED, step=step.path, principal=outcome.decided_by, data=said)
+    note_decision(recorder, step.path, approval, outcome, then=step.on_timeout)
     if verdict == "approve":
         bind_calls(recorder, step, approval)
         complete_step(recorder, step, fields={"": _output(approval, outcome)}, ref=None, digest=None)
@@ -41,12 +36,6 @@ def decide_step(recorder: Recorder, step: ApproveStep, asked: AskApproval, outco
         fail_step(recorder, step, Failure(code=ApprovalWithdrawn.code, detail=f"withdrawn by {outcome.decided_by}"))
     else:
         fail_step(recorder, step, Failure(code=StepTimedOut.code, detail=f"nobody decided before {approval.deadline}"))
-
-
-def _acting(approval: OpenApproval, outcome: Decided) -> dict[str, JsonValue]:
-    """For whom a delegate or substitute decided, if they did."""
-    event = next((event for event in approval.events if event.decision_id == outcome.decision_id), None)
-    return {} if event is None or event.acting_for is None else {"acting_for": event.acting_for}
 
 
 def _output(approval: OpenApproval, outcome: Decided) -> JsonValue:

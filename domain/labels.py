@@ -5,7 +5,7 @@ any of it may have steered the model; only a value that is an exact copy of a tr
 taken away by a copy, a template, a summary, a stored memory or a child run.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, get_args
 
 from pydantic import JsonValue
@@ -20,6 +20,10 @@ UNTRUSTED: frozenset[Label] = frozenset({"tool:untrusted", "memory", "mcp", "sig
 
 COPIED_TEXT_MIN = 6
 """Shortest text that counts as a copy of a trusted one wherever it stands; shorter text and numbers must stand under the same name."""
+COPIED_PART_CHARS_MAX = 300
+"""Longest trusted value that copies are looked for of: addresses, accounts, amounts and the like are shorter."""
+COPIED_PARTS_MAX = 100
+"""Most trusted values that travel with a model call."""
 
 
 def merged(*sets: Iterable[Label]) -> list[Label]:
@@ -45,6 +49,26 @@ def leaves(value: JsonValue, name: str = "") -> Iterator[tuple[str, JsonValue]]:
         yield name, value
 
 
+def values_at(arguments: Mapping[str, JsonValue], name: str) -> list[JsonValue]:
+    """Return the values that a dotted argument name stands for; through lists it stands for each item's."""
+    return list(_values(dict(arguments), name.split(".")))
+
+
+def _values(value: JsonValue, keys: list[str]) -> Iterator[JsonValue]:
+    if isinstance(value, list) and keys:
+        for item in value:
+            yield from _values(item, keys)
+    elif not keys:
+        yield value
+    elif isinstance(value, dict) and keys[0] in value:
+        yield from _values(value[keys[0]], keys[1:])
+
+
+def input_labels(principal: str, given: Mapping[str, list[Label]]) -> dict[str, list[Label]]:
+    """Return the labels of a run's input: what a hook received may have been written by anybody, whoever may call the hook."""
+    return {"": ["signal"]} if principal.startswith("hok_") else dict(given)
+
+
 class TrustedValues:
     """Values that a trusted source gave, to recognise exact copies of them in what a model says."""
 
@@ -55,13 +79,21 @@ class TrustedValues:
     def add(self, value: JsonValue) -> None:
         """Take the parts of a value, each under its own name."""
         for name, part in leaves(value):
-            self._named.add((_last(name), _exact(part)))
-            if isinstance(part, str) and len(part) >= COPIED_TEXT_MIN:
-                self._texts.add(part)
+            self.add_part(name, part)
+
+    def add_part(self, name: str, part: JsonValue) -> None:
+        """Take one part under its dotted name."""
+        self._named.add((_last(name), _exact(part)))
+        if isinstance(part, str) and len(part) >= COPIED_TEXT_MIN:
+            self._texts.add(part)
 
     def holds(self, name: str, value: JsonValue) -> bool:
         """Whether the value at this dotted name, or each part of it, is an exact copy of a trusted value."""
         return all(self._copied(_last(inner), part) for inner, part in leaves(value, name))
+
+    def holds_all(self, arguments: Mapping[str, JsonValue], name: str) -> bool:
+        """Whether every value that a dotted argument name stands for is an exact copy of a trusted one."""
+        return all(self.holds(name, value) for value in values_at(arguments, name))
 
     def _copied(self, name: str, part: JsonValue) -> bool:
         return (isinstance(part, str) and part in self._texts) or (name, _exact(part)) in self._named

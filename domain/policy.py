@@ -4,13 +4,12 @@ The default is deny: what no policy permits is not done. A policy may permit a c
 this call; `adapters/policy` evaluates policies, and the rule about untrusted values (`steered`) holds whatever a policy set says.
 """
 
-from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
 from pydantic import JsonValue
 
 from domain.effects import EffectClass
-from domain.labels import Label, untrusted
+from domain.labels import Label, untrusted, values_at
 from domain.model import Value, Wire
 
 PolicyEffect = Literal["allow", "deny", "require_approval"]
@@ -46,23 +45,8 @@ class PolicyRequest(Wire):
     @property
     def steered(self) -> list[str]:
         """The sensitive arguments that an untrusted source may have chosen; one whose labels are not known is as its surroundings are."""
-        given = [name for name in self.sensitive if argument(self.arguments, name)]
+        given = [name for name in self.sensitive if values_at(self.arguments, name)]
         return [name for name in given if untrusted(self.labels.get(name, self.taint))]
-
-
-def argument(arguments: Mapping[str, JsonValue], name: str) -> list[JsonValue]:
-    """Return the values that a dotted argument name stands for; through lists it stands for each item's."""
-    return list(_inside(dict(arguments), name.split(".")))
-
-
-def _inside(value: JsonValue, keys: list[str]) -> Iterator[JsonValue]:
-    if isinstance(value, list) and keys:
-        for item in value:
-            yield from _inside(item, keys)
-    elif not keys:
-        yield value
-    elif isinstance(value, dict) and keys[0] in value:
-        yield from _inside(value[keys[0]], keys[1:])
 
 
 class PolicyVerdict(Wire):

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from domain.expressions import references
+from domain.labels import Label
 from domain.model import Wire
 from domain.program import ApproveStep, CallStep, DoStep, Program, SagaStep, SetStep, Step, SwitchStep
 
@@ -33,12 +34,16 @@ class Origin(Wire):
 
 
 class ArgumentOrigin(Wire):
-    """Where one argument of a bound call comes from; `argument` is dotted. `computed` says that it is more than a copy of one value."""
+    """Where one argument of a bound call comes from; `argument` is dotted. `computed` says that it is more than a copy of one value.
+
+    `labels` are the sources of everything that may have shaped it, as far as the run knew when the question was asked.
+    """
 
     step: str
     argument: str
     origins: list[Origin]
     computed: bool = False
+    labels: list[Label] = Field(default=[], exclude_if=lambda labels: not labels)
 
 
 def provenance_of(program: Program, step: ApproveStep) -> list[ArgumentOrigin]:

@@ -146,6 +146,7 @@ def _walked(program: Program, run: RunContext, past: Past, visits: dict[str, int
     stepper.start(tick)
     effects = {(effect.step, effect.visit, effect.call): effect for effect in past.effects}
     approvals = {approval.place: approval for approval in past.approvals}
+    asked = {(*known.place, known.opened.call): known for known in past.approvals if known.opened.call}
     worked = {(known.step, known.visit): known for known in past.tasks if known.completed}
     heard = {(known.step, known.visit): known for known in past.signals if known.step is not None}
     steps = {step.path: step for step in walk(program.steps)}
@@ -155,7 +156,9 @@ def _walked(program: Program, run: RunContext, past: Past, visits: dict[str, int
             if command.kind == "finish" or (only is not None and command.step not in only):
                 continue
             step = steps[command.step]
-            if isinstance(command, AskApproval):
+            if isinstance(command, AskApproval) and command.approval.call:
+                found += _answered(command, asked.get((command.step, command.visit, command.approval.call)))
+            elif isinstance(command, AskApproval):
                 found += _decision(step, command, approvals.get((command.step, command.visit)))
             elif isinstance(command, Listen):
                 found += _heard(heard.get((command.step, command.visit)))
@@ -212,6 +215,16 @@ def _decision(step: object, asked: AskApproval, known: KnownApproval | None) -> 
     verdict = "approve" if known.state == "approved" else "timed_out"
     decided = Decided(command=asked.id, verdict=verdict, decision_id=known.decision_id, decided_by=known.decided_by, comment=known.comment)
     return [(known.opened.opened_at, decided)]
+
+
+def _answered(asked: AskApproval, known: KnownApproval | None) -> list[tuple[str, Outcome]]:
+    """What people said about an agent's call, a no too: the model was told, and went on from it. A question left open is asked anew."""
+    verdict = {"approved": "approve", "rejected": "reject", "timed_out": "timed_out"}.get("" if known is None else known.state)
+    if known is None or verdict is None:
+        return []
+    asked.approval = known.opened
+    told = {"decision_id": known.decision_id, "decided_by": known.decided_by, "comment": known.comment}
+    return [(known.opened.opened_at, Decided.model_validate({"command": asked.id, "verdict": verdict, **told}))]
 
 
 def _stands(step: ApproveStep, known: KnownApproval) -> bool:

@@ -1,6 +1,7 @@
 """What one turn of the stepper writes: facts and commands, with ids that replay gives again. Pure."""
 
 import hashlib
+from collections.abc import Mapping
 
 from pydantic import JsonValue
 
@@ -9,20 +10,22 @@ from domain.context import expression_context
 from domain.errors import ExpressionFailed
 from domain.facts import Fact
 from domain.ids import format_id
+from domain.label_flow import LabelFlow
 from domain.ledger import Kind
-from domain.program import Program
+from domain.program import Program, Step
 from domain.state import Command, RunContext, State, Tick
 
 
 class Recorder:
-    """Collects the facts and commands of one outcome; `tick` is the shell's word for time and randomness."""
+    """Collects the facts and commands of one outcome; `tick` is the shell's word for time and randomness, `steps` the program's by path."""
 
-    def __init__(self, program: Program, run: RunContext, state: State, tick: Tick) -> None:
+    def __init__(self, program: Program, run: RunContext, state: State, tick: Tick, *, steps: Mapping[str, Step] | None = None) -> None:
         self.program = program
         self.run = run
         self.state = state
         self.tick = tick
         self.commands: list[Command] = []
+        self.labels = LabelFlow(program, run, state, steps or {})
 
     def fact(
         self,

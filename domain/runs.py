@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Protocol
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from domain.approval_rules import ApprovalRules, ReviewEvent
 from domain.approval_timeline import Standing
@@ -55,7 +55,8 @@ class ApprovalProjection(Wire):
 
     `reviewer_roles` are asked now, and `delegates` are those a vote was handed to. One with a higher `revision` replaces the row while it
     is open: how it `standing`s, the decisions taken (`events`), amended calls, its deadline. `provenance` says where bound values come
-    from, `conversation` and `answer_ref` name the messages behind them.
+    from, `conversation` and `answer_ref` name the messages behind them. Of a call that policy put before people, `call` is which of its
+    agent's it is, and `reason` why it is asked.
     """
 
     approval: str
@@ -82,6 +83,8 @@ class ApprovalProjection(Wire):
     provenance: list[ArgumentOrigin] = []
     conversation: str | None = None
     answer_ref: str | None = None
+    call: str = Field(default="", exclude_if=lambda call: not call)
+    reason: str = Field(default="", exclude_if=lambda reason: not reason)
 
     @property
     def roles(self) -> list[str]:

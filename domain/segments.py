@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Self
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from domain.context import records_read
 from domain.effects import EffectClass, RetryClass
 from domain.envelope import Receipt
 from domain.expressions import steps_read, steps_read_by
 from domain.facts import Fact
+from domain.labels import Label
 from domain.model import Wire
 from domain.program import CallStep, DoStep, Execution, PinnedTool, Program, SagaStep, SetStep, Step, SwitchStep
 from domain.recorder import Recorder
@@ -45,6 +46,7 @@ class Segment(Wire):
     program: Program
     state: State
     input: JsonValue = None
+    input_labels: dict[str, list[Label]] = Field(default={}, exclude_if=lambda labels: not labels)
     tick: Tick
     whole: bool = False
     collect: bool = False
@@ -79,7 +81,10 @@ class Segment(Wire):
         """Return the stepper that walks it, with the facts that came along not yet acknowledged."""
         state = self.state.model_copy(update={"unacked": list(facts)})
         return SegmentStepper(
-            self.program, RunContext(tenant=tenant, run=run, principal=principal, input=self.input), state, whole=self.whole
+            self.program,
+            RunContext(tenant=tenant, run=run, principal=principal, input=self.input, input_labels=self.input_labels),
+            state,
+            whole=self.whole,
         )
 
 
@@ -166,6 +171,7 @@ class SegmentPlanner:
             program=part,
             state=_carried(state, part, first.step),
             input=self._run.input,
+            input_labels=self._run.input_labels,
             tick=tick,
             whole=whole,
             deadline_s=min(sum(part.tools[call.tool].timeout_s for call in calls), 2 * FORCED_S),
@@ -258,7 +264,7 @@ def _read(state: State, part: Program, first: str) -> dict[str, StepRecord]:
     reads = steps_read(part.output).union(*(_reads_of(step) for step in walk(part.steps)))
     records = {**records_read(state, reads), first: state.steps[first]}
     return {
-        path: StepRecord(visit=record.visit, status=record.status, fields=record.fields, chosen=record.chosen)
+        path: StepRecord(visit=record.visit, status=record.status, fields=record.fields, chosen=record.chosen, labels=record.labels)
         for path, record in records.items()
     }
 

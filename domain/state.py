@@ -9,7 +9,9 @@ from domain.approval import OpenApproval, TakenDecision
 from domain.effects import EffectClass, RetryClass
 from domain.envelope import Receipt, Usage
 from domain.facts import Fact
+from domain.labels import Label
 from domain.model import Wire
+from domain.policy_input import CallInput
 from domain.program import RetryRule
 from domain.provenance import ArgumentOrigin
 from domain.runs import RunStatus
@@ -36,7 +38,10 @@ class Failure(Wire):
 
 
 class StepRecord(Wire):
-    """What is known of a step: a reference and the projected fields, never the whole output. `deadline` is RFC 3339 UTC."""
+    """What is known of a step: a reference and the projected fields, never the whole output. `deadline` is RFC 3339 UTC.
+
+    `labels` say where parts of its output come from, by dotted name ('' is the whole), if anything in it is untrusted.
+    """
 
     visit: int = 1
     status: StepStatus
@@ -46,12 +51,14 @@ class StepRecord(Wire):
     deadline: str | None = None
     failure: Failure | None = None
     chosen: str | None = None
+    labels: dict[str, list[Label]] = Field(default={}, exclude_if=lambda labels: not labels)
 
 
 class AgentCall(Wire):
     """One tool call of the running turn; `result` names its output of so many `bytes`, `error` is what the model is told instead.
 
-    `part` is the key of the output that the model is told alone, such as the answer of another agent.
+    `part` is the key of the output that the model is told alone, such as the answer of another agent; `note` is told before the output.
+    `steered` are the sensitive arguments that an untrusted source may have chosen.
     """
 
     index: int
@@ -62,13 +69,15 @@ class AgentCall(Wire):
     bytes: int = 0
     open: bool = True
     part: str | None = None
+    note: str | None = Field(default=None, exclude_if=lambda note: note is None)
+    steered: list[str] = Field(default=[], exclude_if=lambda steered: not steered)
 
 
 class AgentState(Wire):
     """An agent step's conversation: how many messages, the digest over them, its tokens, and the calls of the running turn.
 
     `variables` are what a registered agent's instructions read. `before` are messages that stand before the first question; `handed_to` is
-    the agent that this one handed its task to.
+    the agent that this one handed its task to. `taint` is where all that the conversation holds comes from.
     """
 
     turn: int = 0
@@ -81,6 +90,7 @@ class AgentState(Wire):
     variables: dict[str, JsonValue] = {}
     before: list[dict[str, JsonValue]] = []
     handed_to: str = ""
+    taint: list[Label] = Field(default=[], exclude_if=lambda taint: not taint)
 
 
 UndoEnd = Literal["undone", "by_hand", "not_happened", "given_up"]
@@ -172,6 +182,7 @@ class CallTool(Wire):
     forward: bool = False
     problem: str | None = None
     agent: str | None = None
+    policy: CallInput | None = None
 
 
 class CompletePrompt(Wire):
@@ -190,7 +201,7 @@ class CompletePrompt(Wire):
 
 
 class AskApproval(Wire):
-    """Ask people."""
+    """Ask people. `reason` is why policy asks, where no step of the definition does."""
 
     kind: Literal["ask_approval"] = "ask_approval"
     id: str
@@ -201,6 +212,7 @@ class AskApproval(Wire):
     provenance: list[ArgumentOrigin] = []
     conversation: str | None = None
     answer_ref: str | None = None
+    reason: str = Field(default="", exclude_if=lambda reason: not reason)
     summary: str = ""
 
 
@@ -322,12 +334,13 @@ class Tick(Wire):
 
 
 class RunContext(Wire):
-    """Who runs: handed to the stepper once."""
+    """Who runs: handed to the stepper once. `input_labels` are those of the input's dotted parts that are not the user's own."""
 
     tenant: str
     run: str
     principal: str
     input: JsonValue
+    input_labels: dict[str, list[Label]] = {}
 
 
 class BoundArguments(Wire):

@@ -11,7 +11,9 @@ from domain.approval_rules import ApprovalRules, Moment, placed_by_the_clock
 from domain.context import with_self
 from domain.effects import request_digest
 from domain.errors import ExpressionFailed, StandfastError, StepTimedOut
+from domain.labels import values_at
 from domain.ledger import Kind
+from domain.policy_input import CallInput
 from domain.program import ApproveStep, CallStep, DoStep, PinnedTool, SagaStep, SetStep, Step, SwitchStep
 from domain.projection import unproject
 from domain.provenance import conversation_behind, provenance_of
@@ -151,7 +153,16 @@ def _call(recorder: Recorder, step: CallStep, arguments: dict[str, JsonValue]) -
         summary=_summary(recorder, step, otherwise=f"{step.path}: {tool.name}"),
         pivot=step.pivot,
         forward=step.forward,
+        policy=_policy(recorder, step, tool, arguments),
     )
+
+
+def _policy(recorder: Recorder, step: CallStep, tool: PinnedTool, arguments: dict[str, JsonValue]) -> CallInput:
+    """What policy needs to know of the call: where those of its arguments come from that choose a target."""
+    given = [name for name in tool.guarded if values_at(arguments, name)]
+    labels = recorder.labels.arguments(step, arguments, given)
+    taint = recorder.labels.of(step.arguments)
+    return CallInput(definition=recorder.program.name, kind=tool.kind, sensitive=given, labels=labels, taint=taint)
 
 
 def _simulated(recorder: Recorder, step: Step, tool: PinnedTool, arguments: dict[str, JsonValue]) -> tuple[bool, str | None]:
@@ -284,6 +295,7 @@ def complete_step(recorder: Recorder, step: Step, *, fields: dict[str, JsonValue
             fail_step(recorder, step, Failure(code=error.code, detail=f"output.as: {error.detail}", step=step.path))
             return
     record.status, record.fields, record.ref, record.digest = StepStatus.SUCCEEDED, fields, ref, digest
+    record.labels = recorder.labels.output(step, recorder.state.agents[step.path].taint if step.path in recorder.state.agents else ())
     if step.kind not in ("do", "switch", "saga"):
         recorder.fact(Kind.STEP_COMPLETED, step=step.path)  # no digest of the output: unsalted, it would outlive an erasure
 

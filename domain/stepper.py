@@ -105,7 +105,7 @@ class Stepper:
         self.state.cancelled = True
 
     def _recorder(self, tick: Tick) -> Recorder:
-        return Recorder(self.program, self.run, self.state, tick)
+        return Recorder(self.program, self.run, self.state, tick, steps=self._leaves)
 
     def _go_on(self, recorder: Recorder) -> list[Command]:
         undoing = any(isinstance(command, Unwind) for command in self.state.pending.values())

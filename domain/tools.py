@@ -6,8 +6,8 @@ from pydantic import Field, JsonValue
 
 from domain.budget import AMOUNT_MAX
 from domain.effects import EffectClass, RetryClass
+from domain.labels import Label
 from domain.model import Value, Wire
-
 
 ToolKind = Literal["python", "http", "mcp", "container", "wasm", "builtin"]
 """How a tool is made: a Python function or code, a declared REST call, a tool of an MCP server, a container, a module, or a part of
@@ -50,6 +50,7 @@ class ToolCall(Wire):
     """One call. `idempotency_key` is stable over attempts; hand it outside. `deadline_s` is this attempt's own bound.
 
     `agent` names the agent that asked, None for a step of the definition itself; `principal` is whose run it is, with its `roles` now.
+    `labels` say where what lies behind the call comes from: whoever stores an argument, or hands it to another run, keeps them with it.
     """
 
     tool: str
@@ -63,6 +64,7 @@ class ToolCall(Wire):
     agent: str | None = None
     principal: str | None = None
     roles: tuple[str, ...] = ()
+    labels: tuple[Label, ...] = ()
 
 
 class Tool(Protocol):

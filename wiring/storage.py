@@ -26,7 +26,9 @@ from adapters.postgres.listeners import PostgresListenerStore
 from adapters.postgres.mcp_servers import PostgresMcpServers
 from adapters.postgres.mcp_tokens import PostgresMcpTokens
 from adapters.postgres.messages import PostgresMessageStore
+from adapters.postgres.model_aliases import PostgresAliasStore
 from adapters.postgres.payloads import PostgresPayloadStore
+from adapters.postgres.policies import PostgresPolicyStore
 from adapters.postgres.pool import Database
 from adapters.postgres.relay import PostgresLedgerPast, PostgresRelay
 from adapters.postgres.removals import PostgresRemovalStore
@@ -87,6 +89,8 @@ class Storage:
     bulk_redrives: PostgresBulkRedriveStore
     task_desk: PostgresTaskDesk
     substitutes: PostgresSubstituteStore
+    policies: PostgresPolicyStore
+    aliases: PostgresAliasStore
     tools: PostgresToolStore
     tool_gate: PostgresToolGate
     tool_audit: PostgresCallAudit
@@ -138,6 +142,8 @@ def build_storage(
         bulk_redrives=PostgresBulkRedriveStore(database, cipher, letters),
         task_desk=PostgresTaskDesk(database, tasks),
         substitutes=PostgresSubstituteStore(database),
+        policies=PostgresPolicyStore(database),
+        aliases=PostgresAliasStore(database),
         tools=PostgresToolStore(database),
         tool_gate=PostgresToolGate(database),
         tool_audit=PostgresCallAudit(database),

@@ -26,16 +26,20 @@ from activities.segments import SegmentActivities
 from activities.tool_calls import ToolActivities
 from adapters.calendars.zones import PinnedZones
 from adapters.codec.cipher import TenantCipher
+from adapters.models.breakers import PurgatoryBreakers
 from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
 from domain.admission import RunAgents
 from domain.agents import PRODUCTION, StatusRules
+from domain.breakers import Breakers
 from domain.deliveries import Audience, Channel
 from domain.effects import EffectJournal
 from domain.errors import StandfastError
 from domain.expressions import ENGINE
 from domain.known_secrets import KnownSecrets
 from domain.mcp_stores import TenantTools
+from domain.model_table import NO_ALIASES, ModelTable
+from domain.policy import PolicyDecider
 from domain.provider import LlmProvider, PriceBook
 from wiring.agents import DefinitionAgents, status_rules
 from wiring.channels import build_audiences, build_channels
@@ -44,8 +48,10 @@ from wiring.faults import fault_point
 from wiring.keys import InstallationKeys, clock_text, new_token
 from wiring.logs import redact_logs, set_up_logs
 from wiring.mcp import build_mcp
-from wiring.models import build_models
+from wiring.model_table import build_table
+from wiring.models import build_models, inputs_of
 from wiring.objects import build_objects, payload_limits
+from wiring.policies import build_decider
 from wiring.prices import build_prices
 from wiring.processes import may_start, run_loop
 from wiring.relaying import RelayParts, relaying, starter
@@ -106,6 +112,9 @@ class WorkerParts:
     channels: Mapping[str, Channel] = field(default_factory=dict[str, Channel])
     audiences: Sequence[Audience] = ()
     bind_tenant: Callable[[str, str], None] = lambda _workflow, _tenant: None
+    breakers: Breakers | None = None
+    policy: PolicyDecider | None = None
+    models: ModelTable = NO_ALIASES
     servers: TenantTools | None = None
     secrets: KnownSecrets = field(default_factory=KnownSecrets)
 
@@ -114,8 +123,17 @@ def build_worker(parts: WorkerParts) -> Worker:
     """Return the worker, ready to run."""
     storage = parts.storage
     journal = parts.journal or storage.journal
+    policy = parts.policy or build_decider(storage.policies)
     prompts = PromptActivities(
-        provider=parts.provider, prices=parts.prices, messages=storage.messages, payloads=storage.payloads, deltas=storage.deltas
+        policy=policy,
+        provider=parts.provider,
+        prices=parts.prices,
+        messages=storage.messages,
+        payloads=storage.payloads,
+        deltas=storage.deltas,
+        breakers=parts.breakers,
+        input_of=inputs_of(storage),
+        models=parts.models,
     )
     records = RunRecordActivities(
         run_ledger=storage.journal,
@@ -125,6 +143,7 @@ def build_worker(parts: WorkerParts) -> Worker:
         substitutes=storage.substitutes,
     )
     tools = ToolActivities(
+        policy=policy,
         tools=parts.toolbox.registry,
         declared=parts.toolbox.declared,
         approvals=storage.approvals,
@@ -138,13 +157,25 @@ def build_worker(parts: WorkerParts) -> Worker:
     written = parts.written_agents or DefinitionAgents(runs=storage.runs, definitions=storage.definitions, lineage=storage.lineage)
     admission = AgentAdmission(agents=storage.agents, written=written, rules=parts.statuses)
     around = JournalTools(
-        journal=journal, clock=clock_text, token=new_token, fault_point=parts.fault_point, prices=parts.prices, resets=resets, admission=admission
+        journal=journal,
+        clock=clock_text,
+        token=new_token,
+        fault_point=parts.fault_point,
+        prices=parts.prices,
+        resets=resets,
+        admission=admission,
     )
     segments = SegmentActivities(tools=tools, journal=around, run_ledger=storage.journal)
     listeners = ListenerActivities(listeners=storage.listeners, secret=parts.keys.attestation)
     deliveries = DeliveryActivities(deliveries=storage.deliveries, channels=parts.channels)
     calendars = CalendarActivities(calendars=storage.calendars, zones=PinnedZones())
-    code_runs = CodeRunActivities(runs=storage.runs, run_ledger=storage.journal, specs=parts.toolbox.registry.specs)
+    code_runs = CodeRunActivities(
+        runs=storage.runs,
+        run_ledger=storage.journal,
+        specs=parts.toolbox.registry.specs,
+        agents=storage.agents,
+        startable=parts.statuses.startable,
+    )
     return Worker(
         parts.client,
         task_queue=parts.task_queue,
@@ -206,6 +237,8 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
             toolbox=toolbox,
             provider=provider,
             prices=build_prices(models),
+            breakers=PurgatoryBreakers(),
+            models=build_table(models),
             cached_runs_max=worker.cached_runs,
             statuses=status_rules(platform.environment),
             workflows=[RunWorkflow, DeliveryWorkflow, *plugin_workflows()],

@@ -30,6 +30,7 @@ from activities.run_records import RunRecordActivities
 from domain.caps import ProgramCaps
 from domain.envelope import Envelope, Receipt
 from domain.facts import must_flush
+from domain.policy_input import CallInput
 from domain.program import PinnedTool, Program, RetryRule
 from domain.resets import rebase
 from domain.runs import Projection, RunStatus
@@ -137,6 +138,7 @@ class Courier:
             simulate=command.simulate,
             simulated_from=command.simulated_from,
             agent=command.agent,
+            policy=command.policy,
         )
         envelope = self.envelope(
             request.model_dump(mode="json"),
@@ -185,6 +187,7 @@ class Courier:
             cost_usd_micros=tool.cost_usd_micros,
             declaration=tool.declaration,
             simulate=self._state.simulation is not None and tool.effect_class.changes_world,
+            policy=CallInput(definition=self._given.program.name, origin="undo", kind=tool.kind),
         )
         envelope = self.envelope(
             request.model_dump(mode="json"), step=undo.step, visit=visit, call=call, deadline_s=tool.timeout_s, project=[]

@@ -3,11 +3,12 @@
 Names are wire contracts, pinned by tests/architecture.
 """
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from domain.approval import Decision, OpenApproval
 from domain.approval_rules import Verdict
 from domain.completion import TaskCompletion
+from domain.labels import Label
 from domain.model import Wire
 from domain.program import Program
 from domain.runs import RunStatus
@@ -32,6 +33,7 @@ Temporal refuses a payload of 2 MiB, and the run's state needs room beside it. C
 class RunInput(Wire):
     """What a run starts with; no personal data but in `input_fields` (the projected input; the codec encrypts it).
 
+    `input_labels` say where parts of the input come from that are not the user's own (domain/labels.py), by dotted name.
     `state` is the stepper's state on continue-as-new, None at first; `history_max` is the number of events after which it continues
     as new, None for the default.
     """
@@ -44,6 +46,7 @@ class RunInput(Wire):
     correlation_id: str
     program: Program
     input_fields: dict[str, JsonValue] = {}
+    input_labels: dict[str, list[Label]] = Field(default={}, exclude_if=lambda labels: not labels)
     state: dict[str, JsonValue] | None = None
     build_id: str = ""
     history_max: int | None = None

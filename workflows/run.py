@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from domain.approval import Decision
 from domain.errors import StandfastError
+from domain.labels import input_labels
 from domain.ledger import Kind
 from domain.projection import unproject
 from domain.runs import Projection, RunStatus
@@ -75,7 +76,13 @@ class RunWorkflow:
         self._given = given
         state = State.model_validate(given.state) if given.state is not None else State()
         state.epoch = given.epoch
-        context = RunContext(tenant=given.tenant, run=given.run, principal=given.principal, input=unproject(given.input_fields))
+        context = RunContext(
+            tenant=given.tenant,
+            run=given.run,
+            principal=given.principal,
+            input=unproject(given.input_fields),
+            input_labels=input_labels(given.principal, given.input_labels),
+        )
         self._stepper = Stepper(given.program, context, state)
         self._courier = Courier(given, state)
         self._informants = Informants(self._courier, state, lambda asked: self._stepper.question_for_agent(asked, self._tick()))

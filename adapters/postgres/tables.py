@@ -15,7 +15,10 @@ import adapters.postgres.tables_dead_letters  # noqa: F401  # pyright: ignore[re
 import adapters.postgres.tables_hooks  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_lineage  # noqa: F401  # pyright: ignore[reportUnusedImport]  # it registers its tables: who imports this module knows all
 import adapters.postgres.tables_mcp  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
+import adapters.postgres.tables_memory  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
+import adapters.postgres.tables_models  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_money  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
+import adapters.postgres.tables_policies  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_sealing  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_secrets  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same
 import adapters.postgres.tables_streams  # noqa: F401  # pyright: ignore[reportUnusedImport]  # the same

@@ -1,2 +1,2 @@
--- Removes policies of tenants.
-SELECT 1;
+-- Takes revision 0021 back: policy sets go with it.
+DROP TABLE policy_choices, policy_sets;
