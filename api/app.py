@@ -24,7 +24,9 @@ from api.routes.hooks import HookRoutes
 from api.routes.inbound import InboundRoutes
 from api.routes.ledger import LedgerRoutes
 from api.routes.lineage import LineageRoutes
+from api.routes.mcp import McpRoutes
 from api.routes.mcp_servers import McpServerRoutes
+from api.routes.models import ModelRoutes
 from api.routes.platform import PlatformRoutes
 from api.routes.proofs import ProofRoutes
 from api.routes.review_pages import ReviewPageRoutes
@@ -35,6 +37,7 @@ from api.routes.signals import SignalRoutes
 from api.routes.subjects import SubjectRoutes
 from api.routes.substitutes import SubstituteRoutes
 from api.routes.tasks import TaskRoutes
+from api.routes.tools import ToolRoutes
 from api.routes.webhooks import WebhookRoutes
 
 
@@ -65,15 +68,18 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         TaskRoutes(deps),
         DeadLetterRoutes(deps),
         DefinitionRoutes(deps),
+        ToolRoutes(deps),
         AgentRoutes(deps),
         WebhookRoutes(deps),
         HookRoutes(deps),
         InboundRoutes(deps),
+        McpRoutes(deps),
         McpServerRoutes(deps),
         SecretRoutes(deps),
         SubjectRoutes(deps),
         BudgetRoutes(deps),
         CostRoutes(deps),
+        ModelRoutes(deps),
         PlatformRoutes(deps),
         CodecRoutes(deps, authentication),
         ReviewPageRoutes(deps),

@@ -10,11 +10,13 @@ from api.channel_deps import ChannelDeps
 from api.dead_letter_deps import DeadLetterDeps
 from api.hook_deps import HookDeps
 from api.mcp_deps import McpDeps, SecretDeps
+from api.model_deps import ModelDeps
 from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.stream_deps import StreamDeps
 from api.subject_deps import SubjectDeps
 from api.temporal import RunStarter
+from api.tool_deps import ToolDeps
 from api.webhook_deps import WebhookDeps
 from domain.lineage import LineageStore
 from domain.people_stores import ApprovalStore, TaskStore
@@ -63,6 +65,7 @@ class GatewayDeps:
     dead_letters: DeadLetterDeps
     subjects: SubjectDeps
     money: MoneyDeps
+    models: ModelDeps
     hooks: HookDeps
     webhooks: WebhookDeps
     channels: ChannelDeps
@@ -71,6 +74,7 @@ class GatewayDeps:
     secrets: SecretDeps
     streams: StreamDeps
     agents: AgentDeps
+    tools: ToolDeps
     bundle_reader: BundleReader
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import uvicorn
 
-from api.app import create_app
 from api.agent_deps import AgentDeps
+from api.app import create_app
 from api.channel_deps import ChannelDeps
 from api.dead_letter_deps import DeadLetterDeps
 from api.delivery_redriving import DeliveryRedriver
@@ -19,6 +19,7 @@ from api.deps import GatewayDeps
 from api.histories import TemporalHistories
 from api.hook_deps import HookDeps
 from api.mcp_deps import McpDeps, SecretDeps
+from api.model_deps import ModelDeps
 from api.money_deps import MoneyDeps
 from api.residue import ResidueRemover
 from api.reviewing_deps import ReviewingDeps
@@ -26,6 +27,7 @@ from api.stream_deps import StreamDeps
 from api.subject_deps import SubjectDeps
 from api.sweeper import Sweeper
 from api.temporal import TemporalRuns
+from api.tool_deps import ToolDeps
 from api.webhook_deps import WebhookDeps
 from domain.dead_letters import DeadLetterKind
 from domain.errors import InvalidInput, StandfastError, Unavailable
@@ -77,11 +79,19 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         ),
         hooks=HookDeps(hooks=storage.hooks, requests=storage.hook_requests),
         webhooks=_webhooks(storage, parts.platform.environment),
+        models=ModelDeps(aliases=storage.aliases, table=parts.models),
         money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
         reviewing=_reviewing(parts),
         mcp=McpDeps(servers=storage.mcp_servers, connections=parts.mcp.tools, authorizations=parts.mcp.authorizer),
         secrets=SecretDeps(references=storage.secret_references, sources=parts.secret_sources),
         agents=AgentDeps(store=storage.agents, reader=parts.agent_reader, startable=parts.statuses.startable),
+        tools=ToolDeps(
+            store=storage.tools,
+            audit=storage.tool_audit,
+            anomalies=storage.tool_audit,
+            read_document=parts.read_document,
+            servers=parts.mcp.tools,
+        ),
         streams=StreamDeps(reader=storage.streams, watching=parts.watching),
         channels=ChannelDeps(
             store=storage.channels,

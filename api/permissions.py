@@ -16,6 +16,7 @@ ADMINS = frozenset({Role.ADMIN})
 
 RUN = "/v1/runs/{run_id}"
 WEBHOOK = "/v1/webhooks/{webhook_id}"
+TOOL = "/v1/tools/{name}/{version}"
 MCP_SERVER = "/v1/mcp-servers/{server_name}"
 
 PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
@@ -48,6 +49,10 @@ PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/approvals/{approval_id}/decision"): STEERERS,
     ("POST", "/v1/approvals/decisions"): STEERERS,
     ("POST", "/v1/approvals/{approval_id}/assign"): DECIDERS,
+    ("GET", "/v1/models/aliases"): READERS,
+    ("PUT", "/v1/models/aliases/{alias}"): ADMINS,
+    ("DELETE", "/v1/models/aliases/{alias}"): ADMINS,
+    ("GET", "/v1/models/capabilities"): READERS,
     ("GET", "/v1/calendars"): READERS,
     ("GET", "/v1/calendars/{name}"): READERS,
     ("PUT", "/v1/calendars/{name}"): ADMINS,
@@ -97,6 +102,7 @@ PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/prompts"): AUTHORS,
     ("GET", "/v1/prompts"): READERS,
     ("GET", "/v1/prompts/{name}"): READERS,
+    ("POST", "/mcp"): ANY_ROLE,
     ("POST", "/v1/mcp-servers"): AUTHORS,
     ("GET", "/v1/mcp-servers"): READERS,
     ("GET", MCP_SERVER): READERS,
@@ -139,6 +145,17 @@ PERMISSIONS: dict[tuple[str, str], frozenset[Role]] = {
     ("DELETE", "/v1/contacts/{principal_id}/{kind}"): DECIDERS,
     ("GET", "/v1/principal"): ANY_ROLE,
     ("GET", "/v1/tools"): READERS,
+    ("POST", "/v1/tools"): AUTHORS,
+    ("POST", "/v1/tools/openapi"): AUTHORS,
+    ("GET", "/v1/tools/{name}"): READERS,
+    ("POST", f"{TOOL}/quarantine"): OPERATORS,
+    ("POST", f"{TOOL}/release"): OPERATORS,
+    ("POST", f"{TOOL}/retire"): AUTHORS,
+    ("GET", "/v1/tool-grants"): READERS,
+    ("POST", "/v1/tool-grants"): ADMINS,
+    ("POST", "/v1/tool-grants/{grant_id}/revoke"): ADMINS,
+    ("GET", "/v1/tool-calls"): READERS,
+    ("GET", "/v1/tool-anomalies"): READERS,
 }
 
 OPEN_ROUTES = frozenset(

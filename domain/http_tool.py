@@ -23,6 +23,8 @@ HEADER_NAME = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 """RFC 9110 §5.6.2, token."""
 OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type", "accept-encoding", "upgrade"})
 """Headers that the call itself sets; a declaration that could change them could smuggle a second request."""
+STEERING_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "idempotency-key", "user-agent", "forwarded", "via"})
+"""Headers that say who calls, or for whom: never what an argument says."""
 RESPONSE_BYTES_MAX = 1024 * 1024
 """Default bound of an answer, decompressed."""
 
@@ -33,6 +35,8 @@ class HttpToolDeclaration(Value):
     `url` is `https://host/path/{argument}?q={argument}`. `body` is JSON in which the text `{argument}` stands for that argument
     with its own type; without it, POST, PUT and PATCH send the arguments that the URL does not use. A header value may hold
     `secret:NAME`. `idempotency_header` carries the effect's outside key; it is set by default when the call changes the world.
+    `query_arguments` and `header_arguments` map names on the wire to arguments; one that is not given is left out, and a list stands in the
+    query once for each item. `body_argument` is an argument that is the whole body.
     """
 
     kind: Literal["http"] = "http"
@@ -43,6 +47,9 @@ class HttpToolDeclaration(Value):
     url: str
     headers: dict[str, str] = {}
     body: dict[str, JsonValue] | None = None
+    query_arguments: dict[str, str] = {}
+    header_arguments: dict[str, str] = {}
+    body_argument: str | None = None
     input_schema: dict[str, JsonValue] = Field(alias="input")
     output_schema: dict[str, JsonValue] = Field(default={}, alias="output")
     effect_class: EffectClass
@@ -116,12 +123,32 @@ class HttpToolDeclaration(Value):
         for name in sorted(set(PLACEHOLDER.findall(self.url))):
             if name not in known:
                 raise ValueError(f"the URL uses {{{name}}}: name it under `required` and `properties` of the input schema")
-        for name in sorted(_body_names(self.body)):
+        for name in sorted(
+            _body_names(self.body) | {*self.query_arguments.values(), *self.header_arguments.values(), *self._body_argument()}
+        ):
             if name not in declared:
-                raise ValueError(f"the body uses {{{name}}}, which the input schema does not declare")
-        if self.body is not None and self.method in ("GET", "HEAD"):
+                raise ValueError(f"the argument {name} is sent, and the input schema does not declare it")
+        if self.body is not None and self.body_argument is not None:
+            raise ValueError("`body` and `body_argument` both say what the body is: keep one")
+        if (self.body is not None or self.body_argument is not None) and self.method in ("GET", "HEAD"):
             raise ValueError(f"{self.method} sends no body: move its values into the URL")
         return self
+
+    @field_validator("header_arguments")
+    @classmethod
+    def _arguments_steer_no_request(cls, headers: dict[str, str]) -> dict[str, str]:
+        """Refuse headers that only the declaration or the call itself may set.
+
+        Raises:
+            ValueError: with the reason.
+        """
+        for name in headers:
+            if not HEADER_NAME.match(name) or name.lower() in OWN_HEADERS | STEERING_HEADERS:
+                raise ValueError(f"no argument may set the header {name!r}")
+        return headers
+
+    def _body_argument(self) -> set[str]:
+        return set() if self.body_argument is None else {self.body_argument}
 
     @property
     def host(self) -> str:
@@ -166,6 +193,7 @@ class RenderedRequest(Value):
     method: Method
     url: str
     body: JsonValue = None
+    headers: dict[str, str] = {}
 
 
 def _body_names(node: JsonValue) -> set[str]:
@@ -220,13 +248,47 @@ def render(declaration: HttpToolDeclaration, arguments: dict[str, JsonValue]) ->
     if missing:
         raise ToolFailed(f"the call of {declaration.name} lacks the argument {missing[0]}", where=f"/{missing[0]}")
     texts = {name: _url_text(name, arguments[name]) for name in used}
-    url = PLACEHOLDER.sub(lambda match: texts[match.group(1)], declaration.url)
+    url = _with_query(declaration, PLACEHOLDER.sub(lambda match: texts[match.group(1)], declaration.url), arguments)
     if any(segment in (".", "..") for segment in urlsplit(url).path.split("/")):
         raise ToolFailed(f"the arguments of {declaration.name} make a path segment of dots, which would name another path")
+    headers = {name: _header_text(name, arguments[given]) for name, given in declaration.header_arguments.items() if given in arguments}
+    used |= {*declaration.query_arguments.values(), *declaration.header_arguments.values()}
+    return RenderedRequest(method=declaration.method, url=url, body=_body(declaration, arguments, used), headers=headers)
+
+
+def _body(declaration: HttpToolDeclaration, arguments: dict[str, JsonValue], used: set[str]) -> JsonValue:
+    if declaration.body_argument is not None:
+        return arguments.get(declaration.body_argument)
     if declaration.body is not None:
-        body = _filled(cast("JsonValue", declaration.body), arguments)
-    elif declaration.method in ("POST", "PUT", "PATCH"):
-        body = {name: value for name, value in arguments.items() if name not in used}
-    else:
-        body = None
-    return RenderedRequest(method=declaration.method, url=url, body=body)
+        return _filled(cast("JsonValue", declaration.body), arguments)
+    if declaration.method in ("POST", "PUT", "PATCH"):
+        return {name: value for name, value in arguments.items() if name not in used}
+    return None
+
+
+def _with_query(declaration: HttpToolDeclaration, url: str, arguments: dict[str, JsonValue]) -> str:
+    """Return the URL with the query arguments that were given; a list stands once for each item, null not at all."""
+    pairs: list[str] = []
+    for name, argument in declaration.query_arguments.items():
+        value = arguments.get(argument)
+        items = value if isinstance(value, list) else [value]
+        pairs += [f"{quote(name, safe='')}={_query_text(argument, item)}" for item in items if item is not None]
+    if not pairs:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{'&'.join(pairs)}"
+
+
+def _query_text(name: str, value: JsonValue) -> str:
+    return "" if value == "" else _url_text(name, value)
+
+
+def _header_text(name: str, value: JsonValue) -> str:
+    """Return a scalar as it stands in a header.
+
+    Raises:
+        ToolFailed: it is no scalar, or holds what no header can carry.
+    """
+    text = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    if isinstance(value, dict | list) or value is None or not text.isascii() or not text.isprintable():
+        raise ToolFailed(f"the argument for the header {name} must be a number or printable ASCII text")
+    return text

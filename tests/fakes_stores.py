@@ -23,6 +23,7 @@ from tests.fakes_subjects import FakeRemovalStore, FakeRetentionStore
 from tests.fakes_subscriptions import FakeSubscriptionStore
 from tests.fakes_substitutes import FakeSubstituteStore
 from tests.fakes_tasks import FakeTaskDesk
+from tests.fakes_tools import FakeCallAudit, FakeToolStore
 
 
 @dataclass
@@ -185,6 +186,16 @@ class FakeStores:
     def substitutes(self) -> FakeSubstituteStore:
         """Substitutes."""
         return FakeSubstituteStore(self.keys, lambda: self.database.time)
+
+    @cached_property
+    def tools(self) -> FakeToolStore:
+        """Registered tools and grants."""
+        return FakeToolStore()
+
+    @cached_property
+    def tool_audit(self) -> FakeCallAudit:
+        """Calls of tools."""
+        return FakeCallAudit()
 
     @cached_property
     def costs(self) -> FakeCostStore:

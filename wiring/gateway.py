@@ -4,11 +4,14 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from adapters.calendars.zones import PinnedZones
 from adapters.codec.cipher import TenantCipher
 from adapters.codec.codec_server import decode_body, encode_body
 from adapters.codec.temporal_codec import TemporalCodec
 from adapters.definitions.agent_reader import YamlAgentReader
+from adapters.definitions.documents import read_document
 from adapters.definitions.yaml_reader import YamlBundleReader
 from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
@@ -17,6 +20,7 @@ from adapters.postgres.watching import PostgresWatching
 from domain.agents import StatusRules
 from domain.calendars import Zones
 from domain.compile import compile_program
+from domain.model_table import ModelTable
 from domain.provider import PriceBook
 from domain.registry import AgentReader, BundleReader, ProgramCompiler
 from domain.sealing import SealStore
@@ -26,6 +30,7 @@ from wiring.channel_plugins import channel_kinds
 from wiring.keys import InstallationKeys
 from wiring.logs import redact_logs
 from wiring.mcp import McpParts, build_mcp
+from wiring.model_table import build_table
 from wiring.objects import build_objects, payload_limits
 from wiring.prices import build_prices
 from wiring.secrets import build_secrets
@@ -79,8 +84,10 @@ class GatewayParts:
     statuses: StatusRules
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]
+    read_document: Callable[[str], JsonValue]
     channel_kinds: tuple[str, ...]
     prices: PriceBook
+    models: ModelTable
     mcp: McpParts
     secret_sources: tuple[str, ...]
     zones: Zones
@@ -122,8 +129,10 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
             statuses=status_rules(platform.environment),
             compile_program=compile_program,
             tool_specs=toolbox.registry.specs,
+            read_document=read_document,
             channel_kinds=channel_kinds(),
             prices=build_prices(ModelSettings()),
+            models=build_table(ModelSettings()),
             mcp=build_mcp(storage, secret=secrets.resolve, environment=platform.environment),
             secret_sources=SecretSettings().sources,
             zones=PinnedZones(),

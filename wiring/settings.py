@@ -1,4 +1,4 @@
-"""Every setting, in frozen groups, one per part; with `settings_ground` and `settings_models` the only modules that read the environment.
+"""Every setting, in frozen groups, one per part; with `settings_ground` and its kin the only modules that read the environment.
 
 Order: flags > environment > `<state dir>/config.toml` > profile. `docs/settings.md` names each (a test compares).
 """
@@ -15,6 +15,8 @@ from domain.budget import Period, Unit, usd_micros
 from domain.errors import InvalidInput
 from wiring.settings_ground import Group
 from wiring.settings_models import ModelSettings
+from wiring.settings_sandboxes import SandboxSettings
+from wiring.settings_secrets import McpSettings, SecretSettings
 
 Environment = Literal["development", "test", "production"]
 
@@ -111,12 +113,6 @@ class WorkerSettings(Group):
     """The worker."""
 
     ready_file: Path | None = Field(default=None, validation_alias="STANDFAST_READY_FILE", description="file made once the worker polls")
-    docker_url: str | None = Field(
-        default=None, validation_alias="STANDFAST_DOCKER_URL", description="address of the Docker daemon for the docker sandbox"
-    )
-    docker_runtime: str | None = Field(
-        default=None, validation_alias="STANDFAST_DOCKER_RUNTIME", description="container runtime, such as runsc"
-    )
     sweep_seconds: float = Field(
         default=3.0, gt=0, validation_alias="STANDFAST_SWEEP_SECONDS", description="pause between rounds of sweeper and reconciler"
     )
@@ -125,6 +121,11 @@ class WorkerSettings(Group):
         ge=10,
         validation_alias="STANDFAST_CACHED_RUNS",
         description="runs kept in a worker's memory, about 80 kB each; others are replayed when something happens to them",
+    )
+    tool_watch: Literal["off", "report", "quarantine"] | None = Field(
+        default=None,
+        validation_alias="STANDFAST_TOOL_WATCH",
+        description="unusual tool calls: off, report, or quarantine the tool until a person releases it; in production quarantine",
     )
 
 
@@ -224,14 +225,6 @@ class PayloadSettings(Group):
     )
 
 
-class SecretSettings(Group):
-    """Secrets that http tools name as `secret:NAME`."""
-
-    tool_secrets: dict[str, SecretStr] = Field(
-        default={}, validation_alias="STANDFAST_TOOL_SECRETS", description="JSON: name of a secret to its value"
-    )
-
-
 class OutboundSettings(Group):
     """What calls to the outside may reach besides public hosts."""
 
@@ -299,6 +292,8 @@ GROUPS: tuple[type[BaseSettings], ...] = (
     ChannelSettings,
     PayloadSettings,
     SecretSettings,
+    McpSettings,
+    SandboxSettings,
     OutboundSettings,
     FaultSettings,
 )

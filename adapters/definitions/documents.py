@@ -15,6 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
 from domain.definition_parts import DocPath
+from domain.errors import InvalidDefinition
 from domain.registry import Problem
 
 DEPTH_MAX: Final = 64
@@ -113,6 +114,30 @@ def read_yaml(file: str, text: str) -> Document:
     return builder.document
 
 
+def read_document(text: str) -> JsonValue:
+    """Return a document of others' making, in YAML or JSON, as plain data: keys are text, and integers past ±(2⁵³-1) are rounded.
+
+    Raises:
+        InvalidDefinition: it is neither; `where` is line and column.
+    """
+    try:
+        document = Document(file="document", text=text.removeprefix("\ufeff"))
+        root = _compose(document.text)
+        if root is None:
+            raise InvalidDefinition("the document is empty", where="1:1")
+        builder = _Builder(document, foreign=True)
+        value = builder.build(root, (), None)
+    except MarkedYAMLError as error:
+        value, problems = None, [_broken("document", text, cast("_Marked", error))]
+    except (YAMLError, RecursionError) as error:
+        raise InvalidDefinition(f"the document is neither YAML nor JSON: {str(error)[:200]}", where="1:1") from error
+    else:
+        problems = builder.problems
+    if problems:
+        raise InvalidDefinition(problems[0].message, where=f"{problems[0].line}:{problems[0].column}")
+    return value
+
+
 def _unprintable(file: str, text: str, error: _Unprintable) -> Problem:
     before = text[: error.position]
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -193,8 +218,9 @@ def _hint(text: str, line: int) -> str:
 class _Builder:
     """Turns a node graph into plain data."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, *, foreign: bool = False) -> None:
         self.document = document
+        self._foreign = foreign
         self.problems: list[Problem] = []
         self._nodes = 0
         self._stopped = False
@@ -236,7 +262,8 @@ class _Builder:
         found: dict[str, JsonValue] = {}
         for key_node, value_node in cast("list[tuple[_Node, _Node]]", node.value):
             key = key_node.value
-            if key_node.id != "scalar" or str(key_node.tag) != f"{_TAG}str" or not isinstance(key, str):
+            text = str(key_node.tag) == f"{_TAG}str" or (self._foreign and key != "<<")
+            if key_node.id != "scalar" or not text or not isinstance(key, str):
                 merge = key == "<<"
                 self._note(key_node, "merge keys are not used here" if merge else "a key must be text", "" if merge else f'"{key}"')
                 continue
@@ -273,6 +300,8 @@ class _Builder:
             number = int(text, 0) if text.lstrip("+-")[:2].lower() in ("0x", "0o", "0b") else int(text)
         except ValueError:
             return text
+        if abs(number) > _INT_MAX and self._foreign:
+            return float(number)
         if abs(number) > _INT_MAX:
             self._note(node, "integers go up to ±(2⁵³-1)", f'"{text}"')
         return number

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 
 import httpx2
 from pydantic import JsonValue
@@ -11,13 +10,11 @@ from adapters.tools.http_answers import failure, result
 from domain.egress import EgressRules, OutboundClients
 from domain.errors import StandfastError, ToolFailed, ToolTimedOut, ToolUnavailable
 from domain.http_tool import SECRET, HttpToolDeclaration, RenderedRequest, render
+from domain.secrets import ResolveSecret, only_declared
 from domain.tools import ToolCall, ToolSpec
 
 CONNECT_S = 5.0
 """A host that does not take a connection in this time is not available; nothing was sent yet."""
-ResolveSecret = Callable[[str], str]
-"""Return the secret of this name; raises LookupError when it is not set."""
-
 SURELY_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
@@ -52,7 +49,8 @@ class HttpTool:
         """
         deadline_s = min(call.deadline_s, self._declaration.timeout_s)
         rendered = render(self._declaration, call.arguments)
-        headers, secrets = self._headers(call)
+        headers, secrets = await self._headers(call)
+        headers |= {name.lower(): value for name, value in rendered.headers.items() if name.lower() not in headers}
         try:
             async with asyncio.timeout(deadline_s):
                 status, retry_after, body = await self._exchange(rendered, headers, deadline_s)
@@ -63,36 +61,24 @@ class HttpTool:
         error = _without(failure(self._declaration, status, body, retry_after), secrets)
         raise error
 
-    def _headers(self, call: ToolCall) -> tuple[dict[str, str], list[str]]:
-        """Return the headers with their secrets put in, and those secrets.
+    async def _headers(self, call: ToolCall) -> tuple[dict[str, str], list[str]]:
+        """Return the headers with their secrets put in, and those secrets; each is read now, for this call alone.
 
         Raises:
             ToolFailed: a secret is not set, or cannot stand in a header.
         """
-        secrets: list[str] = []
-
-        def reveal(name: str) -> str:
-            """Look one secret up and remember it.
-
-            Raises:
-                ToolFailed: it is not set, or no header can carry it.
-            """
-            try:
-                secret = self._resolve_secret(name)
-            except LookupError as error:
-                raise ToolFailed(f"{self._spec.name} needs the secret {name}, which is not set on this worker") from error
+        reveal = only_declared(self._spec.name, self._spec.secrets, self._resolve_secret)
+        secrets = {name: await reveal(call.tenant, name) for name in self._spec.secrets}
+        for name, secret in secrets.items():
             if not secret.isascii() or not secret.isprintable():
                 raise ToolFailed(f"the secret {name} holds characters that no header can carry; look for a line break at its end")
-            secrets.append(secret)
-            return secret
-
         headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "standfast"}
         headers["x-correlation-id"] = call.correlation_id
         for name, value in self._declaration.headers.items():
-            headers[name.lower()] = SECRET.sub(lambda match: reveal(match.group(1)), value)
+            headers[name.lower()] = SECRET.sub(lambda match: secrets[match.group(1)], value)
         if self._declaration.key_header is not None:
             headers[self._declaration.key_header.lower()] = call.idempotency_key
-        return headers, secrets
+        return headers, list(secrets.values())
 
     async def _exchange(self, rendered: RenderedRequest, headers: dict[str, str], deadline_s: float) -> tuple[int, str | None, bytes]:
         """Return status, Retry-After and body.

@@ -16,25 +16,28 @@ from pydantic import JsonValue
 from adapters.calendars.zones import PinnedZones
 from adapters.codec.head_keys import DerivedHeadKeys
 from adapters.definitions.agent_reader import YamlAgentReader
+from adapters.definitions.documents import read_document
 from adapters.definitions.yaml_reader import YamlBundleReader
-from api.app import create_app
 from api.agent_deps import AgentDeps
+from api.app import create_app
 from api.channel_deps import ChannelDeps
 from api.dead_letter_deps import DeadLetterDeps
 from api.deps import GatewayDeps
 from api.hook_deps import HookDeps
 from api.mcp_deps import McpDeps, SecretDeps
+from api.model_deps import ModelDeps
 from api.money_deps import MoneyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.stream_deps import StreamDeps
 from api.subject_deps import SubjectDeps
+from api.tool_deps import ToolDeps
 from api.webhook_deps import WebhookDeps
+from domain.agents import PRODUCTION
 from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.compile import compile_program
 from domain.dead_letters import DeadLetterKind, Redriver
 from domain.effects import Carrier, EffectClass
 from domain.ids import CROCKFORD, format_id
-from domain.agents import PRODUCTION
 from domain.principals import ApiKeyParts, Principal, Role, format_api_key, key_hmac
 from domain.registry import DefinitionDraft
 from domain.runs import ApprovalProjection, Projection, RunStatus, TaskProjection
@@ -44,6 +47,7 @@ from tests.api.fake_codec import FakeCodecServer
 from tests.api.fake_temporal import FakeTemporal
 from tests.fake_objects import FakeObjects
 from tests.fakes_deliveries import FakeRelay
+from tests.fakes_models import FakeAliases
 from tests.fakes_prices import FakePrices
 from tests.fakes_stores import FakeStores
 from tests.fakes_subjects import FakeHistories
@@ -253,6 +257,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, *, send_
         ),
         "webhooks": WebhookDeps(subscriptions=stores.subscriptions, deliveries=stores.deliveries, past=stores.ledger_past),
         "hooks": HookDeps(hooks=stores.hooks, requests=stores.hook_requests),
+        "models": ModelDeps(aliases=FakeAliases()),
         "money": MoneyDeps(budgets=stores.budgets, costs=stores.costs, prices=FakePrices(2)),
         "reviewing": _reviewing(stores),
         "mcp": McpDeps(servers=stores.mcp_servers, connections=stores.mcp_connections, authorizations=stores.mcp_connections),
@@ -269,6 +274,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, *, send_
         "bundle_reader": YamlBundleReader(),
         "compile_program": compile_program,
         "tool_specs": lambda: [PAY],
+        "tools": ToolDeps(store=stores.tools, audit=stores.tool_audit, anomalies=stores.tool_audit, read_document=read_document),
         "temporal": temporal,
         "new_id": fresh_id,
         "now": lambda: stores.database.time,
