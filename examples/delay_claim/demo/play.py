@@ -22,7 +22,7 @@ from standfast_client import StandfastError
 from wiring.dev.background import dev_status
 from wiring.dev.child import ChildFailedError
 from wiring.dev.records import AlreadyRunningError
-from wiring.settings import StatePlace
+from wiring.settings_ground import StatePlace
 
 _FAILURES = (AlreadyRunningError, ChildFailedError, DemoFailedError, ServiceFailedError, StackFailedError, StandfastError)
 _INTERRUPTED = 130
