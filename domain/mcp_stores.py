@@ -89,3 +89,25 @@ class McpConnections(Protocol):
             ToolFailed: it answers something that is no listing, or needs to be authorized.
         """
         ...
+
+
+class McpAuthorizations(Protocol):
+    """Has a person let this platform use a server in the person's name (OAuth)."""
+
+    async def begin(self, tenant: str, principal: str, server: McpServer, redirect_uri: str) -> str:
+        """Return the page to open.
+
+        Raises:
+            InvalidInput: the server needs none, or the redirect URI is none of this person's machine.
+            ToolFailed: the server or its issuer cannot be used. ToolUnavailable: one of them does not answer.
+        """
+        ...
+
+    async def complete(self, tenant: str, principal: str, server: McpServer, *, code: str, state: str, iss: str | None) -> None:
+        """Change the code for tokens and keep them.
+
+        Raises:
+            InvalidInput: the state is none that this person began for this server, or was used; another issuer answers.
+            ToolFailed: the issuer refuses, or its token is for another audience.
+        """
+        ...

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from domain.errors import Conflict, NotFound
-from domain.mcp import SERVERS_MAX, McpServer, McpServerDraft, McpTool
+from domain.errors import Conflict, InvalidInput, NotFound, StandfastError, ToolFailed, ToolUnavailable
+from domain.mcp import SERVERS_MAX, Listed, McpServer, McpServerDraft, McpTool
+from domain.mcp_oauth import checked_redirect
 from domain.secrets import SECRETS_MAX, DeclaredSecret
 
 
@@ -141,3 +142,38 @@ class FakeSecretReferences:
         """Take a name away."""
         await self.get(tenant, environment, name)
         del self._rows[tenant, environment, name]
+
+
+class FakeMcpConnections:
+    """Servers that list what a test put into `lists`, and authorizations that go through: implements both ports of the gateway."""
+
+    def __init__(self, servers: FakeMcpServers) -> None:
+        self._servers = servers
+        self._begun: set[tuple[str, str, str]] = set()
+        self.lists: dict[str, list[Listed] | StandfastError] = {}
+
+    async def listing(self, tenant: str, server: McpServer) -> list[Listed]:
+        """Return what the server lists, or fail as it does."""
+        del tenant
+        told = self.lists.get(server.name, ToolUnavailable(f"the MCP server {server.name} does not answer"))
+        if isinstance(told, StandfastError):
+            raise told
+        return told
+
+    async def begin(self, tenant: str, principal: str, server: McpServer, redirect_uri: str) -> str:
+        """Return a page whose state names who asked."""
+        if server.oauth is None:
+            raise InvalidInput(f"the MCP server {server.name} is registered without oauth")
+        checked_redirect(redirect_uri)
+        self._begun.add((tenant, principal, server.name))
+        return f"https://issuer.example/authorize?state=state-of-{server.name}-0000"
+
+    async def complete(self, tenant: str, principal: str, server: McpServer, *, code: str, state: str, iss: str | None) -> None:
+        """Keep a token for a code that is `good`; once for each beginning."""
+        del iss
+        if (tenant, principal, server.name) not in self._begun or state != f"state-of-{server.name}-0000":
+            raise InvalidInput("this authorization was not begun by you, is too old, or was used: begin again", where="/state")
+        self._begun.discard((tenant, principal, server.name))
+        if code != "good":
+            raise ToolFailed("the authorization server refuses: invalid_grant")
+        self._servers.tokens[tenant, server.name] = "{}"
