@@ -10,6 +10,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from adapters.postgres.extensions import ensure_vector
 from adapters.postgres.roles import APP, OWNER, ensure_roles
 from adapters.postgres.schema_version import newest_revision, refuse_unknown
 from adapters.postgres.urls import connection_advice, with_role
@@ -102,6 +103,7 @@ def migrate(owner_url: str, *, app_password: str | None = None, revision: str | 
         wanted = revision or newest_revision()
         if before != wanted:
             _revise(_connect(owner_url), wanted)
+        ensure_vector(connection)
         app_url = None if password is None else with_role(owner_url, user=APP, password=password)
         return Migrated(before, wanted, app_url)
 

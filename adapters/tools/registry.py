@@ -5,13 +5,18 @@ A plugin names a factory under the entry-point group `standfast.tools`; the fact
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
+import httpx2
+
+from adapters.tools.platform_ports import PlatformPorts
+from domain.egress import OutboundClients
 from domain.errors import InvalidDefinition, InvalidInput, ToolFailed
 from domain.sandbox import Sandbox, SandboxProfile
 from domain.schemas import check_schema
+from domain.secrets import ResolveSecret
 from domain.tools import Tool, ToolSpec
 
 GROUP = "standfast.tools"
@@ -22,11 +27,16 @@ VERSION = re.compile(r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")
 
 @dataclass(frozen=True, kw_only=True)
 class ToolContext:
-    """What a factory may build on: the sandbox port, the named profiles, and the secrets by name."""
+    """What a factory may build on: the sandbox port, the named profiles, the way to hosts, and the secrets by tenant and name.
+
+    A tool asks for its secrets in each call: one that is kept would outlive its rotation. `ports` are what built-in tools work on.
+    """
 
     sandbox: Sandbox
     profiles: Mapping[str, SandboxProfile]
-    resolve_secret: Callable[[str], str]
+    resolve_secret: ResolveSecret
+    outbound: OutboundClients[httpx2.AsyncBaseTransport] | None = None
+    ports: PlatformPorts = field(default_factory=PlatformPorts)
 
 
 ToolFactory = Callable[[ToolContext], Iterable[Tool]]

@@ -1,0 +1,163 @@
+"""Memory on pgvector: texts sealed under their run's key, vectors compared by the server, all within a tenant (domain/memory.py)."""
+
+from typing import cast
+
+from psycopg import sql
+from psycopg.types.numeric import Int4
+
+from adapters.postgres.extensions import MISSING
+from adapters.postgres.pool import Database, Row
+from adapters.postgres.values import rfc3339
+from adapters.postgres.vault import Vault
+from domain.errors import InvalidInput, NotFound, ReferenceMissing, ToolFailed
+from domain.memory import RECORDS_MAX, Embedder, MemoryRecord, NewMemory, Quarantine, suspicion
+from domain.stores import PayloadCipher
+
+_COLUMNS = b"record, namespace, run, agent, labels, quarantine, sealed, saved_at"
+_COUNT = b"SELECT count(*) AS n FROM memory_records WHERE tenant_id = %(tenant)s AND namespace = %(namespace)s"
+_INSERT = b"""
+INSERT INTO memory_records (tenant_id, record, namespace, run, agent, embedder, embedding, labels, quarantine, sealed)
+VALUES (%(tenant)s, %(record)s, %(namespace)s, %(run)s, %(agent)s, %(embedder)s, %(embedding)s::real[], %(labels)s, %(quarantine)s,
+    %(sealed)s)
+ON CONFLICT (tenant_id, record) DO NOTHING
+"""
+_ONE = b"SELECT " + _COLUMNS + b" FROM memory_records WHERE tenant_id = %(tenant)s AND record = %(record)s"
+_PAGE = (
+    b"SELECT "
+    + _COLUMNS
+    + b" FROM memory_records WHERE tenant_id = %(tenant)s AND (%(namespace)s::text IS NULL OR namespace = %(namespace)s)"
+    b" AND (NOT %(quarantined)s OR quarantine IS NOT NULL) AND record > %(after)s ORDER BY record LIMIT %(limit)s"
+)
+_SCHEMA = b"SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector'"
+_NEAREST = """
+SELECT record, namespace, run, agent, labels, quarantine, sealed, saved_at,
+    1 - (embedding::{schema}.vector OPERATOR({schema}.<=>) %(vector)s::real[]::{schema}.vector) AS score
+FROM memory_records
+WHERE tenant_id = %(tenant)s AND namespace = %(namespace)s AND embedder = %(embedder)s AND quarantine IS NULL
+ORDER BY score DESC, record LIMIT %(limit)s
+"""
+
+
+class PostgresMemory:
+    """Implements `domain.memory.Memory`, and what people see and decide of it."""
+
+    def __init__(self, db: Database, cipher: PayloadCipher | Vault, embedder: Embedder) -> None:
+        self._db = db
+        self._vault = Vault.over(db, cipher)
+        self._embedder = embedder
+        self._nearest: bytes | None = None
+
+    async def save(self, memory: NewMemory) -> MemoryRecord:
+        """Keep a text; the same effect again finds its record.
+
+        Raises:
+            InvalidInput: the namespace is full.
+        """
+        record = f"mem_{memory.key[:26]}"
+        vector = (await self._embedder.embed([memory.text]))[0]
+        cipher = await self._vault.ciphers.of_run(memory.tenant, memory.run)
+        place = {"tenant": memory.tenant, "record": record, "namespace": memory.namespace}
+        fields = {
+            "run": memory.run,
+            "agent": memory.agent,
+            "embedder": self._embedder.name,
+            "embedding": vector,
+            "labels": list(memory.labels),
+            "quarantine": suspicion(memory.text),
+            "sealed": cipher.seal(memory.tenant, _place(record), memory.text.encode()),
+        }
+        async with self._db.tenant(memory.tenant) as tx:
+            row = await tx.row(_ONE, place)
+            if row is None:
+                count = await tx.row(_COUNT, place)
+                if count is not None and count["n"] >= RECORDS_MAX:
+                    raise InvalidInput(
+                        f"the namespace {memory.namespace} holds {RECORDS_MAX} records, which is all it may", where="/namespace"
+                    )
+                await tx.execute(_INSERT, {**place, **fields})
+                row = await tx.row(_ONE, place)
+        return await self._opened(memory.tenant, cast("Row", row))
+
+    async def search(self, tenant: str, namespace: str, query: str, *, limit: int) -> list[MemoryRecord]:
+        """Return the records most like a text, best first, without those in quarantine.
+
+        Raises:
+            ToolFailed: the database lacks pgvector; it says how to get it.
+        """
+        nearest = self._nearest or await self._compiled(tenant)
+        vector = (await self._embedder.embed([query]))[0]
+        place = {"tenant": tenant, "namespace": namespace, "embedder": self._embedder.name, "vector": vector, "limit": Int4(limit)}
+        async with self._db.tenant(tenant) as tx:
+            rows = await tx.rows(nearest, place)
+        return await self._all_opened(tenant, rows)
+
+    async def page(
+        self, tenant: str, *, namespace: str | None = None, quarantined: bool = False, after: str = "", limit: int = 50
+    ) -> list[MemoryRecord]:
+        """Return records by id, those in quarantine too."""
+        place = {"tenant": tenant, "namespace": namespace, "quarantined": quarantined, "after": after, "limit": Int4(limit)}
+        async with self._db.tenant(tenant) as tx:
+            rows = await tx.rows(_PAGE, place)
+        return await self._all_opened(tenant, rows)
+
+    async def review(self, tenant: str, record: str, *, quarantine: Quarantine | None, by: str) -> MemoryRecord:
+        """Put a record into quarantine, or let it out.
+
+        Raises:
+            NotFound: there is none of that id in the tenant.
+        """
+        change = (
+            b"UPDATE memory_records SET quarantine = %(why)s, reviewed_by = %(by)s WHERE tenant_id = %(tenant)s AND record = %(record)s"
+        )
+        place = {"tenant": tenant, "record": record, "why": quarantine, "by": by}
+        async with self._db.tenant(tenant) as tx:
+            await tx.execute(change, place)
+            row = await tx.row(_ONE, place)
+        if row is None:
+            raise NotFound(f"there is no memory {record}")
+        return await self._opened(tenant, row)
+
+    async def forget(self, tenant: str, record: str) -> None:
+        """Remove a record.
+
+        Raises:
+            NotFound: there is none of that id in the tenant.
+        """
+        async with self._db.tenant(tenant) as tx:
+            gone = await tx.affected(b"DELETE FROM memory_records WHERE tenant_id = %s AND record = %s", [tenant, record])
+        if not gone:
+            raise NotFound(f"there is no memory {record}")
+
+    async def _compiled(self, tenant: str) -> bytes:
+        """Return the statement that asks this database's pgvector, wherever its schema is.
+
+        Raises:
+            ToolFailed: there is none.
+        """
+        async with self._db.tenant(tenant) as tx:
+            row = await tx.row(_SCHEMA)
+        if row is None:
+            raise ToolFailed(MISSING)
+        self._nearest = sql.SQL(_NEAREST).format(schema=sql.Identifier(row["nspname"])).as_bytes(None)
+        return self._nearest
+
+    async def _all_opened(self, tenant: str, rows: list[Row]) -> list[MemoryRecord]:
+        await self._vault.ciphers.learn(tenant, {row["run"] for row in rows})
+        found: list[MemoryRecord] = []
+        for row in rows:
+            try:
+                found.append(await self._opened(tenant, row))
+            except ReferenceMissing:  # its run is being erased in this moment
+                continue
+        return found
+
+    async def _opened(self, tenant: str, row: Row) -> MemoryRecord:
+        cipher = await self._vault.ciphers.of_run(tenant, row["run"])
+        text = cipher.open(tenant, _place(row["record"]), bytes(row["sealed"])).decode()
+        fields = {name: row[name] for name in ("record", "namespace", "run", "agent", "labels", "quarantine")}
+        score = round(float(row["score"]), 4) if "score" in row else None
+        return MemoryRecord.model_validate({**fields, "text": text, "saved_at": rfc3339(row["saved_at"]), "score": score})
+
+
+def _place(record: str) -> str:
+    return f"memory/{record}"

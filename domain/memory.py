@@ -1,0 +1,96 @@
+"""What agents remember across runs: records, the port of their store, and of what makes vectors of texts. Pure.
+
+Memory is what strangers may have shaped: a record keeps the labels of what it was made from, and whoever recalls it gets `memory` besides.
+"""
+
+import re
+from typing import Literal, Protocol
+
+from domain.labels import Label, merged
+from domain.model import Value
+
+NAMESPACE = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+DEFAULT_NAMESPACE = "default"
+TEXT_CHARS_MAX = 8000
+RESULTS_MAX = 20
+RECORDS_MAX = 10_000
+"""Most records of one namespace: a search looks at each of them, which takes some 20 ms at that number."""
+
+Quarantine = Literal["suspicious", "operator"]
+"""Why a record is not recalled: it speaks like an instruction, or a person said so."""
+
+_HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\U000e0000-\U000e007f]")
+_COMMANDS = re.compile(
+    r"\b(ignore|disregard|forget|override)\b.{0,40}\b(previous|prior|above|earlier|all|your|other)\b.{0,40}"
+    r"\b(instruction|prompt|rule|direction|guideline|polic)|"
+    r"\byou (must|should|shall|will) (now|always|from now on)\b|\b(system|developer) (prompt|message|instruction)s?\b|"
+    r"</?(system|assistant|instructions?|tool_call)>|\bnew instructions?\s*:|\bdo not (tell|inform|mention|reveal)\b.{0,40}\buser\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How texts speak that were written to steer a model (OWASP LLM01, ASI06). A sieve and no proof: labels hold without it."""
+
+
+class MemoryRecord(Value):
+    """A record as it is recalled. `score` is the likeness to what was looked for, 1 for the same text; times are RFC 3339 UTC."""
+
+    record: str
+    namespace: str
+    text: str
+    labels: list[Label]
+    run: str
+    agent: str | None = None
+    saved_at: str
+    quarantine: Quarantine | None = None
+    score: float | None = None
+
+
+class NewMemory(Value):
+    """A record to keep. `key` names the effect that saves it, so that a repeated attempt finds the same record."""
+
+    tenant: str
+    run: str
+    namespace: str
+    key: str
+    text: str
+    labels: list[Label]
+    agent: str | None = None
+
+
+class Embedder(Protocol):
+    """Makes vectors of texts; texts that mean alike point the same way."""
+
+    @property
+    def name(self) -> str:
+        """What made a vector: those of different embedders are never compared."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """How long a vector is."""
+        ...
+
+    async def embed(self, texts: list[str]) -> list[list[float]]:
+        """Return a vector of length 1 for each text. Raises: ToolUnavailable."""
+        ...
+
+
+class Memory(Protocol):
+    """The records of tenants, by namespace."""
+
+    async def save(self, memory: NewMemory) -> MemoryRecord:
+        """Keep a text; what is suspicious is kept in quarantine. Raises: InvalidInput, the namespace is full."""
+        ...
+
+    async def search(self, tenant: str, namespace: str, query: str, *, limit: int) -> list[MemoryRecord]:
+        """Return the records most like a text, best first, without those in quarantine. Raises: ToolFailed, ToolUnavailable."""
+        ...
+
+
+def suspicion(text: str) -> Quarantine | None:
+    """Return why a text is kept from being recalled until a person has looked at it, None when nothing speaks against it."""
+    return "suspicious" if _HIDDEN.search(text) or _COMMANDS.search(text) else None
+
+
+def labels_of_save(*, agent: bool) -> list[Label]:
+    """Return the labels of what is saved: what an agent says may hold all that it read."""
+    return merged(["model", "tool:untrusted"] if agent else ["definition", "user"])
