@@ -17,6 +17,7 @@ from cli.commands import (
     ledgers,
     lineage,
     local,
+    model_table,
     money,
     registry,
     review,
@@ -128,6 +129,13 @@ _add(approvals_app, inbox.show)
 _add(approvals_app, inbox.assign)
 _add(approvals_app, inbox.audit)
 app.add_typer(approvals_app, name="approvals")
+
+models_app = typer.Typer(help="Words that stand for models, and what models can do.", invoke_without_command=True)
+models_app.callback()(model_table.models)
+models_app.command("set", help=(model_table.set_alias.__doc__ or "").strip())(model_table.set_alias)
+_add(models_app, model_table.remove)
+_add(models_app, model_table.show)
+app.add_typer(models_app, name="models")
 
 calendars_app = typer.Typer(help="Working hours, in which approvals may count their deadlines.", invoke_without_command=True)
 calendars_app.callback()(reviewing.calendars)

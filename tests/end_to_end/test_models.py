@@ -1,10 +1,17 @@
-"""Agents against servers that speak the vendors' real wire protocols, through the whole stack; models that misbehave included."""
+"""Agents, and the delay-claim example, on the vendors' real wire protocols, through the whole stack; models that misbehave included."""
 
+import json
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
+from examples.delay_claim.demo.bundle import read_bundle_files, with_addresses
+from examples.delay_claim.services.bank import BANK
+from examples.delay_claim.services.mail import MAIL
 from standfast_client import RunFailedError, Standfast
+from tests.examples.running_service import Caller, serving
+from tests.servers.model_doors import ACCESS_KEY_ID
 from tests.servers.model_server import Answer, ModelServer, PlannedCall
 from tests.servers.stack import LiveStack, live_stack
 
@@ -28,7 +35,14 @@ do:
 output: {sum: "${ steps.answer.output.sum }"}
 """
 
-VENDORS = {"anthropic": "anthropic/claude-sonnet-4-5", "openai": "openai/gpt-5-mini", "compatible": "compatible/any"}
+VENDORS = {
+    "anthropic": "anthropic/claude-sonnet-4-5",
+    "openai": "openai/gpt-5-mini",
+    "compatible": "compatible/any",
+    "azure": "azure/gpt-5-mini",
+    "bedrock": "bedrock/eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "gemini": "gemini/gemini-3.5-flash",
+}
 WORK = PlannedCall("python.run", {"code": "20 + 22"})
 RIGHT = Answer(text='{"sum": 42}')
 
@@ -42,7 +56,7 @@ def models() -> Generator[ModelServer]:
 
 @pytest.fixture(scope="module")
 def stack_with_models(tmp_path_factory: pytest.TempPathFactory, models: ModelServer) -> Generator[LiveStack]:
-    """A stack whose worker knows all three kinds of vendor."""
+    """A stack whose worker knows all six kinds of vendor."""
     environment = {
         "ANTHROPIC_API_KEY": models.api_key,
         "ANTHROPIC_BASE_URL": models.url,
@@ -50,6 +64,14 @@ def stack_with_models(tmp_path_factory: pytest.TempPathFactory, models: ModelSer
         "OPENAI_BASE_URL": models.openai_url,
         "STANDFAST_COMPATIBLE_BASE_URL": models.openai_url,
         "STANDFAST_COMPATIBLE_API_KEY": models.api_key,
+        "AZURE_OPENAI_ENDPOINT": models.url,
+        "AZURE_OPENAI_API_KEY": models.api_key,
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": models.api_key,
+        "STANDFAST_BEDROCK_BASE_URL": models.url,
+        "GEMINI_API_KEY": models.api_key,
+        "GEMINI_BASE_URL": models.url,
         "STANDFAST_PRICES": '{"compatible/any": [1000000, 2000000]}',
     }
     with live_stack(tmp_path_factory.mktemp("models") / "state", environment=environment) as running:
@@ -112,3 +134,57 @@ class TestAgent:
         with pytest.raises(RunFailedError) as failed:
             play(user, models, *plan)
         assert failed.value.code == code
+
+
+CLAIM = json.loads((Path(__file__).parents[2] / "examples/delay_claim/claims/01-paid-at-once.json").read_text(encoding="utf-8"))
+BANDS = """flight, policy = inputs["flight"], inputs["policy"]
+max(band["amount_micros"] for band in policy["bands"] if flight["arrival_delay_minutes"] >= band["from_delay_minutes"])"""
+POLICY = {"bands": [{"from_delay_minutes": 60, "amount_micros": 50_000_000}, {"from_delay_minutes": 120, "amount_micros": 120_000_000}]}
+REVIEW = (
+    Answer(
+        text="I look EV 4250 up.",
+        calls=(PlannedCall("flights.lookup", {"carrier": "EV", "flight": 4250, "date": "2013-01-14", "origin": "EWR"}),),
+    ),
+    Answer(
+        text="I work the amount out.",
+        calls=(PlannedCall("python.run", {"code": BANDS, "inputs": {"flight": {"arrival_delay_minutes": 145}, "policy": POLICY}}),),
+    ),
+    Answer(text='{"verdict": "pay", "amount_micros": 120000000, "reason": "EV 4250 arrived 145 minutes late. We are sorry."}'),
+)
+"""What a good reviewer says of claim CLM-1001."""
+
+
+@pytest.fixture(scope="module")
+def bank(stack_with_models: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Generator[Caller]:
+    """The example's services, and its definition as it is, registered for them."""
+    folder = tmp_path_factory.mktemp("services")
+    with serving(BANK, folder / "bank.sqlite") as bank, serving(MAIL, folder / "mail.sqlite") as mail:
+        files = with_addresses(read_bundle_files(), bank_url=bank.url, mail_url=mail.url)
+        with stack_with_models.api("developer") as api:
+            answer = api.post("/v1/definitions", json={"files": files})
+            assert answer.status_code == 201, answer.text
+        yield bank
+
+
+@pytest.mark.timeout(120)
+class TestDelayClaim:
+    @pytest.mark.parametrize("vendor", VENDORS)
+    def test_ends_the_same_on_every_adapter(self, user: Standfast, models: ModelServer, bank: Caller, vendor: str) -> None:
+        models.plan(*REVIEW)
+        claim_id = f"CLM-100{list(VENDORS).index(vendor)}"
+        run = user.runs.start("delay-claim", {"claim": {**CLAIM, "claim_id": claim_id}}, config={"model": VENDORS[vendor]})
+        result = run.result(timeout=60)
+        assert result == {
+            "claim_id": claim_id,
+            "verdict": "pay",
+            "amount_micros": 120_000_000,
+            "reason": "EV 4250 arrived 145 minutes late. We are sorry.",
+            "approved_by": None,
+            "payment_id": f"pay-{claim_id}",
+            "message_id": result["message_id"],
+        }
+        assert "145" in str(models.requests[-2].body), "the tool's result reaches the model"
+        paid = [payment["amount_micros"] for payment in bank.get("/payments")["payments"] if payment["claim_id"] == claim_id]
+        assert paid == [120_000_000]
+        usage = run.read().usage
+        assert (usage.model, usage.cost_usd_micros > 0) == (VENDORS[vendor], True)
