@@ -6,6 +6,28 @@ from typing import Literal
 
 import structlog
 
+from domain.known_secrets import KnownSecrets
+
+
+class _Redacted(logging.Formatter):
+    """A formatter whose lines hold no secret that this process gave to a tool."""
+
+    def __init__(self, inner: logging.Formatter, known: KnownSecrets) -> None:
+        super().__init__()
+        self._inner = inner
+        self._known = known
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line without secrets."""
+        return self._known.everybodys().text(self._inner.format(record))
+
+
+def redact_logs(known: KnownSecrets) -> None:
+    """Strike known secrets out of every line from now on, tracebacks included."""
+    for handler in logging.getLogger().handlers:
+        if handler.formatter is not None:
+            handler.setFormatter(_Redacted(handler.formatter, known))
+
 
 def set_up_logs(*, style: Literal["auto", "json", "pretty"], level: str) -> None:
     """Send the standard library's and structlog's events to standard error in one format."""

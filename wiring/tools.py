@@ -1,14 +1,18 @@
 """The tools of a process: entry points, sandboxes, and the http tools that come with a run."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from adapters.outbound.clients import GuardedClients
 from adapters.sandboxes.profiles import DEFAULT_PROFILES
-from adapters.sandboxes.select import SandboxRouter
+from adapters.sandboxes.select import SandboxOptions, SandboxRouter
 from adapters.tools.declared import DeclaredHttpTools
 from adapters.tools.registry import ToolContext, ToolRegistry, load_entry_points
+from domain.egress import EgressRules
+from domain.secrets import ResolveSecret
 from wiring.outbound import build_outbound
-from wiring.settings import Environment, SecretSettings
+from wiring.secrets import no_secrets
+from wiring.settings import Environment
+from wiring.settings_sandboxes import SandboxSettings
 
 
 @dataclass(frozen=True)
@@ -26,27 +30,36 @@ class Toolbox:
         await self.sandboxes.aclose()
 
 
-def secret_resolver(settings: SecretSettings) -> Callable[[str], str]:
-    """Return the function that gives a secret by name; LookupError when it is not set."""
+def build_sandboxes(settings: SandboxSettings, environment: Environment, outbound: GuardedClients) -> SandboxRouter:
+    """Build the router over every backend; in production images are named by digest."""
 
-    def resolve(name: str) -> str:
-        if name not in settings.tool_secrets:
-            raise LookupError(f"the secret {name} is not set: add it to STANDFAST_TOOL_SECRETS")
-        return settings.tool_secrets[name].get_secret_value()
+    async def addresses(host: str, port: int) -> list[str]:
+        return await outbound.addresses(host, port, EgressRules(ports=(port,)))
 
-    return resolve
+    return SandboxRouter.with_all_backends(
+        SandboxOptions(
+            docker_url=settings.docker_url,
+            docker_runtime=settings.docker_runtime,
+            pinned=environment == "production",
+            warm=settings.warm,
+            cgroup=settings.cgroup,
+            addresses=addresses,
+        )
+    )
 
 
-def build_toolbox(
-    *, secrets: SecretSettings, environment: Environment, docker_url: str | None = None, docker_runtime: str | None = None
-) -> Toolbox:
+def build_toolbox(*, environment: Environment, resolve: ResolveSecret = no_secrets) -> Toolbox:
     """Load every registered tool; sandboxes start with their first use.
 
-    Private addresses may be called outside production only.
+    Private addresses may be called outside production only. Without `resolve` the tools get no secrets.
     """
-    resolve = secret_resolver(secrets)
     outbound = build_outbound(environment)
-    sandboxes = SandboxRouter.with_all_backends(docker_url=docker_url, docker_runtime=docker_runtime)
-    context = ToolContext(sandbox=sandboxes, profiles=DEFAULT_PROFILES, resolve_secret=resolve)
+    settings = SandboxSettings()
+    sandboxes = build_sandboxes(settings, environment, outbound)
+    profiles = {**DEFAULT_PROFILES, **settings.profiles}
+    context = ToolContext(sandbox=sandboxes, profiles=profiles, resolve_secret=resolve)
     registry = ToolRegistry(load_entry_points(context))
-    return Toolbox(registry, DeclaredHttpTools(resolve_secret=resolve, outbound=outbound), sandboxes)
+    declared = DeclaredHttpTools(
+        resolve_secret=resolve, outbound=outbound, sandbox=sandboxes, profiles=profiles, modules=settings.modules
+    )
+    return Toolbox(registry, declared, sandboxes)

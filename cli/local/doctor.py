@@ -19,7 +19,7 @@ from wiring.embedded.temporal_build import cached_binary
 from wiring.embedded.temporal_ready import TemporalNotReadyError, TemporalTooOldError, wait_for_temporal
 from wiring.embedded.temporal_server import temporal_on_path
 from wiring.embedded.temporal_source import source_folder
-from wiring.settings import DatabaseSettings, ModelSettings, PlatformSettings, SecretSettings, TemporalSettings, WorkerSettings
+from wiring.settings import DatabaseSettings, ModelSettings, PlatformSettings, TemporalSettings
 from wiring.tools import build_toolbox
 
 PYTHON_MIN, PYTHON_BELOW = (3, 11), (3, 14)
@@ -109,13 +109,7 @@ def _postgres() -> Finding:
 
 
 async def _sandboxes() -> AsyncIterator[Finding]:
-    settings = WorkerSettings()
-    toolbox = build_toolbox(
-        secrets=SecretSettings(),
-        environment=PlatformSettings().environment,
-        docker_url=settings.docker_url,
-        docker_runtime=settings.docker_runtime,
-    )
+    toolbox = build_toolbox(environment=PlatformSettings().environment)
     try:
         for name, reason in (await toolbox.sandboxes.available()).items():
             needed = "missing" if name == "monty" else "absent"

@@ -13,7 +13,7 @@ from domain.registry import DefinitionDraft, Problem
 from standfast_client import BundleError
 from standfast_client.bundle import read_bundle
 from wiring.gateway import YamlBundleReader
-from wiring.settings import PlatformSettings, SecretSettings
+from wiring.settings import PlatformSettings
 from wiring.tools import build_toolbox
 
 _FILES_MAX = 256
@@ -56,7 +56,7 @@ def bundle_of(path: Path) -> tuple[Path, dict[str, str]]:
 
 
 async def _checked(files: dict[str, str]) -> tuple[list[DefinitionDraft], list[Problem]]:
-    toolbox = build_toolbox(secrets=SecretSettings(), environment=PlatformSettings().environment)
+    toolbox = build_toolbox(environment=PlatformSettings().environment)
     try:
         return YamlBundleReader().read(files, tools=toolbox.registry.specs())
     finally:

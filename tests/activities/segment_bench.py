@@ -23,6 +23,7 @@ from domain.program import Program, Step
 from domain.segments import Segment, SegmentPlanner, SegmentResult
 from domain.tools import ToolCall, ToolSpec
 from tests.activities.bench import AT, RUN, TENANT
+from tests.adapters.tools.tool_calls import no_secret
 from tests.domain.play import Play
 from tests.domain.programs import call, pinned, program, put
 from tests.fake_journal import FakeJournal
@@ -110,7 +111,7 @@ class Attempts:
         self._tools = JournalTools(
             journal=journal or self.fake, clock=lambda: AT, token=lambda: f"token-{next(tokens)}", fault_point=self._crash
         )
-        stores, declared = FakeStores(), DeclaredHttpTools(resolve_secret=lambda name: name, outbound=outbound())
+        stores, declared = FakeStores(), DeclaredHttpTools(resolve_secret=no_secret, outbound=outbound())
         calls = ToolActivities(tools=FakeToolBox(reader), declared=declared, approvals=stores.approvals, payloads=stores.payloads)
         self._activities = SegmentActivities(tools=calls, journal=self._tools, run_ledger=self.fake)
         self._activities.walk = walk

@@ -40,8 +40,12 @@ def concrete(path: str) -> str:
         "webhook_id": fresh_id("whk"),
         "delivery_id": fresh_id("dlv"),
         "hook_id": fresh_id("hok"),
+        "grant_id": fresh_id("tgr"),
+        "version": "1.0.0",
         "name": "some-name",
         "scope": "tenant",
+        "server_name": "files",
+        "environment": "test",
         "tree_size": "1",
     }
     return re.sub(r"\{(\w+)\}", lambda match: ids[match.group(1)], path)

@@ -18,6 +18,7 @@ from domain.tools import Tool, ToolBox, ToolCall
 from tests.adapters.tools.raw_server import answer, serving
 from tests.adapters.tools.tool_calls import declaration, no_secret, tool_call
 from tests.fake_tools import DEFAULT_SPEC, FakeTool, FakeToolBox
+from tests.outbound import outbound
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ async def http_subject() -> AsyncGenerator[Subject]:
     """A declared call to a local server, which answers once and then never again."""
     async with serving(answer(200, '{"payment": 1}'), None) as server:
         declared = declaration(url=server.url + "/{claim_id}", output={"type": "object", "required": ["payment"]})
-        tool = HttpTool(declared, resolve_secret=no_secret, allow_private=True)
+        tool = HttpTool(declared, resolve_secret=no_secret, outbound=outbound())
         call = tool_call({"claim_id": "c1", "amount": "1.00"})
         yield Subject(tool, call, call, server.arrived.wait)
         await tool.aclose()

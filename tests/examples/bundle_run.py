@@ -49,7 +49,7 @@ from tests.outbound import outbound
 SCRIPT = Path(__file__).parents[2] / "examples" / "delay_claim" / "scripts" / "claim-reviewer.yaml"
 
 
-def no_secret(name: str) -> str:
+async def no_secret(_tenant: str, name: str) -> str:
     """Resolve no secret: the bundle names none."""
     raise LookupError(name)
 

@@ -18,6 +18,7 @@ from domain.ids import format_id
 from domain.ledger import Kind
 from domain.stores import NewRun
 from domain.subscriptions import Subscribers, SubscriptionDraft, format_secret
+from tests.adapters.tools.tool_calls import no_secret
 from tests.contracts.journal_bench import AT
 from tests.fake_provider import FakeProvider
 from tests.fakes_prices import FakePrices
@@ -52,8 +53,8 @@ class DeliveryHouse:
         channel = WebhookChannel(storage.subscriptions, outbound=GuardedClients(), allow_private=True, timeout_s=self.timeout_s)
         toolbox = Toolbox(
             ToolRegistry(tools),
-            DeclaredHttpTools(resolve_secret=lambda name: name, outbound=outbound()),
-            SandboxRouter.with_all_backends(docker_url=None, docker_runtime=None),
+            DeclaredHttpTools(resolve_secret=no_secret, outbound=outbound()),
+            SandboxRouter.with_all_backends(),
         )
         built = build_worker(
             WorkerParts(

@@ -21,9 +21,14 @@ PAYMENT: dict[str, JsonValue] = {"claim_id": "C 1/2", "amount": "250.00"}
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
+async def secret(_tenant: str, name: str) -> str:
+    """Return a secret of every tenant."""
+    return SECRETS[name]
+
+
 def http_tool(url: str, path: str = "/claims/{claim_id}/payments", **changes: object) -> HttpTool:
     """Return the tool `bank.pay` on a local server."""
-    return HttpTool(declaration(url=url + path, **changes), resolve_secret=SECRETS.__getitem__, outbound=outbound())
+    return HttpTool(declaration(url=url + path, **changes), resolve_secret=secret, outbound=outbound())
 
 
 class TestHttpToolRequest:
@@ -161,7 +166,7 @@ class TestHttpToolEgress:
         """Return why the call was refused; nothing is ever sent, since no transport could answer."""
         tool = HttpTool(
             declaration(url="https://bank.example/{claim_id}"),
-            resolve_secret=SECRETS.__getitem__,
+            resolve_secret=secret,
             outbound=outbound(*found, allow_private=allow_private),
         )
         with pytest.raises(ToolFailed) as caught:
@@ -180,7 +185,7 @@ class TestHttpToolEgress:
         async with serving(answer(200, "{}")) as server:
             tool = HttpTool(
                 declaration(url=f"http://bank.example:{server.port}/{{claim_id}}"),
-                resolve_secret=SECRETS.__getitem__,
+                resolve_secret=secret,
                 outbound=outbound("127.0.0.1"),
             )
             await tool.call(tool_call(PAYMENT))
@@ -189,7 +194,7 @@ class TestHttpToolEgress:
 
     async def test_is_not_available_when_the_name_does_not_resolve(self) -> None:
         clients = GuardedClients(resolve=finding())
-        tool = HttpTool(declaration(url="https://bank.example/{claim_id}"), resolve_secret=SECRETS.__getitem__, outbound=clients)
+        tool = HttpTool(declaration(url="https://bank.example/{claim_id}"), resolve_secret=secret, outbound=clients)
         with pytest.raises(ToolUnavailable, match="no address"):
             await tool.call(tool_call(PAYMENT))
 

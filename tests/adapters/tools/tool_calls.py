@@ -6,7 +6,7 @@ from domain.http_tool import HttpToolDeclaration
 from domain.tools import ToolCall
 
 
-def no_secret(name: str) -> str:
+async def no_secret(_tenant: str, name: str) -> str:
     """Know no secret."""
     raise KeyError(name)
 

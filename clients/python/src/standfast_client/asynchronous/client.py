@@ -9,12 +9,15 @@ from standfast_client.asynchronous.channels import AsyncChannelBook
 from standfast_client.asynchronous.dead_letters import AsyncDeadLetters
 from standfast_client.asynchronous.hooks import AsyncHooks
 from standfast_client.asynchronous.ledgers import AsyncLedger
+from standfast_client.asynchronous.mcp import AsyncMcpServers, AsyncSecrets
+from standfast_client.asynchronous.model_table import AsyncModels
 from standfast_client.asynchronous.money import AsyncBudgets, AsyncCostBook
 from standfast_client.asynchronous.people import AsyncApprovals, AsyncTasks
 from standfast_client.asynchronous.registry import AsyncDefinitions
 from standfast_client.asynchronous.reviewing import AsyncCalendars, AsyncSubstitutes
 from standfast_client.asynchronous.runs import AsyncRuns
 from standfast_client.asynchronous.subjects import AsyncErasures, AsyncRetentions
+from standfast_client.asynchronous.tools import AsyncTools
 from standfast_client.asynchronous.webhooks import AsyncWebhooks
 from standfast_client.drivers import AsyncDriver
 from standfast_client.exchange import RetryPolicy
@@ -35,14 +38,18 @@ class AsyncStandfast:
         tasks: Work for people, and questions about what may have happened.
         dead_letters: What was given up, to redrive or discard.
         definitions: The registry.
+        tools: What may be called, by whom, and what was.
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
         webhooks: Where events go, and what became of each delivery.
         hooks: Senders whose webhooks start runs or become signals.
         channels: Who is told of approvals and tasks, and where.
+        mcp_servers: MCP servers, and what is approved of them.
+        secrets: Where the values of secrets lie.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
+        models: Words that stand for models, and what models can do.
 
     Args:
         url: Base URL of the gateway, such as `http://127.0.0.1:8080`.
@@ -75,14 +82,18 @@ class AsyncStandfast:
         self.tasks = AsyncTasks(self._driver)
         self.dead_letters = AsyncDeadLetters(self._driver)
         self.definitions = AsyncDefinitions(self._driver)
+        self.tools = AsyncTools(self._driver)
         self.erasures = AsyncErasures(self._driver)
         self.retention = AsyncRetentions(self._driver)
         self.ledger = AsyncLedger(self._driver)
         self.webhooks = AsyncWebhooks(self._driver)
         self.hooks = AsyncHooks(self._driver)
         self.channels = AsyncChannelBook(self._driver)
+        self.mcp_servers = AsyncMcpServers(self._driver)
+        self.secrets = AsyncSecrets(self._driver)
         self.budgets = AsyncBudgets(self._driver)
         self.costs = AsyncCostBook(self._driver)
+        self.models = AsyncModels(self._driver)
 
     async def __aenter__(self) -> Self:
         """Return the client."""

@@ -9,12 +9,15 @@ from standfast_client.blocking.channels import ChannelBook
 from standfast_client.blocking.dead_letters import DeadLetters
 from standfast_client.blocking.hooks import Hooks
 from standfast_client.blocking.ledgers import Ledger
+from standfast_client.blocking.mcp import McpServers, Secrets
+from standfast_client.blocking.model_table import Models
 from standfast_client.blocking.money import Budgets, CostBook
 from standfast_client.blocking.people import Approvals, Tasks
 from standfast_client.blocking.registry import Definitions
 from standfast_client.blocking.reviewing import Calendars, Substitutes
 from standfast_client.blocking.runs import Runs
 from standfast_client.blocking.subjects import Erasures, Retentions
+from standfast_client.blocking.tools import Tools
 from standfast_client.blocking.webhooks import Webhooks
 from standfast_client.drivers import Driver
 from standfast_client.exchange import RetryPolicy
@@ -35,14 +38,18 @@ class Standfast:
         tasks: Work for people, and questions about what may have happened.
         dead_letters: What was given up, to redrive or discard.
         definitions: The registry.
+        tools: What may be called, by whom, and what was.
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
         ledger: Ledgers, and the check of them.
         webhooks: Where events go, and what became of each delivery.
         hooks: Senders whose webhooks start runs or become signals.
         channels: Who is told of approvals and tasks, and where.
+        mcp_servers: MCP servers, and what is approved of them.
+        secrets: Where the values of secrets lie.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
+        models: Words that stand for models, and what models can do.
 
     Args:
         url: Base URL of the gateway, such as `http://127.0.0.1:8080`.
@@ -75,14 +82,18 @@ class Standfast:
         self.tasks = Tasks(self._driver)
         self.dead_letters = DeadLetters(self._driver)
         self.definitions = Definitions(self._driver)
+        self.tools = Tools(self._driver)
         self.erasures = Erasures(self._driver)
         self.retention = Retentions(self._driver)
         self.ledger = Ledger(self._driver)
         self.webhooks = Webhooks(self._driver)
         self.hooks = Hooks(self._driver)
         self.channels = ChannelBook(self._driver)
+        self.mcp_servers = McpServers(self._driver)
+        self.secrets = Secrets(self._driver)
         self.budgets = Budgets(self._driver)
         self.costs = CostBook(self._driver)
+        self.models = Models(self._driver)
 
     def __enter__(self) -> Self:
         """Return the client."""
