@@ -16,7 +16,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from domain.effects import EffectClass, RetryClass
 from domain.model import Value
 from domain.sandbox import EGRESS
-from domain.tools import ToolKind, ToolSpec, Trust
+from domain.tools import ToolSpec, Trust
 
 TRY_AGAIN = 75
 """sysexits.h, EX_TEMPFAIL: the program asks to be called once more."""
@@ -26,7 +26,6 @@ SHA256 = re.compile(r"^[0-9a-f]{64}$")
 class SandboxToolDeclaration(Value):
     """What both kinds declare. `sandbox` names the profile whose limits hold; `timeout_s` may shorten its wall time."""
 
-    kind: ToolKind
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
     version: str = "1.0.0"
     description: str
@@ -48,7 +47,7 @@ class SandboxToolDeclaration(Value):
     def spec(self) -> ToolSpec:
         """Return what the platform sees of this tool."""
         shared = self.model_dump(exclude={"timeout_s", "input_schema", "output_schema"})
-        known = {name: value for name, value in shared.items() if name in ToolSpec.model_fields}
+        known = {name: value for name, value in shared.items() if name in ToolSpec.model_fields}  # `kind` is among them
         # Ten seconds beyond the program's own time: for a queue before the sandbox and for its start.
         return ToolSpec(**known, input_schema=self.input_schema, output_schema=self.output_schema, timeout_s=self.timeout_s + 10.0)
 

@@ -138,6 +138,11 @@ class BubblewrapSandbox:
             extra_groups=[] if root else None,
         )
 
+    def unfit(self, profile: SandboxProfile) -> str | None:
+        """Return None: whatever a profile asks, this backend can give."""
+        del profile
+        return None
+
     async def missing(self) -> str | None:
         """Return what is missing and how to get it, or None; an empty sandbox is started once to find out."""
         if not self._probed:

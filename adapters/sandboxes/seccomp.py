@@ -46,7 +46,8 @@ def bpf_program(*, network: bool) -> bytes:
         SeccompUnavailableError: libseccomp is missing or refuses.
     """
     try:
-        import pyseccomp  # noqa: PLC0415 - late on purpose: importing it fails where libseccomp is not installed
+        # Late on purpose: importing it fails where libseccomp is not installed.
+        import pyseccomp  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs] - it has annotations and no marker for them
     except (ImportError, RuntimeError, OSError) as error:
         raise SeccompUnavailableError(f"the system-call filter cannot be made ({error}): {INSTALL}") from error
     made = cast("_Filter", pyseccomp.SyscallFilter(pyseccomp.ERRNO(STATUS_NO_SYSCALL)))

@@ -2,18 +2,28 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Literal, Protocol, Self
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
 
 from adapters.sandboxes.bubblewrap import BubblewrapSandbox
+from adapters.sandboxes.egress_proxy import Addresses, no_addresses
+from adapters.sandboxes.images import container_unfit
 from adapters.sandboxes.monty import MontySandbox
+from adapters.sandboxes.wasm import WasmSandbox
 from domain.errors import SandboxUnavailable
-from domain.sandbox import OnOutput, Sandbox, SandboxProfile, SandboxResult
+from domain.sandbox import Backend, OnOutput, Sandbox, SandboxProfile, SandboxResult
 
-Backend = Literal["monty", "bubblewrap", "docker"]
+GVISOR_RUNTIME = "runsc"
+"""What gVisor's runtime is called in Docker's daemon.json, by gVisor's own guide."""
 
 
 class ProbedSandbox(Sandbox, Protocol):
     """A backend that can say whether this machine has what it needs, and can be closed."""
+
+    def unfit(self, profile: SandboxProfile) -> str | None:
+        """Return why this backend cannot give a profile what it asks on any machine, or None."""
+        ...
 
     async def missing(self) -> str | None:
         """Return what is missing and how to get it, or None."""
@@ -24,11 +34,28 @@ class ProbedSandbox(Sandbox, Protocol):
         ...
 
 
-class _LateDocker:
-    """The docker backend, imported at its first use: the SDK takes a good part of a second, and most workers never need it."""
+@dataclass(frozen=True, kw_only=True)
+class SandboxOptions:
+    """How an installation's sandboxes are set up.
 
-    def __init__(self, *, base_url: str | None, runtime: str | None) -> None:
-        self._base_url = base_url
+    `docker_url` None means Docker's default socket; `docker_runtime` replaces its default runtime for `docker`, never for `gvisor`.
+    `pinned` refuses images named by a tag. `warm` containers wait for each used profile, and so many processes for wasm. `cgroup` is a
+    cgroup v2 folder that the worker may divide.
+    """
+
+    docker_url: str | None = None
+    docker_runtime: str | None = None
+    pinned: bool = False
+    warm: int = 0
+    cgroup: Path | None = None
+    addresses: Addresses = no_addresses
+
+
+class _LateDocker:
+    """A docker backend, imported at its first use: the SDK takes a good part of a second, and most workers never need it."""
+
+    def __init__(self, options: SandboxOptions, runtime: str | None) -> None:
+        self._options = options
         self._runtime = runtime
         self._building = asyncio.Lock()
         self._backend: ProbedSandbox | None = None
@@ -44,6 +71,10 @@ class _LateDocker:
     ) -> SandboxResult:
         """Run in a container."""
         return await (await self._loaded()).run(profile, command, files=files, stdin=stdin, on_output=on_output)
+
+    def unfit(self, profile: SandboxProfile) -> str | None:
+        """Return why no container can give a profile what it asks, or None."""
+        return container_unfit(profile, pinned=self._options.pinned, runtime=self._runtime)
 
     async def missing(self) -> str | None:
         """Return why no container can run here, or None."""
@@ -63,7 +94,14 @@ class _LateDocker:
     def _build(self) -> ProbedSandbox:
         from adapters.sandboxes.docker_backend import DockerSandbox  # noqa: PLC0415 - late on purpose, see the class
 
-        return DockerSandbox(base_url=self._base_url, runtime=self._runtime)
+        options = self._options
+        return DockerSandbox(
+            base_url=options.docker_url,
+            runtime=self._runtime,
+            pinned=options.pinned,
+            warm=options.warm,
+            addresses=options.addresses,
+        )
 
 
 class SandboxRouter:
@@ -73,13 +111,15 @@ class SandboxRouter:
         self._backends = dict(backends)
 
     @classmethod
-    def with_all_backends(cls, *, docker_url: str | None = None, docker_runtime: str | None = None) -> Self:
-        """Build every backend; none of them is started before it is used. `docker_url` None means Docker's default socket."""
+    def with_all_backends(cls, options: SandboxOptions = SandboxOptions()) -> Self:
+        """Build every backend; none of them is started before it is used."""
         return cls(
             {
                 "monty": MontySandbox(),
-                "bubblewrap": BubblewrapSandbox(),
-                "docker": _LateDocker(base_url=docker_url, runtime=docker_runtime),
+                "bubblewrap": BubblewrapSandbox(cgroup=options.cgroup, addresses=options.addresses),
+                "docker": _LateDocker(options, options.docker_runtime),
+                "gvisor": _LateDocker(options, GVISOR_RUNTIME),
+                "wasm": WasmSandbox(warm=options.warm),
             }
         )
 
@@ -97,11 +137,22 @@ class SandboxRouter:
         Raises:
             SandboxUnavailable: that backend is not configured, or this machine lacks it; says what to install.
         """
+        return await self._backend(profile).run(profile, command, files=files, stdin=stdin, on_output=on_output)
+
+    def _backend(self, profile: SandboxProfile) -> ProbedSandbox:
+        """Return the profile's backend.
+
+        Raises:
+            SandboxUnavailable: it is not configured, or can never give the profile what it asks.
+        """
         backend = self._backends.get(profile.backend)
         if backend is None:
             have = ", ".join(sorted(self._backends)) or "none"
             raise SandboxUnavailable(f"the profile {profile.name} needs {profile.backend}, and this worker is configured with {have}")
-        return await backend.run(profile, command, files=files, stdin=stdin, on_output=on_output)
+        reason = backend.unfit(profile)
+        if reason is not None:
+            raise SandboxUnavailable(f"the profile {profile.name} cannot run on {profile.backend}: {reason}")
+        return backend
 
     async def available(self) -> dict[str, str | None]:
         """Return for each backend None, or why it cannot be used here and what to install."""
@@ -110,13 +161,12 @@ class SandboxRouter:
         return dict(zip(names, reasons, strict=True))
 
     async def require(self, profile: SandboxProfile) -> None:
-        """Refuse a profile whose backend this machine lacks, before anything runs (at registration).
+        """Refuse a profile that cannot run here, before anything does (at registration).
 
         Raises:
-            SandboxUnavailable: says what to install.
+            SandboxUnavailable: says what to change or to install.
         """
-        backend = self._backends.get(profile.backend)
-        reason = "it is not configured on this worker" if backend is None else await backend.missing()
+        reason = await self._backend(profile).missing()
         if reason is not None:
             raise SandboxUnavailable(f"the sandbox profile {profile.name} needs {profile.backend}: {reason}")
 

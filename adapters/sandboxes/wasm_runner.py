@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import threading
+from pathlib import Path
 from typing import NoReturn, TypedDict, cast
 
 import wasmtime
@@ -30,7 +31,7 @@ STACK_BYTES = 1024 * 1024
 OPEN_FILES_MAX = 256
 CANNOT_RUN, TRAPPED = 126, 134
 """Exit codes as a shell gives them: what cannot be executed, and what was aborted (128 + SIGABRT)."""
-STOPPED = {wasmtime.TrapCode.OUT_OF_FUEL: "timeout", wasmtime.TrapCode.INTERRUPT: "timeout"}
+STOPPED = (wasmtime.TrapCode.OUT_OF_FUEL, wasmtime.TrapCode.INTERRUPT)
 
 
 class Job(TypedDict):
@@ -123,7 +124,7 @@ def _run(job: Job) -> tuple[str, int, str]:
     try:
         linker = wasmtime.Linker(engine)
         linker.define_wasi()
-        instance = linker.instantiate(store, wasmtime.Module.from_file(engine, job["module"]))
+        instance = linker.instantiate(store, wasmtime.Module(engine, Path(job["module"]).read_bytes()))
         start = instance.exports(store)["_start"]
     except (wasmtime.WasmtimeError, wasmtime.Trap, KeyError) as error:
         return "exit", CANNOT_RUN, f"this module cannot run: {error}"
@@ -143,7 +144,7 @@ def _started(store: wasmtime.Store, start: object) -> tuple[str, int, str]:
     except wasmtime.ExitTrap as exited:
         return "exit", exited.code, ""
     except wasmtime.Trap as trap:
-        return STOPPED.get(trap.trap_code, "exit"), TRAPPED, str(trap)
+        return "timeout" if trap.trap_code in STOPPED else "exit", TRAPPED, str(trap)
     except wasmtime.WasmtimeError as error:
         return "exit", TRAPPED, str(error)
     return "exit", 0, ""

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -152,6 +153,6 @@ def profile_for(declaration: SandboxToolDeclaration, profile: SandboxProfile) ->
     return profile.model_copy(update=update)
 
 
-def _line(given: dict[str, object]) -> bytes:
+def _line(given: Mapping[str, object]) -> bytes:
     """Return one line of JSON."""
     return json.dumps(given, ensure_ascii=False).encode() + b"\n"

@@ -36,7 +36,7 @@ class TestSandboxRouter:
         router = SandboxRouter({"docker": FakeSandbox(missing_reason="install Docker")})
         with pytest.raises(SandboxUnavailable, match="container needs docker: install Docker"):
             await router.require(CONTAINER)
-        with pytest.raises(SandboxUnavailable, match="not configured"):
+        with pytest.raises(SandboxUnavailable, match="configured with docker"):
             await router.require(SMALL)
 
     async def test_takes_a_profile_whose_backend_is_there(self) -> None:
@@ -53,8 +53,8 @@ class TestSandboxRouter:
             found = await router.available()
         finally:
             await router.aclose()
-        assert set(found) == {"monty", "bubblewrap", "docker"}
-        assert found["monty"] is None
+        assert set(found) == {"monty", "bubblewrap", "docker", "gvisor", "wasm"}
+        assert (found["monty"], found["wasm"]) == (None, None)
 
 
 class TestMissingBackends:

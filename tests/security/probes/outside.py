@@ -124,8 +124,8 @@ async def _listeners(stack: AsyncExitStack, folder: Path) -> dict[str, str]:
 
     async def served(server: asyncio.Server) -> int:
         await stack.enter_async_context(server)
-        name = server.sockets[0].getsockname()
-        return name[1] if isinstance(name, tuple) else 0
+        bound = server.sockets[0]
+        return 0 if bound.family == socket.AF_UNIX else int(bound.getsockname()[1])
 
     abstract, path, address = f"standfast-{secrets.token_hex(8)}", folder / "listener.sock", _network_address()
     hidden = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
