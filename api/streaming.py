@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 LIFE_S_MAX = 900.0
 """A stream is ended after this long, and its watcher comes again at its cursor: with a key that is still valid."""
 
-LOOK_S = 1.0
+LOOK_S = 0.25
 """A watcher with open attempts looks for itself after this long without a wakeup, so that none is needed for anything but speed."""
 
 LEDGER_S = 0.1
@@ -90,7 +90,7 @@ async def told(deps: StreamDeps, watch: Watch, narrator: Narrator) -> AsyncGener
 
 
 class _Teller:
-    """Looks for news: while deltas come, at deltas alone most of the time."""
+    """Looks for news: at deltas first, which are waited for, and while they come seldom at anything else."""
 
     def __init__(self, deps: StreamDeps, watch: Watch, narrator: Narrator) -> None:
         self._deps = deps
@@ -100,16 +100,15 @@ class _Teller:
 
     async def look(self) -> AsyncGenerator[StreamEvent]:
         """Tell what there is now."""
-        now = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
         reader, watch = self._deps.reader, self._watch
-        if now - self._read_at < LEDGER_S:
-            found = False
-            async for event in open_deltas(reader, self._narrator):
-                found = True
-                yield event
-            if found:
-                return
-        self._read_at = now
+        found = False
+        async for event in open_deltas(reader, self._narrator):
+            found = True
+            yield event
+        if found and clock() - self._read_at < LEDGER_S:
+            return
+        self._read_at = clock()
         async for event in news(reader, self._narrator, tenant=watch.tenant, run=watch.run, settled_until=watch.settled_until):
             yield event
 

@@ -24,7 +24,7 @@ from adapters.definitions.yaml_reader import YamlBundleReader
 from adapters.postgres.watching import PostgresWatching
 from api.stream_deps import StreamDeps
 from api.streaming import EventStream, Watch, told
-from benchmarks.platform import TENANT, Platform, platform
+from benchmarks.platform import PRINCIPAL, TENANT, Platform, platform
 from benchmarks.servers import servers
 from benchmarks.step_overhead import judged, load, quantile
 from domain.compile import compile_program
@@ -70,8 +70,8 @@ class TimedModel:
         )
 
 
-def speaker() -> Program:
-    """Return the compiled program of one model call.
+async def speaker(ours: Platform) -> Program:
+    """Register the definition of one model call and return its compiled program.
 
     Raises:
         AssertionError: the definition has mistakes.
@@ -79,6 +79,7 @@ def speaker() -> Program:
     drafts, problems = YamlBundleReader().read({"bench.yaml": SPEAKER}, tools=[])
     if problems:
         raise AssertionError("; ".join(map(str, problems)))
+    await ours.storage.definitions.register(TENANT, drafts[0], principal=PRINCIPAL)
     return compile_program(drafts[0], tools=[], config={})
 
 
@@ -122,8 +123,8 @@ async def watched(client: httpx2.AsyncClient, url: str, seen: dict[int, float]) 
 async def run(options: argparse.Namespace) -> None:
     """Measure and print."""
     model, seen = TimedModel(options.tokens, options.pause), dict[int, float]()
-    program = speaker()
     async with servers() as there, platform(there, provider=model) as ours, gateway(ours) as url, httpx2.AsyncClient(timeout=60) as client:
+        program = await speaker(ours)
         starts = [await ours.accept(program) for _ in range(options.runs)]
         watchers = [asyncio.create_task(watched(client, f"{url}/{start.run}", seen)) for start in starts]
         await asyncio.gather(*(ours.run(start, eager=False) for start in starts))
