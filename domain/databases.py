@@ -23,11 +23,13 @@ class QueryResult(Value):
 class QueryDatabases(Protocol):
     """The declared databases."""
 
-    def names(self) -> list[str]:
-        """Return their names, sorted."""
+    def names(self, tenant: str) -> list[str]:
+        """Return the names that a tenant may use, sorted."""
         ...
 
-    async def query(self, name: str, query: str, parameters: list[JsonValue], *, rows_max: int, deadline_s: float) -> QueryResult:
+    async def query(
+        self, tenant: str, name: str, query: str, parameters: list[JsonValue], *, rows_max: int, deadline_s: float
+    ) -> QueryResult:
         """Run one reading statement; parameters stand as `$1`, `$2`.
 
         Raises:

@@ -4,17 +4,17 @@ Order: flags > environment > `<state dir>/config.toml` > profile. `docs/settings
 """
 
 from functools import cached_property
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from domain.budget import Period, Unit, usd_micros
 from domain.errors import InvalidInput
 from wiring.settings_ground import Group
 from wiring.settings_models import ModelSettings
+from wiring.settings_outbound import OutboundSettings
 from wiring.settings_sandboxes import SandboxSettings
 from wiring.settings_secrets import McpSettings, SecretSettings
 
@@ -223,28 +223,6 @@ class PayloadSettings(Group):
         validation_alias="STANDFAST_PAYLOAD_INLINE_BYTES",
         description="largest sealed payload that stays in PostgreSQL when there is an object store",
     )
-
-
-class OutboundSettings(Group):
-    """What calls to the outside may reach besides public hosts."""
-
-    networks: tuple[str, ...] = Field(
-        default=(),
-        validation_alias="STANDFAST_EGRESS_NETWORKS",
-        description='JSON: private networks that tools may call in production too, such as ["10.20.0.0/16"]',
-    )
-
-    @field_validator("networks")
-    @classmethod
-    def _networks_are_such(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what is no network.
-
-        Raises:
-            ValueError: with the reason.
-        """
-        for network in networks:
-            ip_network(network)
-        return networks
 
 
 class FaultSettings(Group):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from adapters.codec.cipher import TenantCipher
+from adapters.memory.hashing import HashingEmbedder
 from adapters.postgres.agents import PostgresAgentStore
 from adapters.postgres.anchorage import PostgresAnchorage
 from adapters.postgres.approvals import PostgresApprovalStore
@@ -10,6 +11,7 @@ from adapters.postgres.budgets import PostgresBudgetStore
 from adapters.postgres.bulk_redrives import PostgresBulkRedriveStore
 from adapters.postgres.calendars import PostgresCalendarStore
 from adapters.postgres.channels import PostgresChannelStore
+from adapters.postgres.child_runs import PostgresChildRuns
 from adapters.postgres.costs import PostgresCostStore
 from adapters.postgres.dead_letters import PostgresDeadLetterStore
 from adapters.postgres.definitions import PostgresDefinitionStore
@@ -25,6 +27,7 @@ from adapters.postgres.lineage import PostgresLineageStore
 from adapters.postgres.listeners import PostgresListenerStore
 from adapters.postgres.mcp_servers import PostgresMcpServers
 from adapters.postgres.mcp_tokens import PostgresMcpTokens
+from adapters.postgres.memory import PostgresMemory
 from adapters.postgres.messages import PostgresMessageStore
 from adapters.postgres.model_aliases import PostgresAliasStore
 from adapters.postgres.payloads import PostgresPayloadStore
@@ -48,6 +51,7 @@ from adapters.postgres.tool_store import PostgresToolStore
 from adapters.postgres.tool_watch import PostgresToolWatch
 from adapters.postgres.tree_reader import PostgresTreeReader
 from adapters.postgres.vault import PayloadLimits, Vault
+from adapters.postgres.workspace import PostgresWorkspace
 from domain.objects import ObjectStore
 
 
@@ -100,6 +104,9 @@ class Storage:
     mcp_servers: PostgresMcpServers
     mcp_tokens: PostgresMcpTokens
     secret_references: PostgresSecretReferences
+    workspace: PostgresWorkspace
+    memory: PostgresMemory
+    child_runs: PostgresChildRuns
 
 
 def build_storage(
@@ -109,6 +116,7 @@ def build_storage(
     vault = Vault(SubjectCiphers(database, cipher), objects=objects, limits=limits)
     letters, tasks = PostgresDeadLetterStore(database, vault), PostgresTaskStore(database, vault)
     runs, payloads = PostgresRunStore(database, vault), PostgresPayloadStore(database, vault)
+    definitions = PostgresDefinitionStore(database)
     return Storage(
         database=database,
         journal=PostgresJournal(database, vault),
@@ -118,7 +126,7 @@ def build_storage(
         messages=PostgresMessageStore(database, vault),
         approvals=PostgresApprovalStore(database, vault),
         tasks=tasks,
-        definitions=PostgresDefinitionStore(database),
+        definitions=definitions,
         agents=PostgresAgentStore(database),
         keys=PostgresKeyStore(database),
         idempotency=PostgresIdempotencyStore(database, cipher),
@@ -155,4 +163,7 @@ def build_storage(
         mcp_servers=PostgresMcpServers(database, cipher),
         mcp_tokens=PostgresMcpTokens(database, cipher),
         secret_references=PostgresSecretReferences(database),
+        workspace=PostgresWorkspace(database, vault),
+        memory=PostgresMemory(database, vault, HashingEmbedder()),
+        child_runs=PostgresChildRuns(database, runs, definitions),
     )

@@ -1,11 +1,13 @@
 """The tools of a process: entry points, sandboxes, and the http tools that come with a run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters.outbound.clients import GuardedClients
 from adapters.sandboxes.profiles import DEFAULT_PROFILES
 from adapters.sandboxes.select import SandboxOptions, SandboxRouter
 from adapters.tools.declared import DeclaredHttpTools
+from adapters.tools.platform_ports import PlatformPorts
 from adapters.tools.registry import ToolContext, ToolRegistry, load_entry_points
 from domain.egress import EgressRules
 from domain.secrets import ResolveSecret
@@ -13,6 +15,9 @@ from wiring.outbound import build_outbound
 from wiring.secrets import no_secrets
 from wiring.settings import Environment
 from wiring.settings_sandboxes import SandboxSettings
+
+PortsOf = Callable[[GuardedClients], PlatformPorts]
+"""Return what built-in tools work on, given the way to hosts; `wiring.builtins` has it."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +53,18 @@ def build_sandboxes(settings: SandboxSettings, environment: Environment, outboun
     )
 
 
-def build_toolbox(*, environment: Environment, resolve: ResolveSecret = no_secrets) -> Toolbox:
+def build_toolbox(*, environment: Environment, resolve: ResolveSecret = no_secrets, ports: PortsOf | None = None) -> Toolbox:
     """Load every registered tool; sandboxes start with their first use.
 
-    Private addresses may be called outside production only. Without `resolve` the tools get no secrets.
+    Private addresses may be called outside production only. Without `resolve` the tools get no secrets, and without `ports` those that
+    keep or read something can only be looked at.
     """
     outbound = build_outbound(environment)
     settings = SandboxSettings()
     sandboxes = build_sandboxes(settings, environment, outbound)
     profiles = {**DEFAULT_PROFILES, **settings.profiles}
-    context = ToolContext(sandbox=sandboxes, profiles=profiles, resolve_secret=resolve)
+    given = PlatformPorts() if ports is None else ports(outbound)
+    context = ToolContext(sandbox=sandboxes, profiles=profiles, resolve_secret=resolve, outbound=outbound, ports=given)
     registry = ToolRegistry(load_entry_points(context))
-    declared = DeclaredHttpTools(
-        resolve_secret=resolve, outbound=outbound, sandbox=sandboxes, profiles=profiles, modules=settings.modules
-    )
+    declared = DeclaredHttpTools(resolve_secret=resolve, outbound=outbound, sandbox=sandboxes, profiles=profiles, modules=settings.modules)
     return Toolbox(registry, declared, sandboxes)

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 
 from temporalio.client import Client
@@ -42,6 +43,7 @@ from domain.model_table import NO_ALIASES, ModelTable
 from domain.policy import PolicyDecider
 from domain.provider import LlmProvider, PriceBook
 from wiring.agents import DefinitionAgents, status_rules
+from wiring.builtins import build_ports
 from wiring.channels import build_audiences, build_channels
 from wiring.executions import describe_by
 from wiring.faults import fault_point
@@ -225,7 +227,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
         stack.push_async_callback(storage.deltas.aclose)
         secrets = build_secrets(storage.secret_references, platform, SecretSettings())
         redact_logs(secrets.known)
-        toolbox = build_toolbox(environment=platform.environment, resolve=secrets.resolve)
+        toolbox = build_toolbox(environment=platform.environment, resolve=secrets.resolve, ports=partial(build_ports, storage))
         stack.push_async_callback(toolbox.aclose)
         channels = build_channels(storage, platform, WebhookSettings(), keys=keys)
         for channel in channels.values():

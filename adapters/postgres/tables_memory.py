@@ -1,8 +1,8 @@
-"""The tables of runs' workspaces and of what agents remember."""
+"""The tables of runs' workspaces, of what agents remember, and of which run started which."""
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, REAL, BigInteger, DateTime, ForeignKeyConstraint, Index, LargeBinary, Text
+from sqlalchemy import ARRAY, REAL, BigInteger, DateTime, ForeignKeyConstraint, Index, Integer, LargeBinary, Text
 
 from adapters.postgres.columns import Table, column
 
@@ -42,3 +42,17 @@ class MemoryRecords(Table, table=True):
     reviewed_by: str | None = column(Text(), nullable=True)
     sealed: bytes = column(LargeBinary())
     saved_at: datetime = column(DateTime(timezone=True))
+
+
+class ChildRuns(Table, table=True):
+    """A run that another one started."""
+
+    __table_args__ = (
+        Index("child_runs_by_parent", "tenant_id", "parent", "run"),
+        ForeignKeyConstraint(["tenant_id", "run"], ["runs.tenant_id", "runs.run"]),
+    )
+
+    tenant_id: str = column(Text(), primary_key=True)
+    run: str = column(Text(), primary_key=True)
+    parent: str = column(Text())
+    depth: int = column(Integer())

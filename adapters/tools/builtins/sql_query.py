@@ -17,7 +17,6 @@ class SqlQuery:
     @property
     def spec(self) -> ToolSpec:
         """What the tool declares."""
-        names = self._databases.names() if self._databases is not None else []
         return ToolSpec(
             name="sql.query",
             version="1.0.0",
@@ -28,7 +27,7 @@ class SqlQuery:
             input_schema={
                 "type": "object",
                 "properties": {
-                    "database": {"type": "string", **({"enum": list(names)} if names else {})},
+                    "database": {"type": "string", "minLength": 1, "maxLength": 64},
                     "query": {"type": "string", "minLength": 1, "maxLength": QUERY_CHARS_MAX},
                     "parameters": {"type": "array", "maxItems": 50, "items": {"type": ["string", "number", "boolean", "null"]}},
                     "max_rows": {"type": "integer", "minimum": 1, "maximum": ROWS_MAX},
@@ -59,10 +58,11 @@ class SqlQuery:
             ToolFailed: it errs or writes.
             ToolUnavailable: the database does not answer.
         """
-        if self._databases is None or not self._databases.names():
+        if self._databases is None or not self._databases.names(call.tenant):
             raise ToolFailed("sql.query has no database: declare one in STANDFAST_QUERY_DATABASES")
         given, bound = call.arguments.get("parameters"), call.arguments.get("max_rows")
         result = await self._databases.query(
+            call.tenant,
             str(call.arguments["database"]),
             str(call.arguments["query"]),
             given if isinstance(given, list) else [],

@@ -35,11 +35,22 @@ CREATE TABLE memory_records (
 CREATE INDEX memory_records_by_namespace ON memory_records (tenant_id, namespace, embedder, record);
 CREATE INDEX memory_records_by_run ON memory_records (tenant_id, run);
 
+-- Which run started which, by the tool run.start; `depth` is how many runs stand above.
+CREATE TABLE child_runs (
+    tenant_id text NOT NULL,
+    run text NOT NULL,
+    parent text NOT NULL,
+    depth integer NOT NULL CHECK (depth >= 1),
+    PRIMARY KEY (tenant_id, run),
+    FOREIGN KEY (tenant_id, run) REFERENCES runs
+);
+CREATE INDEX child_runs_by_parent ON child_runs (tenant_id, parent, run);
+
 DO $$
 DECLARE
     v_table text;
 BEGIN
-    FOREACH v_table IN ARRAY ARRAY['workspace_files', 'memory_records'] LOOP
+    FOREACH v_table IN ARRAY ARRAY['workspace_files', 'memory_records', 'child_runs'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', v_table);
         EXECUTE format(
@@ -48,6 +59,7 @@ BEGIN
     END LOOP;
 END $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON workspace_files, memory_records TO standfast_app;
+GRANT SELECT, INSERT ON child_runs TO standfast_app;
 
 -- When a run's content goes, by erasure or after its term, its files and what it remembered go in the same transaction.
 CREATE FUNCTION forget_what_a_run_kept() RETURNS trigger LANGUAGE plpgsql AS $$
