@@ -16,6 +16,13 @@ from domain.sandbox import Backend, OnOutput, Sandbox, SandboxProfile, SandboxRe
 
 GVISOR_RUNTIME = "runsc"
 """What gVisor's runtime is called in Docker's daemon.json, by gVisor's own guide."""
+LIMITS = {
+    "monty": "limits of its interpreter",
+    "docker": "cgroups and seccomp, by Docker",
+    "gvisor": "cgroups by Docker, a kernel of its own",
+    "wasm": "fuel, memory of the module, a watch",
+}
+"""What holds code to its limits where that is the same on every machine."""
 
 
 class ProbedSandbox(Sandbox, Protocol):
@@ -159,6 +166,13 @@ class SandboxRouter:
         names = sorted(self._backends)
         reasons = await asyncio.gather(*(self._backends[name].missing() for name in names))
         return dict(zip(names, reasons, strict=True))
+
+    def limits(self, name: str) -> str:
+        """Return what holds a backend's code to its limits, in words."""
+        backend = next((each for key, each in self._backends.items() if key == name), None)
+        if isinstance(backend, BubblewrapSandbox):
+            return backend.limits
+        return LIMITS.get(name, "")
 
     async def require(self, profile: SandboxProfile) -> None:
         """Refuse a profile that cannot run here, before anything does (at registration).

@@ -19,8 +19,8 @@ from wiring.embedded.temporal_build import cached_binary
 from wiring.embedded.temporal_ready import TemporalNotReadyError, TemporalTooOldError, wait_for_temporal
 from wiring.embedded.temporal_server import temporal_on_path
 from wiring.embedded.temporal_source import source_folder
-from wiring.settings import DatabaseSettings, ModelSettings, PlatformSettings, TemporalSettings
-from wiring.tools import build_toolbox
+from wiring.machine import database_refusal, key_problem, port_taken, sandboxes_found
+from wiring.settings import DatabaseSettings, GatewaySettings, ModelSettings, PlatformSettings, TemporalSettings
 
 PYTHON_MIN, PYTHON_BELOW = (3, 11), (3, 14)
 """`requires-python` of the application."""
@@ -57,9 +57,11 @@ async def _findings(state_dir: Path, asked_dir: Path | None) -> list[Finding]:
     return [
         python_finding(sys.version_info[:3]),
         await _temporal(),
-        _postgres(),
+        await _postgres(),
+        _master_key(),
         *[finding async for finding in _sandboxes()],
         _stack(state_dir),
+        await asyncio.to_thread(_gateway_port, state_dir),
         *await asyncio.to_thread(lambda: list(_gateway(asked_dir))),
         _models(),
     ]
@@ -94,12 +96,16 @@ async def _temporal() -> Finding:
     )
 
 
-def _postgres() -> Finding:
-    if DatabaseSettings().url is not None:
+async def _postgres() -> Finding:
+    url = DatabaseSettings().url
+    if url is not None:
+        refusal = await database_refusal(url.get_secret_value())
+        if refusal is not None:
+            return Finding("postgresql", "missing", "DATABASE_URL is set, and the database cannot be used", refusal)
         return Finding(
             "postgresql",
             "ok",
-            "DATABASE_URL is set",
+            "DATABASE_URL is set, and the database answers",
             "" if DatabaseSettings().owner_url else "`standfast migrate` needs STANDFAST_DATABASE_OWNER_URL",
         )
     try:
@@ -108,16 +114,31 @@ def _postgres() -> Finding:
         return Finding("postgresql", "missing", "none", str(error))
 
 
+def _master_key() -> Finding:
+    path = PlatformSettings().key_path
+    problem = key_problem(path)
+    if problem is not None:
+        return Finding("master key", "missing", str(path), problem)
+    return Finding("master key", "ok", str(path) if path.exists() else f"{path}, made at the first start")
+
+
 async def _sandboxes() -> AsyncIterator[Finding]:
-    toolbox = build_toolbox(environment=PlatformSettings().environment)
-    try:
-        for name, reason in (await toolbox.sandboxes.available()).items():
-            needed = "missing" if name == "monty" else "absent"
-            yield Finding(
-                f"sandbox {name}", "ok" if reason is None else needed, "can run" if reason is None else "cannot run", reason or ""
-            )
-    finally:
-        await toolbox.aclose()
+    async for found in sandboxes_found(PlatformSettings().environment):
+        what = found.name if found.name.startswith("profile ") else f"sandbox {found.name}"
+        if found.reason is None:
+            yield Finding(what, "ok", f"can run; limits: {found.limits}")
+        else:
+            yield Finding(what, "missing" if found.name == "monty" else "absent", "cannot run", found.reason)
+
+
+def _gateway_port(state_dir: Path) -> Finding:
+    gateway = GatewaySettings()
+    where = f"{gateway.host}:{gateway.port}"
+    if not port_taken(gateway.host, gateway.port):
+        return Finding("gateway port", "ok", f"{where} is free")
+    if dev_status(state_dir).running:
+        return Finding("gateway port", "ok", f"{where} is in use, and the local stack runs")
+    return Finding("gateway port", "absent", f"something listens on {where}", "stop it, or set STANDFAST_GATEWAY_PORT")
 
 
 def _stack(state_dir: Path) -> Finding:
