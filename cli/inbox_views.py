@@ -27,7 +27,8 @@ def behind_fields(approval: ApprovalDetail) -> Fields:
 def origin_text(origin: ArgumentOrigin) -> str:
     """Return where a value comes from, in words."""
     places = [" ".join(word for word in (each.source, each.step, each.path) if word) for each in origin.origins]
-    return ("computed from " if origin.computed else "") + ", ".join(places)
+    shaped = f" (shaped by {', '.join(origin.labels)})" if origin.labels else ""
+    return ("computed from " if origin.computed else "") + ", ".join(places) + shaped
 
 
 def _shortened(text: str, tools: list[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from pydantic import JsonValue
 
+from domain.agent_questions import HUMAN_ASK, TOO_LARGE, ask_person
 from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.approval_rules import ApprovalRules, Moment, ReviewerGroup, Reviewers
 from domain.decision_facts import note_decision
@@ -51,6 +52,8 @@ class AgentCalls:
             arguments = cast("dict[str, JsonValue] | None", asked.get("arguments"))
             if verdict is not None and verdict.effect == "require_approval":
                 self.recorder.command(self._question(call, tool, arguments or {}, verdict))
+            elif tool.name == HUMAN_ASK:
+                self.recorder.command(ask_person(self.recorder, self.step, call=self._name(call), arguments=arguments or {}))
             else:
                 self.recorder.command(self._command(call, tool, arguments))
 
@@ -64,6 +67,9 @@ class AgentCalls:
             if approval.amended_by is not None:
                 call.note = "A person changed the arguments of this call before it was made."
             tool = self.recorder.program.tools[call.tool]
+            if tool.name == HUMAN_ASK:
+                self.recorder.command(ask_person(self.recorder, self.step, call=self._name(call), arguments=approved))
+                return
             self.recorder.command(self._command(call, tool, approved, approval=approval.approval))
             return
         said = f" They said: {outcome.comment}" if outcome.comment else ""
@@ -75,6 +81,8 @@ class AgentCalls:
             return f"there is no tool {name!r} here; the tools are {', '.join(self.step.tools) or 'none'}"
         if asked.get("problem"):
             return f"the call was refused: {asked['problem']}"
+        if name == HUMAN_ASK and asked.get("arguments") is None:
+            return TOO_LARGE
         if verdict is None:
             changes = self.recorder.program.tools[name].effect_class.changes_world
             return f"the call was denied: {name} changes the world, and an agent may not call it without an approval" if changes else None
@@ -146,7 +154,7 @@ class AgentCalls:
             approval=approval,
             step=path,
             visit=record.visit,
-            title=visible_lines(f"May the agent {path} call {tool.name}?"),
+            title=visible_lines(f"May the agent {path} call {tool.name}? {verdict.reason}"),
             digest=digest,
             nonce=nonce,
             calls=calls,
@@ -180,7 +188,6 @@ class AgentCalls:
             provenance=self._provenance(arguments, verdict),
             conversation=f"{path}#{record.visit}",
             answer_ref=self.agent.reply_ref,
-            reason=verdict.reason,
             summary=f"{path}: approve {tool.name}",
         )
 

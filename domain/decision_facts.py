@@ -11,12 +11,13 @@ from domain.state import Decided
 
 def note_decision(recorder: Recorder, step: str, approval: OpenApproval, outcome: Decided, *, then: str) -> None:
     """Note who decided, or that nobody did in time and what that means (`then`)."""
+    call = approval.call or None
     if outcome.verdict == "timed_out":
-        recorder.fact(Kind.APPROVAL_TIMED_OUT, step=step, data={"approval": approval.approval, "then": then})
+        recorder.fact(Kind.APPROVAL_TIMED_OUT, step=step, call=call, data={"approval": approval.approval, "then": then})
     elif outcome.verdict in VOTES:
         said: dict[str, JsonValue] = {"approval": approval.approval, "verdict": outcome.verdict, "digest": approval.digest}
         said |= {"decision": outcome.decision_id} | _acting(approval, outcome)
-        recorder.fact(Kind.APPROVAL_DECIDED, step=step, principal=outcome.decided_by, data=said)
+        recorder.fact(Kind.APPROVAL_DECIDED, step=step, call=call, principal=outcome.decided_by, data=said)
 
 
 def _acting(approval: OpenApproval, outcome: Decided) -> dict[str, JsonValue]:

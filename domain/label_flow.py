@@ -66,7 +66,7 @@ class LabelFlow:
         """Return short parts of a template's value, and of the run's input, that no untrusted source has shaped, with their names."""
         found = [(name, part) for name, part in leaves(value) if not untrusted(self._part_of(template, name))]
         found += [(name, part) for name, part in leaves(self._run.input) if not untrusted(self.input(name))]
-        short = [(name, part) for name, part in found if part not in (None, "", [], {}) and len(str(part)) <= COPIED_PART_CHARS_MAX]
+        short: list[tuple[str, JsonValue]] = [(name, part) for name, part in found if part and len(str(part)) <= COPIED_PART_CHARS_MAX]
         return short[:COPIED_PARTS_MAX]
 
     def arguments(self, step: CallStep, arguments: dict[str, JsonValue], names: Iterable[str]) -> Parts:

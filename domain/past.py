@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from domain.approval import OpenApproval
 from domain.effects import EffectClass, EffectState
 from domain.envelope import Usage
+from domain.facts import Fact
 from domain.ledger import Kind
 from domain.model import Value
 from domain.signals import Signal
@@ -101,6 +102,7 @@ class KnownTask(Value):
 
     step: str
     visit: int
+    call: str = "task"
     completed: bool
     at: str = ""
     output: JsonValue = None
@@ -120,7 +122,7 @@ class KnownSignal(Value):
 class Past(Value):
     """One run as PostgreSQL knows it.
 
-    `facts` are the ledger's facts as (kind, step, visit), `surely_not` the failed steps whose effect surely did not happen; `fact_head`
+    `facts` are the ledger's facts as (kind, step, visit), `call_facts` those about one call, with its name, `surely_not` the failed steps whose effect surely did not happen; `fact_head`
     and `fact_digest` are of the last fact. `base` is the state that a fork began with.
     """
 
@@ -134,6 +136,7 @@ class Past(Value):
     signals: tuple[KnownSignal, ...] = ()
     tasks: tuple[KnownTask, ...] = ()
     facts: frozenset[tuple[str, str | None, int | None]] = frozenset()
+    call_facts: frozenset[tuple[str, str | None, int | None, str]] = frozenset()
     surely_not: frozenset[Place] = frozenset()
     base: State | None = None
 
@@ -146,6 +149,12 @@ class Past(Value):
         """Return the calls without an outcome to keep of which nobody knows that they did not happen."""
         calls = {effect.place for effect in self.effects if effect.call == CALL and not effect.done}
         return calls - self.surely_not
+
+    def tells(self, fact: Fact) -> bool:
+        """Whether the ledger has a fact; of one about a call, for that very call."""
+        if fact.call is None:
+            return (fact.kind, fact.step, fact.visit) in self.facts
+        return (fact.kind, fact.step, fact.visit, fact.call) in self.call_facts
 
     def failed(self) -> set[Place]:
         """Return the steps that the ledger says failed."""

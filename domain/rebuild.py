@@ -15,7 +15,7 @@ from domain.errors import NotRedrivable, ProjectionTooLarge, UnreachedStep
 from domain.estimates import text_bytes
 from domain.ledger import Kind
 from domain.past import CALL, KnownApproval, KnownEffect, KnownSignal, KnownTask, Past, Place, call_command
-from domain.program import AgentStep, ApproveStep, Program, SagaStep
+from domain.program import AgentStep, ApproveStep, Program, SagaStep, Step
 from domain.projection import project
 from domain.recorder import Recorder
 from domain.runs import RunStatus
@@ -144,31 +144,39 @@ def _walked(program: Program, run: RunContext, past: Past, visits: dict[str, int
         state.known_signals = [signal.id for signal in state.signals]
     stepper = Stepper(program, run, state)
     stepper.start(tick)
-    effects = {(effect.step, effect.visit, effect.call): effect for effect in past.effects}
-    approvals = {approval.place: approval for approval in past.approvals}
-    asked = {(*known.place, known.opened.call): known for known in past.approvals if known.opened.call}
-    worked = {(known.step, known.visit): known for known in past.tasks if known.completed}
-    heard = {(known.step, known.visit): known for known in past.signals if known.step is not None}
+    known = _Known(past)
     steps = {step.path: step for step in walk(program.steps)}
     while True:
-        found: list[tuple[str, Outcome]] = []
-        for command in state.pending.values():
-            if command.kind == "finish" or (only is not None and command.step not in only):
-                continue
-            step = steps[command.step]
-            if isinstance(command, AskApproval) and command.approval.call:
-                found += _answered(command, asked.get((command.step, command.visit, command.approval.call)))
-            elif isinstance(command, AskApproval):
-                found += _decision(step, command, approvals.get((command.step, command.visit)))
-            elif isinstance(command, Listen):
-                found += _heard(heard.get((command.step, command.visit)))
-            elif isinstance(command, AskPerson):
-                found += _worked(command, worked.get((command.step, command.visit)))
-            elif isinstance(command, CallTool | CompletePrompt):
-                found += _outcome(command, effects.get((command.step, command.visit, command.call)), told=isinstance(step, AgentStep))
+        asked = [command for command in state.pending.values() if command.kind != "finish" and (only is None or command.step in only)]
+        found = [each for command in asked for each in known.outcomes(steps[command.step], command)]
         if not found:
             return state
         stepper.apply(min(found, key=lambda each: each[0])[1], tick)
+
+
+class _Known:
+    """What a run's past answers, by what asks for it."""
+
+    def __init__(self, past: Past) -> None:
+        self._effects = {(effect.step, effect.visit, effect.call): effect for effect in past.effects}
+        self._approvals = {approval.place: approval for approval in past.approvals}
+        self._answers = {(*known.place, known.opened.call): known for known in past.approvals if known.opened.call}
+        self._worked = {(known.step, known.visit, known.call): known for known in past.tasks if known.completed}
+        self._heard = {(known.step, known.visit): known for known in past.signals if known.step is not None}
+
+    def outcomes(self, step: Step, command: Command) -> list[tuple[str, Outcome]]:
+        """Return the outcome to keep of a command, with its time; none where the past has none."""
+        if isinstance(command, AskApproval) and command.approval.call:
+            return _answered(command, self._answers.get((command.step, command.visit, command.approval.call)))
+        if isinstance(command, AskApproval):
+            return _decision(step, command, self._approvals.get((command.step, command.visit)))
+        if isinstance(command, Listen):
+            return _heard(self._heard.get((command.step, command.visit)))
+        if isinstance(command, AskPerson):
+            return _worked(command, self._worked.get((command.step, command.visit, command.task.call)))
+        if isinstance(command, CallTool | CompletePrompt):
+            return _outcome(command, self._effects.get((command.step, command.visit, command.call)), told=isinstance(step, AgentStep))
+        return []
 
 
 def _outcome(command: CallTool | CompletePrompt, effect: KnownEffect | None, *, told: bool) -> list[tuple[str, Outcome]]:
@@ -301,7 +309,7 @@ def _finish_undo(program: Program, state: State, leftovers: list[KnownEffect]) -
 
 def _tell_anew(state: State, past: Past) -> None:
     """Keep the facts of the walk that the ledger does not have, such as a question that is asked anew; they come in the next epoch."""
-    told = [fact for fact in state.unacked if (fact.kind, fact.step, fact.visit) not in past.facts]
+    told = [fact for fact in state.unacked if not past.tells(fact)]
     epoch, head = past.epoch + 1, past.fact_head
     state.unacked = [fact.model_copy(update={"seq": head + place, "epoch": epoch}) for place, fact in enumerate(told, start=1)]
     state.epoch, state.fact_seq = epoch, head + len(told)

@@ -56,7 +56,7 @@ class ApprovalProjection(Wire):
     `reviewer_roles` are asked now, and `delegates` are those a vote was handed to. One with a higher `revision` replaces the row while it
     is open: how it `standing`s, the decisions taken (`events`), amended calls, its deadline. `provenance` says where bound values come
     from, `conversation` and `answer_ref` name the messages behind them. Of a call that policy put before people, `call` is which of its
-    agent's it is, and `reason` why it is asked.
+    agent's it is.
     """
 
     approval: str
@@ -84,7 +84,6 @@ class ApprovalProjection(Wire):
     conversation: str | None = None
     answer_ref: str | None = None
     call: str = Field(default="", exclude_if=lambda call: not call)
-    reason: str = Field(default="", exclude_if=lambda reason: not reason)
 
     @property
     def roles(self) -> list[str]:

@@ -201,7 +201,7 @@ class CompletePrompt(Wire):
 
 
 class AskApproval(Wire):
-    """Ask people. `reason` is why policy asks, where no step of the definition does."""
+    """Ask people."""
 
     kind: Literal["ask_approval"] = "ask_approval"
     id: str
@@ -212,7 +212,6 @@ class AskApproval(Wire):
     provenance: list[ArgumentOrigin] = []
     conversation: str | None = None
     answer_ref: str | None = None
-    reason: str = Field(default="", exclude_if=lambda reason: not reason)
     summary: str = ""
 
 

@@ -301,7 +301,6 @@ def _row(command: AskApproval) -> ApprovalProjection:
             "provenance": command.provenance,
             "conversation": command.conversation,
             "answer_ref": command.answer_ref,
-            "reason": command.reason,
             "deadline": standing.deadline,
             "reviewer_roles": list(dict.fromkeys(group.role for group in standing.groups)),
             "delegates": list(dict.fromkeys(delegates)),

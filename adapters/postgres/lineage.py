@@ -89,6 +89,7 @@ class PostgresLineageStore:
             tasks=tuple([await self._worked(tenant, task) for task in tasks if task["kind"] == HUMAN and not task["own"]]),
             signals=tuple([await self._signal(tenant, fact, body["data"]) for fact, body in told if fact["kind"] in SIGNALS]),
             facts=frozenset((fact["kind"], fact["step"], body.get("visit")) for fact, body in told),
+            call_facts=frozenset((fact["kind"], fact["step"], body.get("visit"), body["call"]) for fact, body in told if body.get("call")),
             surely_not=frozenset(
                 (fact["step"], body["visit"])
                 for fact, body in told
@@ -135,7 +136,7 @@ class PostgresLineageStore:
 
     async def _worked(self, tenant: str, task: Row) -> KnownTask:
         """Return a step's task; one whose answer is erased is as one that nobody completed."""
-        known = KnownTask(step=task["step"], visit=task["visit"], completed=task["resolution"] == "completed")
+        known = KnownTask(step=task["step"], visit=task["visit"], call=task["call"], completed=task["resolution"] == "completed")
         if not known.completed:
             return known
         told = {"at": rfc3339(task["completed_at"]), "ref": task["output_ref"], "by": task["completed_by"] or ""}

@@ -9,7 +9,7 @@ from adapters.postgres.vault import Vault
 from domain.runs import ApprovalClosure, ApprovalProjection, Projection, TaskProjection
 from domain.stores import PayloadCipher
 
-SEALED_OF_APPROVAL = {"title", "nonce", "calls", "unbound", "events", "form", "provenance", "conversation", "answer_ref"}
+SEALED_OF_APPROVAL = {"title", "nonce", "calls", "unbound", "events", "form", "provenance", "conversation", "answer_ref", "call"}
 SEALED_OF_TASK = {"title", "detail", "form"}
 
 ERASED_APPROVAL: dict[str, object] = {"title": "(erased)", "nonce": "", "calls": [], "unbound": []}

@@ -59,12 +59,16 @@ class Origin(Received):
 
 
 class ArgumentOrigin(Received):
-    """Where one argument of a bound call comes from; `computed` says that it is more than a copy of one value."""
+    """Where one argument of a bound call comes from; `computed` says that it is more than a copy of one value.
+
+    `labels` are the sources that may have shaped it, such as `tool:untrusted`, as far as the run knew when the question was asked.
+    """
 
     step: str
     argument: str
     origins: list[Origin]
     computed: bool = False
+    labels: list[str] = []
 
 
 class PastDecision(Received):
