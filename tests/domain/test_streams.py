@@ -31,6 +31,7 @@ class World:
         self.stores = FakeStores()
         self.streams = self.stores.streams
         self.open: dict[str, tuple[StreamKey, FakeStream, str]] = {}
+        self.lost: list[StreamKey] = []
         self.attempts: dict[str, int] = {}
         self.visits: dict[str, int] = {}
         self.words = 0
@@ -55,6 +56,8 @@ class World:
         """Begin an attempt; one that is open is lost, without a word."""
         if step not in self.open:
             self.visits[step] = self.visits.get(step, 0) + (self.attempts.get(step) is None)
+        else:
+            self.lost.append(self.open[step][0])
         self.attempts[step] = (self.attempts.get(step) or 0) + 1
         key = StreamKey(tenant=TENANT, run=RUN, step=step, visit=self.visits[step], call="0", epoch=1, attempt=self.attempts[step])
         self.entry(Kind.MODEL_REQUESTED, key)
@@ -82,6 +85,11 @@ class World:
         """End the attempt badly; another one may come."""
         if step in self.open:
             self.entry(Kind.MODEL_FAILED, self.open.pop(step)[0])
+
+    def fail_late(self) -> None:
+        """Let an attempt that was lost long ago say that it failed: it ends nothing that is open."""
+        if self.lost:
+            self.entry(Kind.MODEL_FAILED, self.lost.pop())
 
     def crash(self) -> None:
         """Lose every delta, as PostgreSQL does when it crashes."""
@@ -141,7 +149,7 @@ class Watcher:
                 self.ended = True
 
 
-ACTS = ("request", "write", "write", "write", "answer", "fail", "crash", "note")
+ACTS = ("request", "write", "write", "write", "answer", "fail", "late", "crash", "note")
 
 
 @st.composite
@@ -159,6 +167,8 @@ async def play(world: World, act: str, step: str) -> None:
         await world.write(step)
     elif act == "crash":
         world.crash()
+    elif act == "late":
+        world.fail_late()
     elif act == "note":
         world.entry(Kind.STEP_ENTERED)
     else:
