@@ -38,9 +38,10 @@ class ToolList(Value):
 
 
 class ToolBody(Value):
-    """Declarations to register, all or none: each what a bundle's file under `tools/` holds."""
+    """Declarations to register, all or none: each what a bundle's file under `tools/` holds, or files of such (path → YAML or JSON)."""
 
-    tools: Annotated[list[dict[str, JsonValue]], Field(min_length=1, max_length=500)]
+    tools: Annotated[list[dict[str, JsonValue]], Field(max_length=500)] = []
+    files: Annotated[dict[str, str], Field(max_length=500)] = {}
 
 
 class ToolsRegistered(Value):

@@ -40,6 +40,15 @@ def read_object(given: str, option: str) -> dict[str, JsonValue]:
     return value
 
 
+def read_text(given: str, option: str) -> str:
+    """Return the text of a file, or of `-` (standard input).
+
+    Raises:
+        typer.BadParameter: It cannot be read.
+    """
+    return _text_of(given, option)[0]
+
+
 def _text_of(given: str, option: str) -> tuple[str, str]:
     if given == "-":
         return sys.stdin.read(), "standard input"

@@ -17,6 +17,7 @@ from cli.commands import (
     ledgers,
     lineage,
     local,
+    mcp,
     model_table,
     money,
     registry,
@@ -24,8 +25,10 @@ from cli.commands import (
     reviewing,
     runs,
     sagas,
+    secret_references,
     subjects,
     tasks,
+    tools,
     webhooks,
 )
 from cli.connection import Globals
@@ -170,6 +173,21 @@ _add(letters_app, dead_letters.progress)
 _add(letters_app, dead_letters.discard)
 app.add_typer(letters_app, name="dead-letters")
 
+tools_app = typer.Typer(help="Which tools there are, who may call them, and who did.", invoke_without_command=True)
+tools_app.callback()(tools.tools)
+_add(tools_app, tools.show)
+_add(tools_app, tools.register)
+tools_app.command("import-openapi", help=(tools.import_openapi.__doc__ or "").strip())(tools.import_openapi)
+_add(tools_app, tools.quarantine)
+_add(tools_app, tools.release)
+_add(tools_app, tools.retire)
+_add(tools_app, tools.grants)
+_add(tools_app, tools.grant)
+_add(tools_app, tools.revoke)
+_add(tools_app, tools.calls)
+_add(tools_app, tools.anomalies)
+app.add_typer(tools_app, name="tools")
+
 webhooks_app = typer.Typer(help="Where events go, and what became of each delivery.", invoke_without_command=True)
 webhooks_app.callback()(webhooks.webhooks)
 _add(webhooks_app, webhooks.add)
@@ -193,6 +211,26 @@ _add(hooks_app, hooks.remove)
 _add(hooks_app, hooks.rotate)
 _add(hooks_app, hooks.requests)
 app.add_typer(hooks_app, name="hooks")
+
+mcp_app = typer.Typer(help="MCP servers whose tools runs may use, and Standfast itself as one.", invoke_without_command=True)
+mcp_app.callback()(mcp.servers)
+mcp_app.command("list", help="List MCP servers.")(mcp.list_servers)
+_add(mcp_app, mcp.add)
+_add(mcp_app, mcp.show)
+_add(mcp_app, mcp.check)
+_add(mcp_app, mcp.approve)
+_add(mcp_app, mcp.quarantine)
+_add(mcp_app, mcp.remove)
+_add(mcp_app, mcp.authorize)
+_add(mcp_app, mcp.serve)
+app.add_typer(mcp_app, name="mcp")
+
+secrets_app = typer.Typer(help="Where the values of tools' secrets lie.", invoke_without_command=True)
+secrets_app.callback()(secret_references.secrets)
+secrets_app.command("list", help="List names of secrets and where their values lie.")(secret_references.list_secrets)
+_add(secrets_app, secret_references.set_reference)
+_add(secrets_app, secret_references.remove)
+app.add_typer(secrets_app, name="secrets")
 
 ledger_app = typer.Typer(help="The signed log over all ledgers: evidence, tree heads, keys.", no_args_is_help=True)
 _add(ledger_app, ledgers.export)

@@ -112,7 +112,7 @@ class ToolStore(Protocol):
         ...
 
 
-def draft_of(declaration: dict[str, JsonValue]) -> ToolDraft:
+def draft_of(declaration: JsonValue) -> ToolDraft:
     """Check a declaration as a person wrote it.
 
     Raises:
@@ -122,6 +122,8 @@ def draft_of(declaration: dict[str, JsonValue]) -> ToolDraft:
         raise InvalidDefinition(
             f"a tool of the kind {declaration.get('kind')!r} is not declared here: declare http, container or wasm tools", where="/kind"
         )
+    if not isinstance(declaration, dict):
+        raise InvalidDefinition("a tool's declaration is a mapping, with `name`, `method`, `url` and more")
     try:
         spec = declaration_of(declaration).spec()
     except ValidationError as error:

@@ -8,13 +8,14 @@ from adapters.sandboxes.profiles import DEFAULT_PROFILES
 from adapters.sandboxes.select import SandboxOptions, SandboxRouter
 from adapters.tools.declared import DeclaredHttpTools
 from adapters.tools.platform_ports import PlatformPorts
-from adapters.tools.registry import ToolContext, ToolRegistry, load_entry_points
+from adapters.tools.registry import ToolContext, ToolRegistry
 from domain.egress import EgressRules
 from domain.secrets import ResolveSecret
 from wiring.outbound import build_outbound
 from wiring.secrets import no_secrets
 from wiring.settings import Environment
 from wiring.settings_sandboxes import SandboxSettings
+from wiring.tool_plugins import load_entry_points
 
 PortsOf = Callable[[GuardedClients], PlatformPorts]
 """Return what built-in tools work on, given the way to hosts; `wiring.builtins` has it."""

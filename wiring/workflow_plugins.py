@@ -1,10 +1,10 @@
 """Hand-written workflows by entry point: each of the group `standfast.workflows` names a workflow class that every worker registers."""
 
 from collections.abc import Iterable
-from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from importlib.metadata import EntryPoint
 
 from domain.errors import InvalidInput
+from wiring.entry_points import installed, load_plugins
 
 GROUP = "standfast.workflows"
 
@@ -15,21 +15,16 @@ def plugin_workflows(*, found: Iterable[EntryPoint] | None = None) -> list[type]
     Raises:
         InvalidInput: an entry point cannot be loaded, or names no workflow.
     """
-    points = sorted(entry_points(group=GROUP) if found is None else found, key=lambda point: point.name)
-    return [_loaded(point) for point in points]
+    loaded = load_plugins(installed(GROUP, found), what="workflow", made=_made, error=InvalidInput)
+    return [workflow for _, _, workflow in loaded]
 
 
-def _loaded(point: EntryPoint) -> type:
-    """Load one entry point.
+def _made(_point: EntryPoint, label: str, named: object) -> list[type]:
+    """Return the workflow class that an entry point names.
 
     Raises:
-        InvalidInput: it cannot be loaded, or is no workflow.
+        InvalidInput: it is no workflow.
     """
-    label = f"the workflow entry point {point.name} = {point.value}"
-    try:
-        loaded = cast("object", point.load())
-    except (ImportError, AttributeError) as error:
-        raise InvalidInput(f"{label} cannot be loaded: {error}") from error
-    if not isinstance(loaded, type) or not hasattr(loaded, "__temporal_workflow_definition"):
+    if not isinstance(named, type) or not hasattr(named, "__temporal_workflow_definition"):
         raise InvalidInput(f"{label} is no workflow: it must name a class with @workflow.defn")
-    return loaded
+    return [named]

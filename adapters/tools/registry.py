@@ -3,26 +3,22 @@
 A plugin names a factory under the entry-point group `standfast.tools`; the factory takes a `ToolContext` and returns its tools.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 import httpx2
 
 from adapters.tools.platform_ports import PlatformPorts
 from domain.egress import OutboundClients
-from domain.errors import InvalidDefinition, InvalidInput, ToolFailed
+from domain.errors import InvalidDefinition, ToolFailed
 from domain.sandbox import Sandbox, SandboxProfile
-from domain.schemas import check_schema
 from domain.secrets import ResolveSecret
+from domain.tool_registry import check_spec
 from domain.tools import Tool, ToolSpec
 
 GROUP = "standfast.tools"
 """The entry-point group of tools."""
-VERSION = re.compile(r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")
-"""semver.org 2.0.0 §2: tools have plain versions, without pre-release or build parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +60,7 @@ class ToolRegistry:
         spec = tool.spec
         if (spec.name, spec.version) in self._tools:
             raise InvalidDefinition(f"the tool {spec.name} {spec.version} is declared twice: rename one or raise its version")
-        _check(spec)
+        check_spec(spec)
         self._tools[spec.name, spec.version] = tool
 
     def specs(self) -> list[ToolSpec]:
@@ -98,55 +94,3 @@ class ToolRegistry:
 def _version_order(version: str) -> tuple[int, ...]:
     """Return the numbers of a version, so that 1.10.0 comes after 1.9.0."""
     return tuple(int(number) for number in version.split("."))
-
-
-def _check(spec: ToolSpec) -> None:
-    """Refuse a declaration that no call could satisfy.
-
-    Raises:
-        InvalidDefinition: the version is no semantic version, or a schema is unusable.
-    """
-    if not VERSION.match(spec.version):
-        raise InvalidDefinition(f"the tool {spec.name} has version {spec.version!r}: write major.minor.patch, such as 1.0.0")
-    for side, schema in (("input", spec.input_schema), ("output", spec.output_schema)):
-        try:
-            check_schema(schema)
-        except InvalidInput as error:
-            raise InvalidDefinition(
-                f"the {side} schema of the tool {spec.name} {spec.version}: {error.detail}", where=error.where
-            ) from error
-
-
-def load_entry_points(context: ToolContext, *, group: str = GROUP, found: Iterable[EntryPoint] | None = None) -> list[Tool]:
-    """Return the tools of every installed factory, in the order of their entry points' names.
-
-    `found` replaces the installed entry points.
-
-    Raises:
-        InvalidDefinition: an entry point cannot be loaded, is no factory, or gives something that is no tool.
-    """
-    points = entry_points(group=group) if found is None else found
-    tools: list[Tool] = []
-    for point in sorted(points, key=lambda each: each.name):
-        tools.extend(_made(point, context))
-    return tools
-
-
-def _made(point: EntryPoint, context: ToolContext) -> list[Tool]:
-    """Load one entry point and call its factory.
-
-    Raises:
-        InvalidDefinition: it cannot be loaded, is no factory, or makes something that is no tool.
-    """
-    label = f"the tool entry point {point.name} = {point.value}"
-    try:
-        factory = cast("object", point.load())
-    except (ImportError, AttributeError) as error:
-        raise InvalidDefinition(f"{label} cannot be loaded: {error}") from error
-    if not callable(factory):
-        raise InvalidDefinition(f"{label} is no factory: it must take a ToolContext and return tools")
-    made = list(cast("ToolFactory", factory)(context))
-    for tool in made:
-        if not isinstance(cast("object", getattr(tool, "spec", None)), ToolSpec) or not callable(getattr(tool, "call", None)):
-            raise InvalidDefinition(f"{label} returned {type(tool).__name__}, which is no tool: a tool has `spec` and `call`")
-    return made

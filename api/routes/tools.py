@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from fastapi import FastAPI
+from pydantic import JsonValue
 
 from api.context import Context, RequestContext
 from api.deps import GatewayDeps, instant
@@ -91,11 +92,14 @@ class ToolRoutes:
         """
         drafts: list[ToolDraft] = []
         mistakes: list[Mistake] = []
-        for place, declaration in enumerate(body.tools):
+        given: list[tuple[str, JsonValue]] = [(f"/tools/{place}", declaration) for place, declaration in enumerate(body.tools)]
+        for where, declaration in [*given, *((f"/files/{path}", text) for path, text in body.files.items())]:
             try:
-                drafts.append(draft_of(declaration))
+                drafts.append(draft_of(self._deps.tools.read_document(declaration) if isinstance(declaration, str) else declaration))
             except InvalidDefinition as error:
-                mistakes.append(Mistake(where=f"/tools/{place}{error.where or ''}", detail=error.detail))
+                mistakes.append(Mistake(where=f"{where}{error.where or ''}", detail=error.detail))
+        if not drafts and not mistakes:
+            mistakes.append(Mistake(where="/tools", detail="there is nothing to register"))
         if mistakes:
             raise Mistaken(InvalidDefinition(mistakes[0].detail, where=mistakes[0].where), mistakes)
         return ToolsRegistered(tools=await self._register(drafts, context))

@@ -111,4 +111,5 @@ class TestRefusedBundle:
 
 class TestTools:
     def test_are_listed_with_their_schemas_and_classes(self, house: Gateway) -> None:
-        assert house.client("viewer").get("/v1/tools").json()["items"] == [PAY.model_dump(mode="json")]
+        [listed] = house.client("viewer").get("/v1/tools").json()["items"]
+        assert listed.items() >= PAY.model_dump(mode="json").items()

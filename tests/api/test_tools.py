@@ -63,7 +63,7 @@ class TestRegisteredTool:
         register(house, WEATHER)
         assert house.client("developer").post("/v1/definitions", json={"files": {"a.yaml": NAMES_IT}}).status_code == 201
         house.start(definition="weather-claim")
-        [started] = house.temporal.started
+        [started] = house.temporal.started.values()
         assert started.program.tools["weather.now"].declaration == WEATHER
 
     def test_of_the_same_content_again_is_no_mistake_and_of_another_is_one(self, house: Gateway) -> None:
@@ -82,6 +82,14 @@ class TestRegisteredTool:
         answer = register(house, {**WEATHER, "name": PAY.name, "version": PAY.version})
         assert answer.status_code == 422
         assert "bring" in answer.json()["detail"]
+
+    def test_may_be_written_in_yaml(self, house: Gateway) -> None:
+        text = "name: weather.now\ndescription: The weather\nmethod: GET\nurl: https://weather.example/now\ninput: {}\neffect_class: read\n"
+        answer = house.client("developer").post("/v1/tools", json={"files": {"tools/weather.yaml": text}})
+        assert [one["name"] for one in answer.json()["tools"]] == ["weather.now"]
+        broken = house.client("developer").post("/v1/tools", json={"files": {"tools/weather.yaml": text.replace("GET", "FETCH")}})
+        assert broken.json()["errors"][0]["where"] == "/files/tools/weather.yaml/method"
+        assert house.client("developer").post("/v1/tools", json={}).status_code == 422
 
     def test_is_nobody_elses(self, house: Gateway) -> None:
         register(house, WEATHER)
@@ -108,7 +116,7 @@ class TestImport:
 
     @pytest.mark.parametrize(
         ("document", "said"),
-        [("[1", "line"), ("swagger: '2.0'", "Swagger"), ("openapi: 3.1.0\npaths: {}\n", "address"), ("a: &a [*a]", "")],
+        [("[1", "broken YAML"), ("swagger: '2.0'", "Swagger"), ("openapi: 3.1.0\npaths: {}\n", "address"), ("a: &a [*a]", "")],
     )
     def test_of_something_else_is_refused_with_the_reason(self, house: Gateway, document: str, said: str) -> None:
         answer = house.client("developer").post("/v1/tools/openapi", json={"document": document})
@@ -189,7 +197,7 @@ class TestAudit:
         assert [one["seq"] for one in client.get("/v1/tool-calls?verdict=denied").json()["items"]] == [9]
         first = client.get("/v1/tool-calls?limit=1").json()
         assert [one["seq"] for one in client.get(f"/v1/tool-calls?limit=1&cursor={first['next_cursor']}").json()["items"]] == [4]
-        assert client.get("/v1/tool-calls?colour=red").status_code == 400
+        assert client.get("/v1/tool-calls?colour=red").status_code == 422
         assert house.client("stranger").get("/v1/tool-calls").json()["items"] == []
 
     def test_lists_what_the_watch_found(self, house: Gateway) -> None:

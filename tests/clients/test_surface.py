@@ -14,14 +14,32 @@ from standfast_client.asynchronous import channels as async_channels
 from standfast_client.asynchronous import dead_letters as async_dead_letters
 from standfast_client.asynchronous import hooks as async_hooks
 from standfast_client.asynchronous import ledgers as async_ledgers
+from standfast_client.asynchronous import mcp as async_mcp
+from standfast_client.asynchronous import model_table as async_model_table
 from standfast_client.asynchronous import money as async_money
 from standfast_client.asynchronous import people as async_people
 from standfast_client.asynchronous import registry as async_registry
 from standfast_client.asynchronous import reviewing as async_reviewing
 from standfast_client.asynchronous import runs as async_runs
 from standfast_client.asynchronous import subjects as async_subjects
+from standfast_client.asynchronous import tools as async_tools
 from standfast_client.asynchronous import webhooks as async_webhooks
-from standfast_client.blocking import channels, dead_letters, hooks, ledgers, money, people, registry, reviewing, runs, subjects, webhooks
+from standfast_client.blocking import (
+    channels,
+    dead_letters,
+    hooks,
+    ledgers,
+    mcp,
+    model_table,
+    money,
+    people,
+    registry,
+    reviewing,
+    runs,
+    subjects,
+    tools,
+    webhooks,
+)
 
 PROJECT = Path(__file__).parents[2] / "clients" / "python"
 
@@ -35,14 +53,18 @@ PAIRS: list[tuple[type, type]] = [
     (reviewing.Calendars, async_reviewing.AsyncCalendars),
     (reviewing.Substitutes, async_reviewing.AsyncSubstitutes),
     (registry.Definitions, async_registry.AsyncDefinitions),
+    (tools.Tools, async_tools.AsyncTools),
     (ledgers.Ledger, async_ledgers.AsyncLedger),
     (channels.ChannelBook, async_channels.AsyncChannelBook),
+    (model_table.Models, async_model_table.AsyncModels),
     (money.Budgets, async_money.AsyncBudgets),
     (money.CostBook, async_money.AsyncCostBook),
     (subjects.Erasures, async_subjects.AsyncErasures),
     (subjects.Retentions, async_subjects.AsyncRetentions),
     (webhooks.Webhooks, async_webhooks.AsyncWebhooks),
     (hooks.Hooks, async_hooks.AsyncHooks),
+    (mcp.McpServers, async_mcp.AsyncMcpServers),
+    (mcp.Secrets, async_mcp.AsyncSecrets),
 ]
 
 

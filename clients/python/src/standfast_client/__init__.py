@@ -35,6 +35,8 @@ from standfast_client.events import RunEvent
 from standfast_client.exchange import RetryPolicy
 from standfast_client.hooks import Hook, HookRemoved, HookRequest, SignalSent
 from standfast_client.lineage import Comparison, Redriven, RunSide, StepPair, StepSide
+from standfast_client.mcp import McpApproved, McpAuthorization, McpServer, McpServerRemoved, McpTool, SecretReference, SecretRemoved
+from standfast_client.model_table import ModelAlias, ModelCapabilities, ModelFallback
 from standfast_client.models import (
     Approval,
     BatchAnswer,
@@ -57,6 +59,7 @@ from standfast_client.proofs import Consistency, Inclusion, PublicKey, TreeHead
 from standfast_client.removals import LegalHold, Removal, RemovalPlan, Retention, RetentionRule
 from standfast_client.reviewing import ApprovalDetail, ArgumentOrigin, Calendar, Instants, Message, Origin, PastDecision, Substitution
 from standfast_client.sagas import RunSagas, SagaState, SagaStep
+from standfast_client.tools import CallForm, ImportedTools, SkippedOperation, Tool, ToolAnomaly, ToolCall, ToolChange, ToolGrant
 from standfast_client.verify import LedgerEntry, Verdict
 from standfast_client.webhooks import Delivery, DeliveryAttempt, Replay, TestDelivery, Webhook, WebhookRemoved
 
@@ -75,6 +78,7 @@ __all__ = [
     "BulkRedrive",
     "BundleError",
     "Calendar",
+    "CallForm",
     "Channel",
     "ChannelTest",
     "Channels",
@@ -98,6 +102,7 @@ __all__ = [
     "Hook",
     "HookRemoved",
     "HookRequest",
+    "ImportedTools",
     "Inclusion",
     "InputFault",
     "Instants",
@@ -107,7 +112,15 @@ __all__ = [
     "LegalHold",
     "Lineage",
     "LinkKeys",
+    "McpApproved",
+    "McpAuthorization",
+    "McpServer",
+    "McpServerRemoved",
+    "McpTool",
     "Message",
+    "ModelAlias",
+    "ModelCapabilities",
+    "ModelFallback",
     "NotConfiguredError",
     "NotFoundError",
     "Origin",
@@ -132,8 +145,11 @@ __all__ = [
     "RunSide",
     "SagaState",
     "SagaStep",
+    "SecretReference",
+    "SecretRemoved",
     "ServerError",
     "SignalSent",
+    "SkippedOperation",
     "Standfast",
     "StandfastError",
     "Standing",
@@ -143,6 +159,11 @@ __all__ = [
     "Task",
     "TaskStage",
     "TestDelivery",
+    "Tool",
+    "ToolAnomaly",
+    "ToolCall",
+    "ToolChange",
+    "ToolGrant",
     "Trace",
     "TreeHead",
     "UnauthenticatedError",
