@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from domain.agent_calls import AgentCalls, policy_of
 from domain.agent_models import attachment_places, model_options
+from domain.agent_questions import take_answer
 from domain.errors import ModelCutOff, ModelRefused, OutputInvalid, StepTimedOut, TurnsExhausted
 from domain.label_flow import result_labels
 from domain.labels import Label, merged
@@ -21,6 +22,7 @@ from domain.state import (
     AgentCall,
     AgentState,
     AskApproval,
+    AskPerson,
     CallTool,
     Command,
     CompletePrompt,
@@ -71,6 +73,8 @@ class AgentLoop:
             self._called(command, outcome)
         elif isinstance(command, AskApproval):
             self._decided(command, outcome)
+        elif isinstance(command, AskPerson):
+            self._told(command, outcome)
 
     def _taint(self, *sources: list[Label]) -> None:
         """Note what else the conversation holds from now on."""
@@ -132,6 +136,12 @@ class AgentLoop:
         elif isinstance(outcome, Decided):
             AgentCalls(self.step, self.recorder, self.agent).decided(command, outcome)
             self._turn_over()
+
+    def _told(self, command: AskPerson, outcome: Outcome) -> None:
+        call = next(c for c in self.agent.calls if command.task.call == f"{self.agent.turn}.{c.index}")
+        self._taint(["user"])
+        take_answer(self.recorder, self.step, call, command, outcome)
+        self._turn_over()
 
     def _called(self, command: CallTool, outcome: Outcome) -> None:
         call = next(c for c in self.agent.calls if command.call == f"{self.agent.turn}.{c.index}")

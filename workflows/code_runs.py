@@ -12,38 +12,51 @@ from typing import Self, TypeVar
 
 from pydantic import JsonValue
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, CancelledError, FailureError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
 
 from activities.code_runs import OPEN_RUN, OpenRunRequest, code_sha256
 from activities.options import FLUSH_OPTIONS
+from domain.budget import BudgetRule
 from domain.completion import TaskCompletion
 from domain.envelope import Receipt
 from domain.errors import CompensatedByHand, RunCancelled
 from domain.expressions import ENGINE
 from domain.ids import format_id
+from domain.label_flow import result_labels
+from domain.labels import Label, merged
 from domain.ledger import Kind
 from domain.model import Wire
+from domain.pinned_agents import PinnedAgent, tools_for_others
 from domain.program import CallStep, PinnedTool, Program, RetryRule
 from domain.projection import unproject
 from domain.recorder import Recorder
 from domain.runs import Projection, RunStatus
-from domain.state import CallTool, Done, Failed, Failure, Outcome, RunContext, State, StepRecord, StepStatus, Tick
+from domain.state import (
+    AskApproval,
+    AskPerson,
+    CallTool,
+    Decided,
+    Done,
+    Failed,
+    Failure,
+    Outcome,
+    RunContext,
+    State,
+    StepRecord,
+    StepStatus,
+    Tick,
+)
 from domain.step_entry import complete_step, fail_step
 from workflows.couriers import Courier, brief, now_text
 from workflows.effects import EffectRunner
-from workflows.messages import COMPENSATE, COMPLETE_TASK, RunInput
+from workflows.failures import failure_of
+from workflows.messages import COMPENSATE, COMPLETE_TASK, RunInput, RunState
 from workflows.people import People, shown
+from workflows.renewals import Renewal
+from workflows.reviews import answer_reviewers
+from workflows.run_tickets import RunTicket
 
 T = TypeVar("T")
-
-
-class RunTicket(Wire):
-    """Whose run a hand-written workflow is; pass it to the workflow as its first argument. `run` is the workflow's id."""
-
-    tenant: str
-    run: str
-    principal: str
-    correlation_id: str = ""
 
 
 class Call(Wire):
@@ -57,12 +70,19 @@ class _OpeningCourier(Courier):
     """The courier, which also opens the run."""
 
     async def open(self, request: OpenRunRequest) -> Receipt:
-        """Open the run. Raises: ActivityError."""
+        """Open the run.
+
+        Raises:
+            failure_error: an ApplicationError: a tool or an agent is not there, or may not be used.
+        """
         envelope = self.envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
         handle: workflow.ActivityHandle[Receipt] = workflow.start_activity(
             OPEN_RUN, envelope, result_type=Receipt, summary=brief("open the run"), **FLUSH_OPTIONS
         )
-        receipt = await handle
+        try:
+            receipt = await handle
+        except ActivityError as error:
+            raise failure_error(failure_of(error, "")) from error
         self.acknowledge(receipt.fact_head)
         return receipt
 
@@ -70,21 +90,51 @@ class _OpeningCourier(Courier):
 class Run:
     """One run. A step's path is the names around it and its own, joined by dots."""
 
-    def __init__(self, ticket: RunTicket, *, tools: Sequence[str], version: str = "1.0.0") -> None:
-        """Name the tools that the run calls, those of compensations too, as `name` or `name@range`; they are pinned when it opens."""
+    def __init__(
+        self,
+        ticket: RunTicket,
+        *,
+        tools: Sequence[str] = (),
+        agents: Sequence[str] = (),
+        version: str = "1.0.0",
+        budget: BudgetRule | None = None,
+        restart_with: Sequence[object] | None = None,
+    ) -> None:
+        """Describe the run; nothing is opened yet.
+
+        Args:
+            ticket: Whose it is.
+            tools: Those that it calls, in compensations too, as `name` or `name@range`; they are pinned when it opens.
+            agents: Registered agents that it runs, in the same form; those that they work with come along, and the tools of all.
+            version: The workflow's own.
+            budget: What the whole run may use.
+            restart_with: The workflow's arguments after the ticket. With them a run with a long history goes on in a new execution, between
+                two turns of an agent or two calls; the workflow then begins at its top, and steps that are done give what they gave.
+        """
         definition = workflow.info().workflow_type
-        sha256 = code_sha256(definition, version)
+        carried = ticket.carried
+        sha256 = carried.sha256 if carried is not None else code_sha256(definition, version)
         self.ticket = ticket
-        self.program = Program(name=definition, version=version, sha256=sha256, expression_engine=ENGINE, steps=[])
-        self.state = State()
+        self.program = Program(name=definition, version=version, sha256=sha256, expression_engine=ENGINE, steps=[], budget=budget)
+        self.agents: dict[str, PinnedAgent] = dict(carried.agents) if carried is not None else {}
+        self.state = State.model_validate(carried.state) if carried is not None else State()
+        self.state.epoch = ticket.epoch
+        self.earlier = set(self.state.steps)
+        self.renewal = Renewal(self, restart_with)
         given = RunInput(
-            run=ticket.run, tenant=ticket.tenant, principal=ticket.principal, correlation_id=ticket.correlation_id, program=self.program
+            run=ticket.run,
+            tenant=ticket.tenant,
+            epoch=ticket.epoch,
+            principal=ticket.principal,
+            correlation_id=ticket.correlation_id,
+            program=self.program,
         )
         self._context = RunContext(tenant=ticket.tenant, run=ticket.run, principal=ticket.principal, input=None)
         self.courier = _OpeningCourier(given, self.state)
         self._people = People(self.courier, [], self._note)
         self.effects = EffectRunner(self.program, self.courier, self._people)
-        self._tools = list(tools)
+        self._tools, self._agents = list(tools), list(agents)
+        self.called: set[str] = set(carried.called) if carried is not None else set()
         self._main: asyncio.Task[object] | None = None
         self._at_end: list[Callable[[], Awaitable[None]]] = []
 
@@ -103,13 +153,21 @@ class Run:
         self._main = asyncio.current_task()
         workflow.set_signal_handler(COMPLETE_TASK, self._complete_task)  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type argument open
         workflow.set_signal_handler(COMPENSATE, self._compensate)  # pyright: ignore[reportUnknownMemberType] - as above
+        answer_reviewers(self._people, run_state=self._run_state)
+        carried = self.ticket.carried
+        if carried is not None:
+            self.program.tools.update(carried.tools)
+            return self
         about: dict[str, JsonValue] = {"definition": self.program.name, "version": self.program.version, "sha256": self.program.sha256}
         self.recorder.fact(Kind.RUN_STARTED, data=about)
-        receipt = await self.courier.open(OpenRunRequest(definition=self.program.name, version=self.program.version, tools=self._tools))
-        tools = receipt.fields["tools"]
+        asked = {"definition": self.program.name, "version": self.program.version, "tools": self._tools, "agents": self._agents}
+        receipt = await self.courier.open(OpenRunRequest.model_validate(asked))
+        tools, agents = receipt.fields["tools"], receipt.fields.get("agents")
         self.program.tools.update(
             {name: PinnedTool.model_validate(tool) for name, tool in tools.items()} if isinstance(tools, dict) else {}
         )
+        self.agents.update({name: PinnedAgent.model_validate(agent) for name, agent in agents.items()} if isinstance(agents, dict) else {})
+        self.program.tools.update(tools_for_others(self.agents))
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -143,7 +201,8 @@ class Run:
         await self.courier.flush(Projection(status=status, error=told, usage=self.state.usage), f"{status.value}: write the result")
 
     def at_end(self, undo: Callable[[], Awaitable[None]]) -> None:
-        """Have something undone if the run fails after all."""
+        """Have something undone if the run fails after all; it stays in this execution, which knows how."""
+        self.renewal.hold()
         self._at_end.append(undo)
 
     async def call(self, name: str, call: Call, *, retry: RetryRule | None = None) -> JsonValue:
@@ -152,10 +211,29 @@ class Run:
         Raises:
             failure_error: an ApplicationError: it failed for good; its type is the failure's code.
         """
+        if self.done_before(name):
+            return self.output(name)
+        await self.renewal.breathe()
         outcome = await self.perform(self.command(CallStep(path=name, tool=call.tool, retry=retry), call.arguments, deadline=None))
         if isinstance(outcome, Failed):
             raise failure_error(outcome.failure)
         return self.output(name)
+
+    def done_before(self, path: str) -> bool:
+        """Whether an execution before this one did the step, and nobody has asked for it in this one.
+
+        Raises:
+            failure_error: an ApplicationError: it failed then.
+        """
+        if path not in self.earlier:
+            return False
+        record = self.state.steps[path]
+        if record.status is StepStatus.ENTERED:
+            return False
+        self.earlier.discard(path)
+        if record.failure is not None:
+            raise failure_error(record.failure)
+        return True
 
     def command(self, step: CallStep, arguments: Mapping[str, JsonValue], *, deadline: str | None) -> CallTool:
         """Enter a step and return its call; nothing is asked for yet.
@@ -193,7 +271,12 @@ class Run:
 
     async def perform(self, command: CallTool) -> Outcome:
         """Make a call to its end; a cancellation of the run stops it where it may be stopped, and never leaves it behind."""
+        with self.renewal.held():
+            return await self._performed(command)
+
+    async def _performed(self, command: CallTool) -> Outcome:
         step = CallStep(path=command.step, tool=command.tool)
+        self.called.add(command.tool)
         while True:
             outcome = await self.shielded(self.effects.run(command))
             if isinstance(outcome, Failed) and outcome.failure.code == "effect-superseded" and command.forward:
@@ -208,6 +291,15 @@ class Run:
         elif isinstance(outcome, Failed):
             fail_step(self.recorder, step, outcome.failure)
         return outcome
+
+    def budget(self, path: str, rule: BudgetRule | None) -> None:
+        """Bound what a step, and the steps inside it, may use."""
+        self.courier.cap(path, rule)
+
+    def seen(self) -> list[Label]:
+        """Return where all that the run has read until now comes from: what a hand-written workflow passes on may hold any of it."""
+        calls = [result_labels(self.program.tools[tool]) for tool in self.called]
+        return merged(["user"], *(agent.taint for agent in self.state.agents.values()), *calls)
 
     def output(self, step: str) -> JsonValue:
         """Return what a step that is done gave."""
@@ -235,11 +327,11 @@ class Run:
         self._people.cancelled = True
         self.courier.cancel_effects()
 
-    def close_step(self, path: str, failure: Failure | None) -> None:
-        """Note how a step ended that is no call."""
+    def close_step(self, path: str, failure: Failure | None, *, output: JsonValue = None) -> None:
+        """Note how a step ended that is no call, and what it gave."""
         step = CallStep(path=path, tool="")
         if failure is None:
-            complete_step(self.recorder, step, fields={}, ref=None, digest=None)
+            complete_step(self.recorder, step, fields={} if output is None else {"": output}, ref=None, digest=None)
         else:
             fail_step(self.recorder, step, failure)
 
@@ -260,6 +352,30 @@ class Run:
         except ApplicationError as error:
             said: dict[str, JsonValue] = {"task": shown(completion.task), "code": error.type}
             self._note(Kind.TASK_REFUSED, step=None, principal=shown(completion.principal) or None, said=said)
+
+    async def ask(self, command: AskApproval) -> Outcome:
+        """Put a question to people, and return how it ended; what closes it is written by `tell_decision`, after it was taken."""
+        decided = await self._people.ask(command)
+        undecided = isinstance(decided, Decided) and decided.decided_by is None
+        return self.effects.withdrawn(command) if self.cancelled and undecided else decided
+
+    async def ask_person(self, command: AskPerson) -> Outcome:
+        """Put an agent's question before people, and return what they answered."""
+        return await self._people.tasks.ask_person(command, stopped=lambda: self.cancelled) or self.effects.withdrawn(command)
+
+    async def tell_decision(self, command: AskApproval) -> None:
+        """Close an approval in the inbox, with the facts about it."""
+        await self._people.write_decision(command)
+
+    def _run_state(self) -> RunState:
+        return RunState(
+            status=self.courier.status,
+            epoch=self.state.epoch,
+            waits_for=None,
+            steps={path: record.status.value for path, record in self.state.steps.items()},
+            approvals=list(self._people.approvals.values()),
+            facts=self.state.fact_seq,
+        )
 
     def _compensate(self) -> None:
         if not self.cancelled and self._main is not None and not self._main.done():

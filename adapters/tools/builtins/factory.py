@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from adapters.tools.builtins.calc import Calc
 from adapters.tools.builtins.files import FileList, FileRead, FileWrite
 from adapters.tools.builtins.http_request import HttpRequest
+from adapters.tools.builtins.human_ask import HumanAsk
 from adapters.tools.builtins.json_query import JsonQuery
 from adapters.tools.builtins.ledger_search import LedgerSearch
 from adapters.tools.builtins.remembering import MemorySave, MemorySearch
@@ -33,6 +34,7 @@ def build(context: ToolContext) -> Iterable[Tool]:
         MemorySearch(ports.memory),
         LedgerSearch(ports.ledger),
         RunStart(ports.runs),
+        HumanAsk(),
         WebSearch(ports.search),
     ]
     if DEFAULT_PROFILE in context.profiles:

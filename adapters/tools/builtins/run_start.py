@@ -63,6 +63,7 @@ class RunStart:
                 version=version if isinstance(version, str) else None,
                 input=call.arguments.get("input"),
                 correlation_id=call.correlation_id,
+                labels=list(call.labels),
             )
         )
         return started.model_dump(mode="json")
