@@ -149,13 +149,14 @@ class Watcher:
                 self.ended = True
 
 
-ACTS = ("request", "write", "write", "write", "answer", "fail", "late", "crash", "note")
+ACTS = ("request", "write", "write", "write", "answer", "fail", "late", "note")
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[tuple[str, str, int]]:
     """Draw (act, step, events taken after it): 0 looks away, 9 takes all that there is."""
-    acts = st.tuples(st.sampled_from(ACTS), st.sampled_from(CALLS), st.sampled_from([0, 0, 1, 2, 3, 9]))
+    names = draw(st.sampled_from([ACTS, (*ACTS, "crash")]))
+    acts = st.tuples(st.sampled_from(names), st.sampled_from(CALLS), st.sampled_from([0, 0, 1, 2, 3, 9]))
     return draw(st.lists(acts, min_size=5, max_size=60))
 
 
