@@ -61,6 +61,10 @@ class PostgresToolGate:
             raise refused
         return roles
 
+    def forget(self) -> None:
+        """Look anew at the next call."""
+        self._seen.clear()
+
     async def _look(self, use: ToolUse) -> _Seen:
         seen = self._seen.get(use.tenant)
         fresh = seen is not None and self._clock() < seen.until

@@ -21,6 +21,7 @@ from domain.provider import Message
 from domain.runs import Projection
 from domain.stores import ConversationHead
 from tests.adapters.postgres.databases import MigratedServer
+from tests.adapters.postgres.tool_rows import fill_tools
 from tests.contracts.journal_bench import RUN, carrier, fact, intent, outcome
 from tests.contracts.money_bench import MoneyBench
 from tests.contracts.postgres_bench import PostgresBench
@@ -207,6 +208,7 @@ async def fill(bench: PostgresBench, db: Database) -> None:
     await fill_dead_letters(db, tenant)
     await fill_hooks(db, tenant)
     await fill_streams(db, tenant)
+    await fill_tools(db, tenant)
     await fill_deliveries(db, tenant)
     await fill_log(db, tenant)
 
