@@ -39,7 +39,8 @@ class FakeOutbound:
 
         def handle(request: httpx2.Request) -> httpx2.Response:
             _judge(request.url.scheme, request.url.host, request.url.port, rules)
-            return self._answer(request)
+            answer = self._answer(request)
+            return httpx2.Response(answer.status_code, headers=answer.headers, stream=httpx2.ByteStream(answer.content))
 
         return httpx2.MockTransport(handle)
 
