@@ -9,6 +9,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from activities.requests import PromptRequest, ToolRequest
+from activities.transcripts import TRANSCRIPT_BYTES_MAX
 from domain.budget import Charge
 from domain.envelope import Envelope
 from domain.estimates import MESSAGE_TOKENS, opening_tokens_max, text_bytes
@@ -81,6 +82,8 @@ def _item_bytes(item: dict[str, JsonValue]) -> int:
         case "tool":
             size = item.get("bytes")
             return size if isinstance(size, int) else 0
+        case "transcript":
+            return TRANSCRIPT_BYTES_MAX
         case _:
             return 0
 

@@ -13,6 +13,7 @@ from activities.model_chains import ChainWalk
 from activities.policy_checks import verdicts_on
 from activities.replies import noted_of, outcome
 from activities.requests import COMPLETE_PROMPT, PromptRequest
+from activities.transcripts import transcript
 from domain.attachments import AttachmentPlace
 from domain.breakers import Breakers
 from domain.capabilities import Wanted, lacks
@@ -163,14 +164,17 @@ class PromptActivities:
         self, envelope: Envelope, request: PromptRequest, files: AttachedFiles
     ) -> tuple[ConversationHead, list[Message]]:
         """The conversation with the new messages, and its head: they are stored, unless the conversation is another step's."""
-        new = [await self._message(envelope.tenant, item, files) for item in request.append]
+        new = [await self._message(envelope, item, files) for item in request.append]
         if request.behind is not None:
             return request.head, [*await self._messages.load(envelope.tenant, envelope.run, request.behind, request.head), *new]
         conversation = f"{envelope.step}#{envelope.visit}"
         head = await self._messages.append(envelope.tenant, envelope.run, conversation, request.head, new)
         return head, await self._messages.load(envelope.tenant, envelope.run, conversation, head)
 
-    async def _message(self, tenant: str, item: dict[str, JsonValue], files: AttachedFiles) -> Message:
+    async def _message(self, envelope: Envelope, item: dict[str, JsonValue], files: AttachedFiles) -> Message:
+        tenant = envelope.tenant
+        if item["kind"] == "transcript":
+            return await self._handed_over(envelope, item)
         if item["kind"] == "user":
             value = item["value"]
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
@@ -182,8 +186,18 @@ class PromptActivities:
         if item.get("error") is not None:
             return Message(role="tool", vendor_id=str(item["vendor_id"]), text=str(item["error"]), is_error=True)
         result = await self._payloads.get(tenant, str(item["ref"]))
+        if item.get("part") is not None:
+            result = cast("dict[str, JsonValue]", result)[str(item["part"])]
         note = f"{item['note']}\n" if item.get("note") else ""
         return Message(role="tool", vendor_id=str(item["vendor_id"]), text=note + json.dumps(result, ensure_ascii=False, sort_keys=True))
+
+    async def _handed_over(self, envelope: Envelope, item: dict[str, JsonValue]) -> Message:
+        """What another agent of this run was told and did, its last reply included."""
+        head = ConversationHead.model_validate(item["head"])
+        earlier = await self._messages.load(envelope.tenant, envelope.run, str(item["conversation"]), head)
+        stored = await self._payloads.get(envelope.tenant, str(item["ref"]))
+        last = Message.model_validate(cast("dict[str, JsonValue]", stored)["reply"])
+        return Message(role="user", text=transcript(str(item["of"]), [*earlier, last]))
 
 
 def stream_number(request: PromptRequest, place: int) -> int:

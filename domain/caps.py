@@ -12,6 +12,11 @@ class ProgramCaps:
         rules: dict[str, BudgetRule | None] = {"": program.budget, **{step.path: step.budget for step in walk(program.steps)}}
         self._caps = {path: Cap(step=path, **rule.model_dump()) for path, rule in rules.items() if rule is not None}
 
+    def add(self, path: str, rule: BudgetRule | None) -> None:
+        """Bound a step that the program does not have; None is no limit."""
+        if rule is not None:
+            self._caps[path] = Cap(step=path, **rule.model_dump())
+
     def of(self, *paths: str) -> tuple[Cap, ...]:
         """Return those that effects of the steps at `paths` count against: the run's, their own, and those of the steps around them."""
         around = dict.fromkeys(name for path in paths for name in _around(path))

@@ -132,4 +132,5 @@ def _tool(name: str, agent: PinnedAgent) -> PinnedTool:
         effect_class=EffectClass.NONE,
         retry_class=RetryClass.IDEMPOTENT,
         timeout_s=AGENT_TIMEOUT_S,
+        trust="trusted",  # an answer brings along the labels of its own conversation
     )

@@ -23,8 +23,9 @@ from domain.ledger import Kind
 from domain.program import CallStep, PinnedTool, RetryRule
 from domain.saga_plan import lane_of
 from domain.state import Failed, Failure, RenderedUndo, StepRecord, StepStatus, Unwind, Unwound
-from workflows.code_runs import Call, Run, RunTicket, failure_error, is_business, seconds_from_now
+from workflows.code_runs import Call, Run, failure_error, is_business, seconds_from_now
 from workflows.couriers import now_text
+from workflows.run_tickets import RunTicket
 from workflows.saga_entries import HandedOver, Registered, Undoing, lost_child
 
 
@@ -65,6 +66,7 @@ class Saga:
         self._failed: BaseException | None = None
         self._running: set[str] = set()
         self._pivoted = False
+        self._over = False
 
     @property
     def deadline(self) -> str | None:
@@ -72,7 +74,11 @@ class Saga:
         return self._deadline
 
     async def __aenter__(self) -> Self:
-        """Begin."""
+        """Begin, or stand for one that an execution before this one brought to its end."""
+        self._over = self._run.done_before(self.path)
+        if self._over:
+            return self
+        self._run.renewal.hold()
         self._run.state.steps[self.path] = StepRecord(status=StepStatus.ENTERED)
         self._run.recorder.fact(Kind.SAGA_STARTED, step=self.path, data={"keyword": "saga"})
         return self
@@ -84,8 +90,9 @@ class Saga:
             CancelledError: the run was cancelled meanwhile.
         """
         del kind, trace
-        if error is not None and not is_business(error):
+        if self._over or (error is not None and not is_business(error)):
             return
+        self._run.renewal.release()
         if error is None and (not self._run.cancelled or self._pivoted):
             self._complete()
             if self._run.cancelled:
@@ -134,6 +141,8 @@ class Saga:
             CancelledError: the run was cancelled.
             ValueError: it cannot be: a compensation at or after the pivot, a second pivot, a step after it that may fail.
         """
+        if self._run.done_before(f"{self.path}.{name}"):
+            return self._run.output(f"{self.path}.{name}")
         self._check(name, undo=undo, pivot=pivot, retriable=retriable)
         self._may_begin()
         path = f"{self.path}.{name}"
@@ -231,6 +240,8 @@ class Saga:
             ApplicationError: it failed.
             CancelledError: the run was cancelled.
         """
+        if self._run.done_before(f"{self.path}.{name}"):
+            return self._run.output(f"{self.path}.{name}")
         self._check(name, undo=None, pivot=False, retriable=False)
         self._may_begin()
         path, ticket = f"{self.path}.{name}", self._run.child_ticket()
@@ -252,7 +263,7 @@ class Saga:
         ready = [undo.model_copy(update={"step": f"{path}.{undo.step}"}) for undo in handed.undo]
         self._entries.extend(Registered(step=undo.step, known=undo.known, ready=undo) for undo in reversed(ready))
         self._tools.update(handed.tools)
-        self._run.close_step(path, None)
+        self._run.close_step(path, None, output=handed.value)
         if self._run.cancelled:
             raise asyncio.CancelledError("the run was asked to end")
         return handed.value

@@ -27,6 +27,7 @@ from activities.requests import (
     ToolRequest,
 )
 from activities.run_records import RunRecordActivities
+from domain.budget import BudgetRule
 from domain.caps import ProgramCaps
 from domain.envelope import Envelope, Receipt
 from domain.facts import must_flush
@@ -75,6 +76,10 @@ class Courier:
         self._stopping: set[str] = set()
         self.status = RunStatus.RUNNING
         self._shown = RunStatus.RUNNING
+
+    def cap(self, path: str, rule: BudgetRule | None) -> None:
+        """Bound what the effects of a step, and of steps inside it, may use; for steps that no program names beforehand."""
+        self._caps.add(path, rule)
 
     @property
     def tenant(self) -> str:

@@ -119,6 +119,18 @@ class TurnsExhausted(StepFailed):
     code, title = "turns-exhausted", "The agent used up its turns"
 
 
+class NotAccepted(StepFailed):
+    """A critic accepted none of the drafts that an author may make."""
+
+    code, title = "not-accepted", "No draft was accepted"
+
+
+class HandoffsExhausted(StepFailed):
+    """Agents handed a task on more often than they may."""
+
+    code, title = "handoffs-exhausted", "The task was handed on too often"
+
+
 class AgentRefused(StepFailed):
     """The worker does not run this agent: it is not registered, not approved, retired, or not what is registered under its name."""
 
