@@ -86,6 +86,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         secrets=SecretDeps(references=storage.secret_references, sources=parts.secret_sources),
         agents=AgentDeps(store=storage.agents, reader=parts.agent_reader, startable=parts.statuses.startable),
         tools=ToolDeps(
+            gate=parts.sandbox_gate,
             store=storage.tools,
             audit=storage.tool_audit,
             anomalies=storage.tool_audit,

@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 import re
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
@@ -112,3 +112,15 @@ class WasmToolDeclaration(SandboxToolDeclaration):
             return base64.b64decode(self.module, validate=True)
         except binascii.Error as error:
             raise ValueError("`module` is the module's bytes as base64") from error
+
+
+class SandboxGate(Protocol):
+    """Judges at registration whether a tool's sandbox can be had."""
+
+    async def require(self, spec: ToolSpec, declaration: dict[str, JsonValue] | None = None) -> None:
+        """Let a tool pass whose sandbox is there, or that needs none.
+
+        Raises:
+            SandboxUnavailable: its profile is unknown, its backend is missing here, or cannot give what the profile asks; says what to do.
+        """
+        ...

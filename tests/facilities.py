@@ -44,9 +44,14 @@ def _waited(question: Callable[[], Coroutine[None, None, str | None]]) -> str | 
         return executor.submit(lambda: asyncio.run(question())).result()
 
 
+def docker_url() -> str | None:
+    """Return the daemon's address, None for the default one."""
+    return os.environ.get("DOCKER_HOST")
+
+
 def docker_sandbox(runtime: str | None = None) -> DockerSandbox:
     """Return a sandbox on the daemon of DOCKER_HOST, or on the default one."""
-    return DockerSandbox(base_url=os.environ.get("DOCKER_HOST"), runtime=runtime)
+    return DockerSandbox(base_url=docker_url(), runtime=runtime)
 
 
 async def _docker(runtime: str | None) -> str | None:

@@ -23,6 +23,7 @@ from domain.compile import compile_program
 from domain.model_table import ModelTable
 from domain.provider import PriceBook
 from domain.registry import AgentReader, BundleReader, ProgramCompiler
+from domain.sandbox_tool import SandboxGate
 from domain.sealing import SealStore
 from domain.tools import ToolSpec
 from wiring.agents import status_rules
@@ -84,6 +85,7 @@ class GatewayParts:
     statuses: StatusRules
     compile_program: ProgramCompiler
     tool_specs: Callable[[], list[ToolSpec]]
+    sandbox_gate: SandboxGate | None
     read_document: Callable[[str], JsonValue]
     channel_kinds: tuple[str, ...]
     prices: PriceBook
@@ -129,6 +131,7 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
             statuses=status_rules(platform.environment),
             compile_program=compile_program,
             tool_specs=toolbox.registry.specs,
+            sandbox_gate=toolbox.gate,
             read_document=read_document,
             channel_kinds=channel_kinds(),
             prices=build_prices(ModelSettings()),

@@ -23,9 +23,10 @@ from adapters.sandboxes.egress_proxy import Addresses, no_addresses
 from adapters.sandboxes.files_out import FilesOut
 from adapters.sandboxes.inner_network import inner_network
 from adapters.sandboxes.output import OutputCollector
-from adapters.sandboxes.process_tree import kill_group
+from adapters.sandboxes.process_tree import InnerFiles, kill_group
 from adapters.sandboxes.seccomp import SeccompUnavailableError, bpf_program
 from adapters.sandboxes.watched import Watched
+from adapters.sandboxes.work_files import INODES_MAX
 from domain.errors import SandboxUnavailable
 from domain.sandbox import OnOutput, SandboxProfile, SandboxResult
 
@@ -83,7 +84,9 @@ class BubblewrapSandbox:
                 inside = command if given is None else given.wrapped(command)
                 arguments = [*bwrap_arguments(profile, placed, seccomp), "--", *inside]
                 process, group = await held.enter_async_context(self._started(profile, arguments, (*placed.values(), seccomp)))
-                result = await Watched(process, profile, given or output, limits=group).result(stdin)
+                files_made = InnerFiles(process.pid, ("/work", "/tmp"), INODES_MAX)  # noqa: S108 (the sandbox's own)
+                limits = [files_made] if group is None else [files_made, group]
+                result = await Watched(process, profile, given or output, limits=limits).result(stdin)
                 return result if given is None else result.model_copy(update={"files": given.files()})
 
     @asynccontextmanager

@@ -8,7 +8,7 @@ from docker.types import LogConfig, Ulimit
 
 from adapters.sandboxes.inner_network import ENVIRONMENT
 from adapters.sandboxes.seccomp import docker_profile
-from adapters.sandboxes.work_files import checked_name, disk_shares
+from adapters.sandboxes.work_files import INODES_MAX, checked_name, disk_shares
 from domain.sandbox import SandboxProfile
 
 NOBODY = "65534:65534"
@@ -19,8 +19,6 @@ DEADLINE_LABEL = "standfast.sandbox.deadline"
 """Unix seconds after which no worker can still be waiting for this container, and any worker may remove it."""
 UNPACK = f"tar -x -f - -C /work && . /work/{COMMAND_NAME}"
 """Waits for the archive, so a container may be started before its run is known."""
-INODES_MAX = 20_000
-"""Files and folders in each of /work and /tmp: a million empty files would take a gigabyte of the host's memory."""
 OWNED = f"rw,nosuid,nodev,uid=65534,gid=65534,mode=0700,nr_inodes={INODES_MAX}"
 """Owned by `nobody`, since runc gives such a mount the mode of the image's folder of that name, if there is one."""
 OPEN_FILES_MAX = 256

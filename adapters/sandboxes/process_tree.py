@@ -4,7 +4,7 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 """proc(5): utime, stime, cutime and cstime count in these."""
@@ -43,6 +43,34 @@ def tree_usage(root: int) -> TreeUsage:
         ticks += sum(int(field) for field in fields[11:15])
         memory_bytes += (int(resident) - int(shared)) * os.sysconf("SC_PAGESIZE")
     return TreeUsage(memory_bytes, ticks / TICKS_PER_S, seen)
+
+
+class InnerFiles:
+    """Judges how many files a sandbox made in its memory file systems, which have no limit of their own on that.
+
+    It looks through the eyes of the sandbox's first process; where this user may not, the sandbox's time is the only limit.
+    """
+
+    def __init__(self, pid: int, places: tuple[str, ...], most: int) -> None:
+        self._pid = pid
+        self._places = places
+        self._most = most
+
+    def broken(self) -> Literal["output"] | None:
+        """Return "output" once there are too many."""
+        for child in _children(self._pid):
+            for place in self._places:
+                with suppress(OSError):
+                    # Until the sandbox is made, its first process still sees the host.
+                    if os.path.samestat(os.stat(f"/proc/{child}/root"), os.stat("/")):  # noqa: PTH116 - `Path.stat` would resolve it
+                        continue
+                    seen = os.statvfs(f"/proc/{child}/root{place}")
+                    if seen.f_files - seen.f_ffree > self._most:
+                        return "output"
+        return None
+
+    def kill(self) -> None:
+        """Kill nothing: files have no processes of their own."""
 
 
 def _children(pid: int) -> list[int]:

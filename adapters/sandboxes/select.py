@@ -174,13 +174,14 @@ class SandboxRouter:
             return backend.limits
         return LIMITS.get(name, "")
 
-    async def require(self, profile: SandboxProfile) -> None:
-        """Refuse a profile that cannot run here, before anything does (at registration).
+    async def require(self, profile: SandboxProfile, *, here: bool = True) -> None:
+        """Refuse a profile that cannot run, before anything does (at registration); without `here` this machine is not asked.
 
         Raises:
             SandboxUnavailable: says what to change or to install.
         """
-        reason = await self._backend(profile).missing()
+        backend = self._backend(profile)
+        reason = await backend.missing() if here else None
         if reason is not None:
             raise SandboxUnavailable(f"the sandbox profile {profile.name} needs {profile.backend}: {reason}")
 

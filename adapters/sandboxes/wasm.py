@@ -25,7 +25,7 @@ from adapters.sandboxes.output import OutputCollector
 from adapters.sandboxes.process_tree import kill_group, tree_usage
 from adapters.sandboxes.seccomp import SeccompUnavailableError, bpf_program
 from adapters.sandboxes.watched import Ended, Watched
-from adapters.sandboxes.work_files import checked_name
+from adapters.sandboxes.work_files import INODES_MAX, checked_name
 from domain.errors import InvalidInput, SandboxUnavailable
 from domain.sandbox import MIB, OnOutput, SandboxProfile, SandboxResult
 
@@ -34,7 +34,6 @@ FUEL_PER_S = 1_000_000_000
 """Instructions that one second of `cpu_s` buys; wasmtime counts about one fuel an instruction."""
 OWN_BYTES = 96 * MIB
 """What compiling a module may take beside the module's own memory."""
-INODES_MAX = 20_000
 PREFIX = "standfast-wasm-"
 REPORT_S = 5.0
 """How long an ended runner's report may take to be read."""
@@ -146,7 +145,7 @@ async def _ran(
     allowed = profile.model_copy(update={"memory_bytes": profile.memory_bytes + own.memory_bytes + OWN_BYTES})
     job = json.dumps(_job(profile, command, folder)).encode()
     await asyncio.get_running_loop().sock_sendall(runner.channel, len(job).to_bytes(4, "big") + job)
-    result = await Watched(runner.process, allowed, output, limits=_Folder(folder, profile, runner.process.pid)).result(stdin)
+    result = await Watched(runner.process, allowed, output, limits=[_Folder(folder, profile)]).result(stdin)
     files = await asyncio.to_thread(_left, folder, profile)
     told = await _told(runner.channel) if result.ended == "exit" else None
     if told is None:
@@ -204,10 +203,9 @@ async def _ended(runner: _Runner) -> None:
 class _Folder:
     """Judges how full the work folder is."""
 
-    def __init__(self, folder: Path, profile: SandboxProfile, group: int) -> None:
+    def __init__(self, folder: Path, profile: SandboxProfile) -> None:
         self._folder = folder
         self._disk_bytes = profile.disk_bytes
-        self._group = group
 
     def broken(self) -> Ended | None:
         """Return "output" when more stands in the folder than the profile allows."""
@@ -222,8 +220,7 @@ class _Folder:
         return None
 
     def kill(self) -> None:
-        """Kill the runner."""
-        kill_group(self._group)
+        """Kill nothing: a folder has no processes of its own."""
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from asyncio.subprocess import Process
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from adapters.sandboxes.process_tree import TreeUsage, kill_group, tree_usage
@@ -52,7 +52,7 @@ class Limits(Protocol):
 class Watched:
     """One running sandbox: `process` leads a process group of its own and has pipes for all three streams."""
 
-    def __init__(self, process: Process, profile: SandboxProfile, output: Kept, *, limits: Limits | None = None) -> None:
+    def __init__(self, process: Process, profile: SandboxProfile, output: Kept, *, limits: Sequence[Limits] = ()) -> None:
         self._process = process
         self._profile = profile
         self._output = output
@@ -78,9 +78,12 @@ class Watched:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._process.wait()
-        if self._broken is None and self._limits is not None:
-            self._broken = self._limits.broken()
+        self._broken = self._broken or self._judges()
         return self._told()
+
+    def _judges(self) -> Ended | None:
+        """Return what the other judges say."""
+        return next((ended for each in self._limits if (ended := each.broken()) is not None), None)
 
     def _break(self, ended: Ended) -> None:
         """Note why, and kill."""
@@ -90,8 +93,8 @@ class Watched:
     def _kill(self) -> None:
         """Kill the group; of bwrap its init dies with it, and with the init the whole process namespace."""
         kill_group(self._process.pid)
-        if self._limits is not None:
-            self._limits.kill()
+        for each in self._limits:
+            each.kill()
 
     async def _read(self, stream: str, reader: asyncio.StreamReader | None) -> None:
         """Collect one stream until its last writer is gone; what comes after the limit is read too, else the pipe never closes."""
@@ -115,7 +118,7 @@ class Watched:
         """Weigh the process tree until it breaks a limit."""
         while self._broken is None:
             usage = await asyncio.to_thread(tree_usage, self._process.pid)
-            ended = self._judged(usage) or (None if self._limits is None else await asyncio.to_thread(self._limits.broken))
+            ended = self._judged(usage) or await asyncio.to_thread(self._judges)
             if ended is not None:
                 self._break(ended)
             else:

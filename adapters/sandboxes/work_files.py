@@ -5,6 +5,9 @@ from pathlib import PurePosixPath
 from domain.errors import InvalidInput
 from domain.sandbox import SandboxProfile
 
+INODES_MAX = 20_000
+"""Files and folders in each of /work and /tmp: a million empty files would take a gigabyte of the host's memory."""
+
 
 def checked_name(name: str) -> str:
     """Return the name in plain form.

@@ -11,7 +11,7 @@ from api.context import Context
 from api.deps import GatewayDeps
 from api.problems import Mistake, Mistaken
 from api.queries import VersionRange
-from api.tool_deps import usable_tools
+from api.tool_deps import check_sandboxes, tools_named, usable_tools
 from domain.agents import NO_AGENTS, AgentChoice
 from domain.errors import InvalidDefinition, NotFound, VersionExists
 from domain.model import Value
@@ -77,6 +77,7 @@ class DefinitionRoutes:
             raise Mistaken(InvalidDefinition(lines, where=mistakes[0].where), mistakes)
         principal = context.principal
         await self._check_granted(principal.tenant, drafts)
+        await check_sandboxes(self._deps, (each for draft in drafts for each in tools_named(draft, tools)))
         for draft in drafts:
             await self._check_free(principal.tenant, draft)
         registered = [await self._deps.definitions.register(principal.tenant, draft, principal=principal.id) for draft in drafts]

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from api.context import Context, RequestContext
 from api.deps import GatewayDeps, instant
 from api.problems import Mistake, Mistaken
-from api.tool_deps import tools_of
+from api.tool_deps import check_sandboxes, tools_of
 from api.tool_views import (
     AnomaliesWanted,
     CallsWanted,
@@ -131,6 +131,7 @@ class ToolRoutes:
                     f"the workers bring the tool {draft.spec.name} {draft.spec.version} along: give this one another name or version",
                     where="/name",
                 )
+        await check_sandboxes(self._deps, ((draft.spec, draft.declaration) for draft in drafts))
         await self._store.register(tenant, drafts, principal=context.principal.id)
         context.kept = True
         wanted = {(draft.spec.name, draft.spec.version) for draft in drafts}

@@ -12,7 +12,7 @@ import pytest
 from adapters.sandboxes.bubblewrap import BubblewrapSandbox
 from domain.sandbox import MIB, Sandbox, SandboxProfile
 from tests.facilities import docker_sandbox, require
-from tests.security.probes.outside import outside, without_a_sandbox
+from tests.security.probes.outside import marked, outside, without_a_sandbox
 
 FOLDER = Path(__file__).with_name("probes")
 PROGRAM = FOLDER / "inside.py"
@@ -29,12 +29,6 @@ OTHER_KERNEL = frozenset(
 """Probes of the host's kernel that gVisor may grant: its own kernel answers them, and the host's sees none of it. What these calls give
 there (devices, a log, namespaces) is gVisor's own."""
 BACKENDS = ("bubblewrap", "docker", "gvisor")
-
-
-def attempts() -> list[str]:
-    """Return the names of all probes."""
-    lines = PROGRAM.read_text(encoding="utf-8").splitlines()
-    return [lines[number + 1].removeprefix("def ").partition("(")[0] for number, line in enumerate(lines) if line == "@attempt"]
 
 
 def sandbox_of(backend: str) -> Sandbox:
@@ -70,7 +64,7 @@ class TestProbes:
         async with outside() as told:
             found = json.loads(await without_a_sandbox(PROGRAM, told))
         assert sorted(set(found) - set(escaped(found))) == []
-        assert sorted(found) == sorted(attempts())
+        assert sorted(found) == sorted(marked(PROGRAM, "@attempt"))
         assert len(found) >= FEWEST
 
     @pytest.mark.parametrize("backend", BACKENDS)
@@ -78,4 +72,4 @@ class TestProbes:
         found = await tried(backend)
         silent = OTHER_KERNEL if backend == "gvisor" else frozenset[str]()
         assert sorted(set(escaped(found)) - silent) == []
-        assert sorted(found) == sorted(attempts())
+        assert sorted(found) == sorted(marked(PROGRAM, "@attempt"))
