@@ -32,6 +32,7 @@ class FakeSandbox:
         self.answer = answer
         self.missing_reason = missing_reason
         self.runs: list[tuple[SandboxProfile, list[str], dict[str, bytes]]] = []
+        self.inputs: list[bytes] = []
         self.closed = False
 
     async def run(
@@ -52,6 +53,7 @@ class FakeSandbox:
         if reason is not None:
             raise SandboxUnavailable(reason)
         self.runs.append((profile, command, files))
+        self.inputs.append(stdin)
         if self.answer is not None:
             return self.answer
         return await _Program(profile, dict(files), stdin, on_output).result(files[command[1]].decode())
