@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, "/servers")
 
-from mcp.server.mcpserver import Context, MCPServer  # noqa: E402 - found only after the line above
+from mcp.server.mcpserver import Context, MCPServer
 
 MODE = Path("mode").read_text(encoding="utf-8").strip() if Path("mode").exists() else "plain"
 
