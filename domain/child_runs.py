@@ -4,6 +4,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from domain.labels import Label
 from domain.model import Value
 
 DEPTH_MAX = 5
@@ -11,7 +12,10 @@ DEPTH_MAX = 5
 
 
 class ChildRequest(Value):
-    """A run to start: `key` is the asking effect's outside key, so that asking again finds the same run."""
+    """A run to start: `key` is the asking effect's outside key, so that asking again finds the same run.
+
+    `labels` say where what lies behind its input comes from; the run keeps them.
+    """
 
     tenant: str
     parent: str
@@ -20,6 +24,7 @@ class ChildRequest(Value):
     version: str | None = None
     input: JsonValue = None
     correlation_id: str
+    labels: list[Label] = []
 
 
 class ChildRun(Value):

@@ -4,6 +4,7 @@ Memory is what strangers may have shaped: a record keeps the labels of what it w
 """
 
 import re
+from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from domain.labels import Label, merged
@@ -91,6 +92,7 @@ def suspicion(text: str) -> Quarantine | None:
     return "suspicious" if _HIDDEN.search(text) or _COMMANDS.search(text) else None
 
 
-def labels_of_save(*, agent: bool) -> list[Label]:
-    """Return the labels of what is saved: what an agent says may hold all that it read."""
-    return merged(["model", "tool:untrusted"] if agent else ["definition", "user"])
+def labels_of_save(behind: Iterable[Label], *, agent: bool) -> list[Label]:
+    """Return the labels of what is saved: all that lies behind the call; where that is not known, an agent may have read anything."""
+    known = merged(behind)
+    return known or merged(["model", "tool:untrusted"] if agent else ["definition", "user"])

@@ -55,7 +55,7 @@ class MemorySave:
             namespace=_namespace(call),
             key=call.idempotency_key,
             text=str(call.arguments["text"]),
-            labels=labels_of_save(agent=call.agent is not None),
+            labels=labels_of_save(call.labels, agent=call.agent is not None),
             agent=call.agent,
         )
         try:

@@ -12,10 +12,12 @@ from adapters.postgres.definitions import PostgresDefinitionStore
 from adapters.postgres.idempotency import PostgresIdempotencyStore
 from adapters.postgres.keys import PostgresKeyStore
 from adapters.postgres.messages import PostgresMessageStore
+from adapters.postgres.policies import PostgresPolicyStore
 from adapters.postgres.pool import Database
 from adapters.postgres.tables import Table
 from domain.budget import Cap
 from domain.people_stores import DecisionRow
+from domain.policy_sets import PolicySetDraft
 from domain.principals import Role
 from domain.provider import Message
 from domain.runs import Projection
@@ -53,6 +55,13 @@ async def fill_streams(db: Database, tenant: str) -> None:
             " VALUES (%s, %s, 's', 1, '0', 1, 1, 1, 0, '')",
             [tenant, RUN],
         )
+
+
+async def fill_policies(db: Database, tenant: str) -> None:
+    """Register a policy set and let it decide."""
+    store, draft = PostgresPolicyStore(db), PolicySetDraft(version="1.0.0", cedar="")
+    await store.add(tenant, draft, sha256="a" * 64, by="prn_1")
+    await store.choose(tenant, "1.0.0", by="prn_1")
 
 
 async def fill_hooks(db: Database, tenant: str) -> None:
@@ -137,6 +146,12 @@ async def fill_deliveries(db: Database, tenant: str) -> None:
         "mcp_tools (tenant_id, server, tool, wire_name, state)": ("files", "read", "mcp.files.read", "found"),
         "mcp_tokens (tenant_id, server, sealed)": ("files", b""),
         "mcp_authorizations (tenant_id, state_digest, principal, sealed, expires_at)": ("s", "prn_a", b"", "2099-01-01"),
+        "workspace_files (tenant_id, run, path_digest, ref, size, meta_sealed)": (RUN, "d", "r", 1, b""),
+        "memory_records (tenant_id, record, namespace, run, embedder, embedding, labels, sealed)": (
+            *("mem_1", "default", RUN, "x", [1.0]),
+            *([], b""),
+        ),
+        "child_runs (tenant_id, run, parent, depth)": (RUN, "run_0", 1),
         "secret_references (tenant_id, environment, name, reference, set_by)": ("test", "BANK", "env:BANK", "prn_a"),
     }
     async with db.tenant(tenant) as tx:
@@ -208,6 +223,7 @@ async def fill(bench: PostgresBench, db: Database) -> None:
     await fill_dead_letters(db, tenant)
     await fill_hooks(db, tenant)
     await fill_streams(db, tenant)
+    await fill_policies(db, tenant)
     await fill_tools(db, tenant)
     await fill_deliveries(db, tenant)
     await fill_log(db, tenant)

@@ -1,0 +1,84 @@
+"""Runs that runs start: the same principal and data subject, once for each asking effect, and not for ever deeper."""
+
+import pytest
+from pydantic import JsonValue
+
+from adapters.postgres.child_runs import PostgresChildRuns
+from adapters.postgres.definitions import PostgresDefinitionStore
+from adapters.postgres.pool import Database
+from adapters.postgres.runs import PostgresRunStore
+from adapters.tools.builtins.run_start import RunStart
+from domain.child_runs import DEPTH_MAX, ChildRequest
+from domain.errors import ToolFailed
+from domain.registry import DefinitionDraft
+from tests.adapters.postgres.sealing_by_xor import XorCipher
+from tests.adapters.tools.builtins.calling import call_of
+from tests.contracts.postgres_bench import new_run
+from tests.contracts.test_stores import draft
+
+PARENT = "run_0000000000000000000000000a"
+SCHEMA: dict[str, JsonValue] = {"type": "object", "required": ["n"]}
+
+
+class House:
+    """A tenant with a run and a definition."""
+
+    def __init__(self, db: Database, tenant: str) -> None:
+        self.tenant = tenant
+        self.runs = PostgresRunStore(db, XorCipher())
+        self.definitions = PostgresDefinitionStore(db)
+        self.children = PostgresChildRuns(db, self.runs, self.definitions)
+
+    async def open(self) -> "House":
+        await self.runs.accept(new_run(self.tenant, PARENT))
+        made: DefinitionDraft = draft().model_copy(update={"name": "follow-up", "input_schema": SCHEMA})
+        await self.definitions.register(self.tenant, made, registered_by="prn_a")
+        return self
+
+    def request(self, *, parent: str = PARENT, key: str = "k" * 64, given: JsonValue = None, definition: str = "follow-up") -> ChildRequest:
+        value: JsonValue = {"n": 1} if given is None else given
+        return ChildRequest(tenant=self.tenant, parent=parent, key=key, definition=definition, input=value, correlation_id="corr")
+
+
+@pytest.fixture
+async def house(db: Database, tenant: str) -> House:
+    """The house."""
+    return await House(db, tenant).open()
+
+
+class TestStart:
+    async def test_accepts_a_run_of_the_same_principal(self, house: House) -> None:
+        child = await house.children.start(house.request())
+        row = await house.runs.get(house.tenant, child.run)
+        assert (child.status, row.definition, row.principal, row.correlation_id) == ("accepted", "follow-up", "prn_a", "corr")
+        assert await house.runs.input_of(house.tenant, child.run) == ({"n": 1}, {})
+
+    async def test_finds_the_same_run_for_the_same_effect(self, house: House) -> None:
+        first = await house.children.start(house.request())
+        assert await house.children.start(house.request()) == first
+        assert (await house.children.start(house.request(key="o" * 64))).run != first.run
+
+    async def test_is_told_what_is_wrong(self, house: House) -> None:
+        with pytest.raises(ToolFailed, match="does not fit"):
+            await house.children.start(house.request(given={"m": 1}))
+        with pytest.raises(ToolFailed, match="nothing-such"):
+            await house.children.start(house.request(definition="nothing-such"))
+
+    async def test_goes_no_deeper_than_allowed(self, house: House) -> None:
+        parent = PARENT
+        for level in range(DEPTH_MAX):
+            parent = (await house.children.start(house.request(parent=parent, key=f"{level}" * 64))).run
+        with pytest.raises(ToolFailed, match="deeper"):
+            await house.children.start(house.request(parent=parent, key="z" * 64))
+
+    async def test_finds_no_parent_of_another_tenant(self, house: House, db: Database) -> None:
+        other = PostgresChildRuns(db, house.runs, house.definitions)
+        with pytest.raises(ToolFailed):
+            await other.start(house.request().model_copy(update={"tenant": house.tenant + "-x"}))
+
+
+async def test_the_tool_returns_the_run(house: House) -> None:
+    call = call_of(RunStart(house.children), {"definition": "follow-up", "version": "^1", "input": {"n": 2}})
+    told = await RunStart(house.children).call(call.model_copy(update={"tenant": house.tenant, "run": PARENT}))
+    assert isinstance(told, dict)
+    assert (told["definition"], told["status"]) == ("follow-up", "accepted")
