@@ -101,7 +101,8 @@ class ToolRoutes:
         if not drafts and not mistakes:
             mistakes.append(Mistake(where="/tools", detail="there is nothing to register"))
         if mistakes:
-            raise Mistaken(InvalidDefinition(mistakes[0].detail, where=mistakes[0].where), mistakes)
+            lines = "\n".join(f"{each.where.removeprefix('/files/')}: {each.detail}" for each in mistakes)
+            raise Mistaken(InvalidDefinition(lines, where=mistakes[0].where), mistakes)
         return ToolsRegistered(tools=await self._register(drafts, context))
 
     async def import_operations(self, body: OpenApiBody, context: Context) -> OpenApiImported:

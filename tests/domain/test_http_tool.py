@@ -47,6 +47,13 @@ class TestHttpToolDeclaration:
             ({"headers": {"x": "{claim}"}}, "takes no {argument}"),
             ({"body": {"x": "{other}"}}, "does not declare"),
             ({"method": "GET", "body": {"x": 1}}, "sends no body"),
+            ({"method": "GET", "body_argument": "note"}, "sends no body"),
+            ({"body": {"x": "{note}"}, "body_argument": "note"}, "keep one"),
+            ({"query_arguments": {"q": "other"}}, "does not declare"),
+            ({"header_arguments": {"Authorization": "note"}}, "no argument may set"),
+            ({"header_arguments": {"Idempotency-Key": "note"}}, "no argument may set"),
+            ({"header_arguments": {"Content-Length": "note"}}, "no argument may set"),
+            ({"header_arguments": {"bad name": "note"}}, "no argument may set"),
         ],
     )
     def test_is_refused_with_the_reason(self, changes: dict[str, object], reason: str) -> None:
@@ -77,6 +84,14 @@ class TestRender:
     def test_refuses_what_cannot_be_a_path_segment(self, value: JsonValue) -> None:
         with pytest.raises(ToolFailed):
             render(declared(), {"claim": value, "day": "5"})
+
+    def test_puts_arguments_into_query_headers_and_body_where_they_are_given(self) -> None:
+        tool = declared(query_arguments={"q q": "note"}, header_arguments={"X-Day": "day"})
+        given = render(tool, {"claim": "c1", "day": "5", "note": "a&b"})
+        assert given.url == "https://bank.example/claims/c1/pay?day=5&q%20q=a%26b"
+        assert (given.headers, given.body) == ({"X-Day": "5"}, {})
+        assert render(tool, {"claim": "c1", "day": "5"}).url == "https://bank.example/claims/c1/pay?day=5"
+        assert render(declared(body_argument="note"), {"claim": "c1", "day": "5", "note": "hi"}).body == "hi"
 
     def test_refuses_a_missing_argument_and_names_it(self) -> None:
         with pytest.raises(ToolFailed, match="lacks the argument day"):

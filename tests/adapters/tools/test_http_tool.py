@@ -44,6 +44,16 @@ class TestHttpToolRequest:
         assert request.headers["host"] == f"127.0.0.1:{server.port}"
         assert json.loads(request.body) == {"amount": "250.00"}
 
+    async def test_sends_arguments_as_query_and_header_but_never_over_its_own_headers(self) -> None:
+        places = {"query_arguments": {"sum": "amount"}, "header_arguments": {"X-Claim": "claim_id", "X-Correlation-Id": "amount"}}
+        async with serving(answer(200, "{}")) as server:
+            tool = http_tool(server.url, method="GET", effect_class="read", **places)
+            await tool.call(tool_call({"claim_id": "C1", "amount": "2 50"}))
+            await tool.aclose()
+        request = server.seen[0]
+        assert request.line == "GET /claims/C1/payments?sum=2%2050 HTTP/1.1"
+        assert (request.headers["x-claim"], request.headers["x-correlation-id"]) == ("C1", "correlation-1")
+
     async def test_sends_no_key_for_a_read(self) -> None:
         async with serving(answer(200, "{}")) as server:
             tool = http_tool(server.url, method="GET", effect_class="read")
