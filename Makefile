@@ -67,6 +67,7 @@ bench: $(READY) ## measure steps, segments, journal and ledger beside what they 
 	@$(BIN)/python -m benchmarks.inbox
 	@$(BIN)/python -m benchmarks.approve_latency
 	@$(BIN)/python -m benchmarks.waiting
+	@$(BIN)/python -m benchmarks.sandbox_start
 	@$(BIN)/python -m benchmarks.token_delay
 
 data: $(READY) ## unpack the flight tables of February to December 2013
