@@ -13,7 +13,7 @@ LEFT JOIN LATERAL (
     SELECT e.payload_digest FROM ledger_entries e
     WHERE e.tenant_id = c.tenant_id AND e.run = c.run AND e.seq < c.seq AND e.kind = 'agent:tool:requested' AND e.step = c.step
         AND (convert_from(e.body, 'UTF8')::json->>'call') = c.call
-    ORDER BY e.seq DESC LIMIT 1) asked ON c.verdict <> 'refused'
+    ORDER BY e.seq DESC LIMIT 1) asked ON true
 WHERE c.tenant_id = %(tenant)s
     AND (%(tool)s::text IS NULL OR c.tool = %(tool)s) AND (%(run)s::text IS NULL OR c.run = %(run)s)
     AND (%(agent)s::text IS NULL OR c.agent = %(agent)s) AND (%(principal)s::text IS NULL OR c.principal = %(principal)s)

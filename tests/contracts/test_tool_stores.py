@@ -17,11 +17,12 @@ from adapters.postgres.tool_watch import PostgresToolWatch
 from domain.effects import EffectState
 from domain.errors import BadRequest, NotFound, ToolDenied, ToolQuarantined, Unavailable, VersionExists
 from domain.principals import Role
+from domain.runs import Projection
 from domain.tool_access import ToolGate, ToolGrant, ToolUse
 from domain.tool_anomalies import Anomaly, AnomalyKind, Baseline
 from domain.tool_audit import CallQuery, CallVerdict, form_of
 from domain.tool_registry import ToolChange, ToolState, ToolStore, draft_of
-from tests.contracts.journal_bench import FIRST, RUN, intent, outcome
+from tests.contracts.journal_bench import FIRST, RUN, carrier, fact, intent, outcome
 from tests.contracts.postgres_bench import PostgresBench
 from tests.fakes_tools import FakeToolGate, FakeToolStore
 
@@ -215,6 +216,17 @@ class TestAudit:
         [call] = (await audit.page(tenant, CallQuery(verdict=CallVerdict(verdict)), limit=10, cursor=None)).items
         assert call.code == code
         assert (await audit.page(tenant, CallQuery(verdict=CallVerdict.ALLOWED), limit=10, cursor=None)).items == ()
+
+    async def test_names_the_agent_of_what_a_model_was_refused(self, db: Database, tenant: str) -> None:
+        bench = await PostgresBench(db, tenant).accept()
+        told = fact(1, kind="agent:tool:refused", step="judge", tool="bank.rob", verdict="deny")
+        odd = fact(2, kind="agent:tool:refused", step="judge", tool="a\0b")
+        await bench.journal.flush(carrier(bench, told, odd), Projection(), fact_seq=2)
+        calls = (await PostgresCallAudit(db).page(tenant, CallQuery(), limit=10, cursor=None)).items
+        assert [(one.tool, one.agent, one.verdict, one.arguments_digest) for one in reversed(calls)] == [
+            ("bank.rob", "delay-claim/judge", CallVerdict.DENIED, None),
+            ("?", "delay-claim/judge", CallVerdict.REFUSED, None),
+        ]
 
     async def test_is_filtered_paged_and_of_one_tenant(self, db: Database, tenant: str) -> None:
         await called(await PostgresBench(db, tenant).accept())

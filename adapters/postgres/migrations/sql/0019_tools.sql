@@ -109,40 +109,74 @@ CREATE FUNCTION tool_verdict(p_kind text, p_code text) RETURNS text LANGUAGE sql
     SELECT CASE
         WHEN p_kind = 'agent:tool:called' THEN 'allowed'
         WHEN p_kind = 'agent:tool:simulated' THEN 'simulated'
-        WHEN p_kind = 'agent:tool:refused' THEN 'refused'
         WHEN p_kind = 'worker:effect:in_doubt' THEN 'in_doubt'
         WHEN p_code = 'tool-quarantined' THEN 'quarantined'
         WHEN p_code IN ('tool-denied', 'policy-denied', 'stale-digest', 'egress-refused') THEN 'denied'
+        WHEN p_kind = 'agent:tool:refused' THEN 'refused'
         ELSE 'failed'
     END
 $$;
 
--- Makes the audit's row of an entry about a tool call. An escaped NUL cannot become text here: such a name is no tool's.
-CREATE FUNCTION audit_tool_call() RETURNS trigger LANGUAGE plpgsql AS $$
+-- The audit's row of an entry about a tool call. An escaped NUL cannot become text here: such a name is no tool's. What an agent was
+-- refused stands in a fact of its step, which names the agent by its place.
+CREATE FUNCTION audited_call(p_entry ledger_entries, p_txid bigint) RETURNS tool_calls LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    v_text text := convert_from(NEW.body, 'UTF8');
+    v_text text := convert_from(p_entry.body, 'UTF8');
     v_body json;
     v_data json;
     v_subject text;
+    v_row tool_calls;
 BEGIN
     v_body := CASE WHEN position('\u0000' IN v_text) > 0 THEN '{}' ELSE v_text END;
     v_data := v_body->'data';
     v_subject := coalesce(v_data->>'subject', v_data->>'tool', '?');
-    INSERT INTO tool_calls (tenant_id, run, seq, at, txid, tool, version, step, call, agent, principal, verdict, code, attempt,
-        cost_usd_micros, bytes, shape, hosts, result_digest)
-    VALUES (NEW.tenant_id, NEW.run, NEW.seq, NEW.recorded_at, pg_current_xact_id()::text::bigint,
-        split_part(v_subject, '@', 1), split_part(v_subject, '@', 2), NEW.step, v_body->>'call', v_data->>'agent', NEW.principal,
-        tool_verdict(NEW.kind, v_data->>'code'), v_data->>'code', coalesce((v_body->>'attempt')::integer, 1),
-        coalesce((v_data->>'cost_usd_micros')::bigint, 0), coalesce((v_data->'form'->>'bytes')::integer, 0),
-        ARRAY(SELECT json_array_elements_text(v_data->'form'->'shape')), ARRAY(SELECT json_array_elements_text(v_data->'form'->'hosts')),
-        NEW.payload_digest)
-    ON CONFLICT DO NOTHING;
+    v_row.tenant_id := p_entry.tenant_id;
+    v_row.run := p_entry.run;
+    v_row.seq := p_entry.seq;
+    v_row.at := p_entry.recorded_at;
+    v_row.txid := p_txid;
+    v_row.tool := split_part(v_subject, '@', 1);
+    v_row.version := split_part(v_subject, '@', 2);
+    v_row.step := p_entry.step;
+    v_row.call := v_body->>'call';
+    v_row.agent := v_data->>'agent';
+    IF p_entry.kind = 'agent:tool:refused' AND v_row.agent IS NULL THEN
+        SELECT r.definition || '/' || p_entry.step INTO v_row.agent FROM runs r
+            WHERE r.tenant_id = p_entry.tenant_id AND r.run = p_entry.run;
+    END IF;
+    v_row.principal := p_entry.principal;
+    v_row.code := CASE WHEN v_data->>'verdict' = 'deny' THEN 'policy-denied' ELSE v_data->>'code' END;
+    v_row.verdict := tool_verdict(p_entry.kind, v_row.code);
+    v_row.attempt := coalesce((v_body->>'attempt')::integer, 1);
+    v_row.cost_usd_micros := coalesce((v_data->>'cost_usd_micros')::bigint, 0);
+    v_row.bytes := coalesce((v_data->'form'->>'bytes')::integer, 0);
+    v_row.shape := ARRAY(SELECT json_array_elements_text(v_data->'form'->'shape'));
+    v_row.hosts := ARRAY(SELECT json_array_elements_text(v_data->'form'->'hosts'));
+    v_row.result_digest := p_entry.payload_digest;
+    RETURN v_row;
+END $$;
+
+CREATE FUNCTION audit_tool_call() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    v_row tool_calls;
+BEGIN
+    v_row := audited_call(NEW, pg_current_xact_id()::text::bigint);
+    INSERT INTO tool_calls SELECT v_row.* ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
 
 CREATE TRIGGER tool_calls_audited AFTER INSERT ON ledger_entries FOR EACH ROW
     WHEN (NEW.kind IN ('agent:tool:called', 'agent:tool:failed', 'agent:tool:refused', 'agent:tool:simulated', 'worker:effect:in_doubt'))
     EXECUTE FUNCTION audit_tool_call();
+
+-- Calls of before are in the audit too, and nothing is learned from them (no transaction has the id 0). Row security is forced on the owner
+-- too, who reads the entries of every tenant here.
+ALTER TABLE ledger_entries NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE runs NO FORCE ROW LEVEL SECURITY;
+INSERT INTO tool_calls SELECT c.* FROM ledger_entries e CROSS JOIN LATERAL audited_call(e, 0) AS c
+    WHERE e.kind IN ('agent:tool:called', 'agent:tool:failed', 'agent:tool:refused', 'agent:tool:simulated', 'worker:effect:in_doubt');
+ALTER TABLE runs FORCE ROW LEVEL SECURITY;
+ALTER TABLE ledger_entries FORCE ROW LEVEL SECURITY;
 
 DO $$
 DECLARE
