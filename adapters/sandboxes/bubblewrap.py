@@ -93,11 +93,11 @@ class BubblewrapSandbox:
     async def _started(
         self, profile: SandboxProfile, arguments: list[str], descriptors: tuple[int, ...]
     ) -> AsyncGenerator[tuple[Process, SandboxGroup | None]]:
-        """Start bwrap; where a cgroup or a network is wanted, its program is held until both are there."""
-        if self._group is None and profile.network == "none":
-            yield await self._start([self._program, *arguments], descriptors), None
-            return
+        """Start bwrap, and see it dead at the end; where a cgroup or a network is wanted, its program is held until both are there."""
         async with AsyncExitStack() as held:
+            if self._group is None and profile.network == "none":
+                yield await self._begun(held, [self._program, *arguments], descriptors), None
+                return
             group = None
             if self._group is not None:
                 group = SandboxGroup(self._group, profile)
@@ -107,22 +107,24 @@ class BubblewrapSandbox:
                 held.callback(_close, descriptor)
             try:
                 options = [self._program, "--info-fd", str(tell), "--block-fd", str(wait)]
-                process = await self._start([*options, *arguments], (*descriptors, tell, wait))
+                process = await self._begun(held, [*options, *arguments], (*descriptors, tell, wait))
             finally:
                 os.close(tell)
                 os.close(wait)
-            try:
-                child = await _child(info)
-                if group is not None:
-                    group.add(process.pid)
-                    group.add(child)
-                if profile.network == "allow":
-                    await held.enter_async_context(inner_network(child, profile, self._addresses))
-                os.write(release, b"1")
-                yield process, group
-            finally:
-                kill_group(process.pid)
-                await process.wait()
+            child = await _child(info)
+            if group is not None:
+                group.add(process.pid)
+                group.add(child)
+            if profile.network == "allow":
+                await held.enter_async_context(inner_network(child, profile, self._addresses))
+            os.write(release, b"1")
+            yield process, group
+
+    async def _begun(self, held: AsyncExitStack, arguments: list[str], descriptors: tuple[int, ...]) -> Process:
+        """Start a process that `held` ends, also when this is cancelled while it comes into being."""
+        starting = asyncio.create_task(self._start(arguments, descriptors))
+        held.push_async_callback(_ended, starting)
+        return await asyncio.shield(starting)
 
     async def _start(self, arguments: list[str], descriptors: tuple[int, ...]) -> Process:
         """Start bwrap in a process group of its own, with an empty environment and no descriptor but those named."""
@@ -205,6 +207,18 @@ async def _child(info: int) -> int:
         return cast("dict[str, int]", json.loads(told))["child-pid"]
     except (ValueError, KeyError) as error:
         raise SandboxUnavailable("bubblewrap did not make the sandbox's namespaces") from error
+
+
+async def _ended(starting: "asyncio.Task[Process]") -> None:
+    """Kill what was started, and wait until it is gone, whatever else happens."""
+
+    async def end() -> None:
+        started = (await asyncio.gather(starting, return_exceptions=True))[0]
+        if not isinstance(started, BaseException):
+            kill_group(started.pid)
+            await started.wait()
+
+    await asyncio.shield(asyncio.create_task(end()))
 
 
 def _close(descriptor: int) -> None:

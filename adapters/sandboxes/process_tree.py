@@ -2,10 +2,13 @@
 
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+STOP_S = 0.2
+"""How long a process may take to stand still; it is a matter of microseconds, unless the machine is very busy."""
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 """proc(5): utime, stime, cutime and cstime count in these."""
 
@@ -19,9 +22,40 @@ class TreeUsage(NamedTuple):
 
 
 def kill_group(group: int) -> None:
-    """Kill a process group that this process started; one that is gone already is fine."""
+    """Kill a process group that this process started, and all below its leader; one that is gone already is fine.
+
+    bwrap's first process inside asks to die with its parent, and leads a session of its own. Killed before it has asked, the parent
+    would leave it behind, unwatched: so the leader is stopped first, and whatever it has started by then dies with it.
+    """
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(group, signal.SIGSTOP)
+        ends_s = time.monotonic() + STOP_S
+        while not _stopped(group) and time.monotonic() < ends_s:
+            time.sleep(0.0005)
+    for pid in _below(group):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
+
+
+def _stopped(pid: int) -> bool:
+    """Whether a process stands still, or is no more."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state in "TtZX"
+
+
+def _below(root: int) -> list[int]:
+    """Return every process below `root`."""
+    found, waiting = list[int](), _children(root)
+    while waiting:
+        pid = waiting.pop()
+        found.append(pid)
+        waiting += _children(pid)
+    return found
 
 
 def tree_usage(root: int) -> TreeUsage:
