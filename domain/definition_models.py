@@ -50,7 +50,8 @@ def _check_named(name: str, at: DocPath, step: AgentStep, path: DocPath, *, scop
         for option, sentence in lacks(model, table.able(model), wanted):
             # A registered agent says its options in its own file, an alias at its own place.
             where = (*path, option) if not step.pin else (*path, "uses")
-            mistakes.append(Mistake(where, f"{sentence}{'' if model == name else f', and `{name}` stands for it'}", on_key=True))
+            meaning = "" if model == name else f", and `{name}` stands for it"
+            mistakes.append(Mistake(where, sentence + meaning, f"a model that does, or leave `{option}` out", on_key=True))
     return mistakes
 
 

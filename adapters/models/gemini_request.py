@@ -28,6 +28,8 @@ _UNSIGNED: Final = b"skip_thought_signature_validator"
 """Stands for the signature of a call that another model made ("Thought signatures" of the Gemini API's documentation)."""
 
 _OWN_ID: Final = "call_"
+_ONE_CALL: Final = "Call at most one tool in each turn."
+"""The API has no option for it."""
 
 
 class ContentCall(TypedDict):
@@ -42,8 +44,11 @@ def content_call(request: CompletionRequest) -> ContentCall:
     """Return the call. The API takes no schema beside tools, so that an answer's schema is then asked for in words."""
     schema = request.output_schema
     enforced = schema is not None and is_enforceable(schema) and not request.tools
+    told = instructions_with_schema(request, enforced=enforced)
+    if request.tools and request.parallel_tools is False:
+        told = f"{told}\n\n{_ONE_CALL}" if told else _ONE_CALL
     config = GenerateContentConfig(
-        system_instruction=instructions_with_schema(request, enforced=enforced) or None,
+        system_instruction=told or None,
         max_output_tokens=request.max_output_tokens,
         temperature=request.temperature,
         automatic_function_calling=AutomaticFunctionCallingConfig(disable=True),

@@ -25,7 +25,8 @@ _LASTING_KINDS = frozenset(
         "validationException",
     }
 )
-"""Error types inside a stream that another attempt will not mend (Anthropic errors page; OpenAI `ResponseError.code`; Bedrock `ResponseStream`)."""
+"""Error types inside a stream that another attempt will not mend (Anthropic errors page; OpenAI `ResponseError.code`;
+Bedrock `ResponseStream`)."""
 
 _HINTS = {401: "; check the API key", 403: "; check the rights of the API key", 404: "; check the model's name and the base URL"}
 _SECRET = re.compile(r"(?i)\b(sk|pk|key|gsk|xai)-[A-Za-z0-9_*.-]{6,}|\bbearer\s+\S+")

@@ -1,5 +1,7 @@
 """What the six vendor adapters do on the wire, beyond the port's contract."""
 
+import json
+from base64 import b64encode
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -8,8 +10,8 @@ from pydantic import JsonValue
 from adapters.models.addresses import AwsAccess, AzureAccess, CompatibleServer, KeyAccess
 from adapters.models.factory import ModelRouter
 from domain.errors import ModelFailed, ModelUnavailable, StandfastError
-from domain.provider import CompletionReply, CompletionRequest
-from tests.adapters.models.conversations import request_of
+from domain.provider import Attachment, CompletionReply, CompletionRequest, Delta, Message, ModelToolCall, StopReason, ToolSchema
+from tests.adapters.models.conversations import answer_to, request_of
 from tests.servers.model_doors import ACCESS_KEY_ID
 from tests.servers.model_server import Answer, ModelServer, PlannedCall
 
@@ -174,3 +176,120 @@ class TestToolCalls:
     async def test_may_have_no_arguments_at_all(self, model: str, bench: Bench) -> None:
         bench.server.plan(Answer(calls=(PlannedCall("clock.now", raw=""),)))
         assert (await bench.streamed(request_of(model))).tool_calls[0].arguments == {}
+
+
+class TestPromptCache:
+    """What is read out of a vendor's cache, and how it gets there."""
+
+    @pytest.mark.parametrize("model", MODELS)
+    async def test_is_counted(self, model: str, bench: Bench) -> None:
+        bench.server.plan(
+            Answer(text="Late.", input_tokens=1000, cached_tokens=900), Answer(text="Late.", input_tokens=1000, cached_tokens=900)
+        )
+        for reply in (await bench.whole(request_of(model)), await bench.streamed(request_of(model))):
+            assert (reply.input_tokens, reply.cached_input_tokens) == (1000, 900)
+
+    @pytest.mark.parametrize("model", ["anthropic/claude-test", "bedrock/eu.anthropic.claude-test-v1:0"])
+    async def test_is_marked_behind_what_comes_again(self, model: str, bench: Bench) -> None:
+        bench.server.plan(Answer(text="Late.", input_tokens=1000, cache_write_tokens=990))
+        lookup = ToolSchema(name="flights.lookup", description="", parameters={"type": "object"})
+        reply = await bench.whole(request_of(model).model_copy(update={"tools": [lookup]}))
+        body = bench.server.requests[0].body
+        kept = {"cache_control": {"type": "ephemeral"}}
+        assert str(body["system"]).count(str(kept)[1:-1]) == 1
+        assert str(body["messages"]).count(str(kept)[1:-1]) == 1
+        assert reply.cache_write_tokens == 990
+
+
+PNG, PDF = b"\x89PNG\r\n\x1a\n", b"%PDF-1.7"
+FILES = [
+    Attachment(ref="r", media_type="image/png", content=PNG),
+    Attachment(ref="r", media_type="application/pdf", name="claim.pdf", content=PDF),
+    Attachment(ref="r", media_type="text/plain", name="letter.txt", content=b"It was late."),
+]
+
+
+@pytest.mark.parametrize("model", MODELS)
+class TestAttachments:
+    """Images and files of a message."""
+
+    async def test_reach_the_vendor(self, model: str, bench: Bench) -> None:
+        bench.server.plan(Answer(text="I see."))
+        await bench.whole(request_of(model, Message(role="user", text="What is this?", attachments=FILES)))
+        sent = str(bench.server.requests[0].body)
+        assert b64encode(PNG).decode() in sent
+        assert b64encode(PDF).decode() in sent
+        assert "It was late." in sent or b64encode(b"It was late.").decode() in sent
+
+    @pytest.mark.parametrize(("media_type", "content"), [("video/mp4", b"x"), ("image/png", None)])
+    async def test_are_refused_before_anything_is_sent(self, model: str, media_type: str, content: bytes | None, bench: Bench) -> None:
+        shown = Attachment(ref="r", media_type=media_type, content=content)
+        if model.startswith("gemini/") and content is not None:
+            return  # Gemini reads sound and pictures that move, too
+        with pytest.raises(ModelFailed):
+            await bench.whole(request_of(model, Message(role="user", text="?", attachments=[shown])))
+        assert bench.server.requests == []
+
+
+class TestDialects:
+    """What one vendor says in its own way."""
+
+    async def test_gemini_names_its_delay_in_the_body(self, bench: Bench) -> None:
+        info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}
+        body = json.dumps({"error": {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED", "details": [info]}}).encode()
+        assert (await bench.failure("gemini/gemini-test", Answer(status=429, body=body))).retry_after_s == 7
+
+    async def test_gemini_gets_back_what_it_signed(self, bench: Bench) -> None:
+        asked = request_of("gemini/gemini-test")
+        bench.server.plan(Answer(calls=(PlannedCall("flights.lookup", {"flight": 1}),)), Answer(text="Late."))
+        call = (await bench.whole(asked)).tool_calls[0]
+        await bench.whole(answer_to(asked, call, '{"late": true}'))
+        assert "c2lnbmVkIGJ5IHRoZSBtb2RlbA==" in str(bench.server.requests[1].body)
+
+    async def test_gemini_takes_calls_that_another_model_made(self, bench: Bench) -> None:
+        call = ModelToolCall(vendor_id="toolu_1", name="flights.lookup", arguments={"flight": 1}, signature="other:00")
+        bench.server.plan(Answer(text="Late."))
+        assert (await bench.whole(answer_to(request_of("gemini/gemini-test"), call, "late"))).text == "Late."
+
+    async def test_azures_filter_is_a_refusal(self, bench: Bench) -> None:
+        body = json.dumps({"error": {"code": "content_filter", "message": "The prompt was filtered.", "type": None}}).encode()
+        bench.server.plan(Answer(status=400, body=body))
+        reply = await bench.whole(request_of("azure/gpt-test"))
+        assert (reply.stop, reply.text, reply.input_tokens) == (StopReason.REFUSED, "Error code: 400 - " + str(json.loads(body)), 0)
+
+    @pytest.mark.parametrize("model", ["azure/gpt-test", "bedrock/eu.anthropic.claude-test-v1:0", "gemini/gemini-test"])
+    async def test_reasoning_streams_apart_from_the_answer(self, model: str, bench: Bench) -> None:
+        told: list[Delta] = []
+
+        async def keep(piece: Delta) -> None:
+            told.append(piece)
+
+        bench.server.plan(Answer(reasoning="I look at the table.", text="It was late.", pieces=4, pause_s=0.01))
+        reply = await bench.router.complete(request_of(model), keep, timeout_s=10)
+        assert "".join(piece.text for piece in told if piece.kind == "reasoning") == "I look at the table."
+        assert "".join(piece.text for piece in told if piece.kind == "text") == reply.text == "It was late."
+
+    async def test_bedrock_wants_a_signature_that_is_right(self, bench: Bench) -> None:
+        access = AwsAccess(region="eu-central-1", access_key_id=ACCESS_KEY_ID, secret_access_key="wrong", base_url=bench.server.url)
+        router = ModelRouter(bedrock=access)
+        with pytest.raises(ModelFailed, match="Bedrock answered 401"):
+            await router.complete(request_of("bedrock/eu.anthropic.claude-test-v1:0"), timeout_s=10)
+        await router.aclose()
+
+    async def test_bedrock_takes_an_api_key_instead(self, bench: Bench) -> None:
+        bench.server.plan(Answer(text="Late."))
+        router = ModelRouter(bedrock=AwsAccess(region="eu-central-1", api_key=bench.server.api_key, base_url=bench.server.url))
+        assert (await router.complete(request_of("bedrock/eu.anthropic.claude-test-v1:0"), timeout_s=10)).text == "Late."
+        await router.aclose()
+
+
+@pytest.mark.parametrize("model", MODELS)
+class TestOptions:
+    """Sampling and parallel calls, where a definition names them."""
+
+    async def test_reach_vendors_that_have_them(self, model: str, bench: Bench) -> None:
+        bench.server.plan(Answer(text="Late."))
+        lookup = ToolSchema(name="flights.lookup", description="", parameters={"type": "object"})
+        await bench.whole(request_of(model).model_copy(update={"parallel_tools": False, "tools": [lookup]}))
+        sent = str(bench.server.requests[0].body)
+        assert "'parallel_tool_calls': False" in sent or "'disable_parallel_tool_use': True" in sent or "one tool" in sent
