@@ -17,6 +17,7 @@ from domain.canonical import digest_hex
 from domain.compile import merged_config
 from domain.errors import Forbidden, InvalidInput, NotRedrivable, Unavailable
 from domain.expressions import ENGINE
+from domain.labels import input_labels
 from domain.lineage import REDRIVABLE, ForkOrder, RedriveOrder
 from domain.principals import Role
 from domain.program import ApproveStep, Program
@@ -100,6 +101,7 @@ class Redriving:
             correlation_id=row.correlation_id,
             program=program,
             input_fields=prepared.input_fields,
+            input_labels=input_labels(row.principal, row.input_labels),
             state=rebuilt.state.model_dump(mode="json"),
         )
         order = RedriveOrder(
@@ -156,6 +158,7 @@ class Redriving:
             correlation_id=new.correlation_id,
             program=prepared.program.model_copy(update={"priced_at": instant(self._deps.now())}),
             input_fields=prepared.input_fields,
+            input_labels=input_labels("", new.input_labels),
             state=rebuilt.state.model_dump(mode="json"),
         )
         made: list[JsonValue] = [change.model_dump(mode="json") for change in changes]
@@ -190,6 +193,7 @@ class Redriving:
             input=given,
             config=config,
             expression_engine=ENGINE,
+            input_labels=input_labels(parent.principal, parent.input_labels).get("", []),
         )
 
     async def program_of(self, row: RunRow) -> Program:
@@ -236,7 +240,8 @@ class Redriving:
 
 
 def _run_context(row: RunRow, principal: str, prepared: Prepared) -> RunContext:
-    return RunContext(tenant=row.tenant, run=row.run, principal=principal, input=unproject(prepared.input_fields))
+    labels = input_labels(row.principal, row.input_labels)
+    return RunContext(tenant=row.tenant, run=row.run, principal=principal, input=unproject(prepared.input_fields), input_labels=labels)
 
 
 def _refuse_bound(program: Program, at: str) -> None:

@@ -15,6 +15,7 @@ from domain.agent_uses import agent_names
 from domain.agents import AgentChoice
 from domain.errors import ExpressionFailed, InvalidDefinition
 from domain.expressions import render
+from domain.labels import input_labels
 from domain.program import Program
 from domain.projection import project
 from domain.registry import DefinitionDraft, ProgramCompiler, RegisteredDefinition
@@ -163,6 +164,7 @@ async def start_accepted(ports: StartPorts, row: RunRow, prepared: Prepared | No
         correlation_id=row.correlation_id,
         program=prepared.program.model_copy(update={"priced_at": row.created_at}),
         input_fields=prepared.input_fields,
+        input_labels=input_labels(row.principal, row.input_labels),
     )
     summary = f"{row.definition} {row.version}"
     await ports.temporal.start(start, summary=summary.encode()[:SUMMARY_BYTES_MAX].decode(errors="ignore"))

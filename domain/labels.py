@@ -64,9 +64,10 @@ def _values(value: JsonValue, keys: list[str]) -> Iterator[JsonValue]:
         yield from _values(value[keys[0]], keys[1:])
 
 
-def input_labels(principal: str, given: Mapping[str, list[Label]]) -> dict[str, list[Label]]:
-    """Return the labels of a run's input: what a hook received may have been written by anybody, whoever may call the hook."""
-    return {"": ["signal"]} if principal.startswith("hok_") else dict(given)
+def input_labels(principal: str, kept: Iterable[Label]) -> dict[str, list[Label]]:
+    """Return the labels of a run's input: what its row keeps, and of a hook's request, which anybody may have written, `signal`."""
+    found = merged(kept, ["signal"] if principal.startswith("hok_") else [])
+    return {"": found} if found else {}
 
 
 class TrustedValues:

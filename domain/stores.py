@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import JsonValue
 
+from domain.labels import Label
 from domain.ledger import StoredEntry
 from domain.model import Value
 from domain.principals import Principal, Role
@@ -21,7 +22,8 @@ T = TypeVar("T")
 class NewRun(Value):
     """A run to accept. `fingerprint` is the digest of the start request; `input` and `config` are stored encrypted.
 
-    `subject` is its data subject's pseudonym, or None: then the run is its own (domain/subjects.py).
+    `subject` is its data subject's pseudonym, or None: then the run is its own (domain/subjects.py). `input_labels` say where the input
+    comes from that is not the principal's own.
     """
 
     tenant: str
@@ -36,6 +38,7 @@ class NewRun(Value):
     config: dict[str, JsonValue]
     expression_engine: str
     subject: str | None = None
+    input_labels: list[Label] = []
 
 
 class RunRow(Value):
@@ -69,6 +72,7 @@ class RunRow(Value):
     subject: str | None = None
     erased_at: str | None = None
     erasure: str | None = None
+    input_labels: list[Label] = []
 
 
 class RunFilter(Value):

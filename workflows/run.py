@@ -14,7 +14,6 @@ from temporalio.exceptions import ApplicationError
 
 from domain.approval import Decision
 from domain.errors import StandfastError
-from domain.labels import input_labels
 from domain.ledger import Kind
 from domain.projection import unproject
 from domain.runs import Projection, RunStatus
@@ -81,7 +80,7 @@ class RunWorkflow:
             run=given.run,
             principal=given.principal,
             input=unproject(given.input_fields),
-            input_labels=input_labels(given.principal, given.input_labels),
+            input_labels=given.input_labels,
         )
         self._stepper = Stepper(given.program, context, state)
         self._courier = Courier(given, state)

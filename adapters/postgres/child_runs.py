@@ -63,6 +63,7 @@ class PostgresChildRuns:
             config={},
             expression_engine=ENGINE,
             subject=parent.subject if parent.subject != parent.run else None,
+            input_labels=request.labels,
         )
         async with self._db.tenant(request.tenant) as tx:
             above = await tx.row(_DEPTH, [request.tenant, parent.run])

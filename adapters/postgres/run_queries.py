@@ -2,9 +2,9 @@
 
 INSERT_RUN = b"""
 INSERT INTO runs (tenant_id, run, definition, version, definition_sha256, principal, correlation_id, fingerprint, expression_engine,
-    status, input_ref, config_ref, subject, subject_key)
+    status, input_ref, config_ref, subject, subject_key, input_labels)
 VALUES (%(tenant)s, %(run)s, %(definition)s, %(version)s, %(definition_sha256)s, %(principal)s, %(correlation_id)s, %(fingerprint)s,
-    %(expression_engine)s, 'accepted', %(input_ref)s, %(config_ref)s, %(subject)s, %(subject_key)s)
+    %(expression_engine)s, 'accepted', %(input_ref)s, %(config_ref)s, %(subject)s, %(subject_key)s, %(input_labels)s)
 ON CONFLICT (tenant_id, run) DO NOTHING
 RETURNING created_at
 """

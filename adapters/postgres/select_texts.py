@@ -46,9 +46,9 @@ RUN_BY_ID = b"""
 SELECT runs.tenant_id, runs.run, runs.definition, runs.version, runs.definition_sha256, runs.principal, runs.correlation_id,
     runs.fingerprint, runs.expression_engine, runs.status, runs.reason, runs.waits_for, runs.error, runs.epoch, runs.temporal_run_id,
     runs.fact_head, runs.projection_epoch, runs.projection_fact_seq, runs.head_seq, runs.head_hash, runs.input_ref, runs.config_ref,
-    runs.result_ref, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at, runs.updated_at,
-    runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key, runs.erased_at,
-    runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
+    runs.result_ref, runs.input_labels, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at,
+    runs.updated_at, runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key,
+    runs.erased_at, runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
 FROM runs
 WHERE runs.tenant_id = %(tenant)s::VARCHAR AND runs.run = %(run)s::VARCHAR
 """
@@ -57,9 +57,9 @@ RUN_PAGE = b"""
 SELECT runs.tenant_id, runs.run, runs.definition, runs.version, runs.definition_sha256, runs.principal, runs.correlation_id,
     runs.fingerprint, runs.expression_engine, runs.status, runs.reason, runs.waits_for, runs.error, runs.epoch, runs.temporal_run_id,
     runs.fact_head, runs.projection_epoch, runs.projection_fact_seq, runs.head_seq, runs.head_hash, runs.input_ref, runs.config_ref,
-    runs.result_ref, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at, runs.updated_at,
-    runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key, runs.erased_at,
-    runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
+    runs.result_ref, runs.input_labels, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at,
+    runs.updated_at, runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key,
+    runs.erased_at, runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
 FROM runs
 WHERE runs.tenant_id = %(tenant)s::VARCHAR AND (%(any_status)s OR runs.status = any(%(statuses)s)) AND (%(definition)s::VARCHAR IS NULL
     OR runs.definition = %(definition)s::VARCHAR) AND (runs.created_at, runs.run) < (%(created_at)s, %(run)s) ORDER BY runs.created_at
@@ -71,9 +71,9 @@ OLD_ACCEPTED = b"""
 SELECT runs.tenant_id, runs.run, runs.definition, runs.version, runs.definition_sha256, runs.principal, runs.correlation_id,
     runs.fingerprint, runs.expression_engine, runs.status, runs.reason, runs.waits_for, runs.error, runs.epoch, runs.temporal_run_id,
     runs.fact_head, runs.projection_epoch, runs.projection_fact_seq, runs.head_seq, runs.head_hash, runs.input_ref, runs.config_ref,
-    runs.result_ref, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at, runs.updated_at,
-    runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key, runs.erased_at,
-    runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
+    runs.result_ref, runs.input_labels, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at,
+    runs.updated_at, runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key,
+    runs.erased_at, runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
 FROM runs
 WHERE runs.tenant_id = %(tenant)s::VARCHAR AND runs.status = 'accepted' AND runs.epoch IS NULL AND runs.created_at < clock_timestamp() -
     %(seconds)s * interval '1 second' AND runs.parent_run IS NULL ORDER BY runs.created_at
@@ -84,9 +84,9 @@ OPEN_RUNS = b"""
 SELECT runs.tenant_id, runs.run, runs.definition, runs.version, runs.definition_sha256, runs.principal, runs.correlation_id,
     runs.fingerprint, runs.expression_engine, runs.status, runs.reason, runs.waits_for, runs.error, runs.epoch, runs.temporal_run_id,
     runs.fact_head, runs.projection_epoch, runs.projection_fact_seq, runs.head_seq, runs.head_hash, runs.input_ref, runs.config_ref,
-    runs.result_ref, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at, runs.updated_at,
-    runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key, runs.erased_at,
-    runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
+    runs.result_ref, runs.input_labels, runs.input_tokens, runs.output_tokens, runs.cost_usd_micros, runs.model, runs.created_at,
+    runs.updated_at, runs.closed_at, runs.unsealed, runs.parent_run, runs.fork_step, runs.fork_effects, runs.subject, runs.subject_key,
+    runs.erased_at, runs.erasure, runs.residue, runs.residue_objects, runs.residue_histories
 FROM runs
 WHERE runs.tenant_id = %(tenant)s::VARCHAR AND runs.closed_at IS NULL AND runs.epoch IS NOT NULL AND runs.updated_at < clock_timestamp()
     - %(seconds)s * interval '1 second' AND NOT (EXISTS (SELECT *

@@ -138,6 +138,7 @@ class Runs(Table, table=True):
     input_ref: str = _column(Text())
     config_ref: str = _column(Text())
     result_ref: str | None = _column(Text(), nullable=True)
+    input_labels: list[str] = _column(ARRAY(Text()))
     input_tokens: int = _column(BigInteger())
     output_tokens: int = _column(BigInteger())
     cost_usd_micros: int = _column(BigInteger())

@@ -53,8 +53,9 @@ class TestInput:
         assert made.input("claim.text") == made.input("claim") == made.input("") == ["user", "signal"]
 
     def test_of_a_run_that_a_hook_started_is_a_signal(self) -> None:
-        assert input_labels("hok_1", {}) == {"": ["signal"]}
-        assert input_labels("prn_1", {"a": ["memory"]}) == {"a": ["memory"]}
+        assert input_labels("hok_1", []) == {"": ["signal"]}
+        assert input_labels("hok_1", ["memory"]) == {"": ["memory", "signal"]}
+        assert input_labels("prn_1", []) == {}
 
 
 class TestOutput:

@@ -20,6 +20,9 @@ CREATE TABLE policy_choices (
     chosen_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- Where a run's input comes from that is not its principal's own: a run that an agent started keeps what its conversation held.
+ALTER TABLE runs ADD COLUMN input_labels text[] NOT NULL DEFAULT '{}';
+
 DO $$
 DECLARE
     v_table text;
