@@ -11,9 +11,9 @@ from domain.model import Value
 MIB = 1024 * 1024
 Backend = Literal["monty", "bubblewrap", "docker", "gvisor", "wasm"]
 """Where code runs; a profile names exactly one, and nothing ever falls back to another."""
-PINNED_IMAGE = re.compile(r"(@|^)sha256:[0-9a-f]{64}$")
+PINNED_IMAGE = re.compile(r"(@|^)sha256:[0-9a-f]{64}\Z")
 """An image by its digest (`name@sha256:…`, OCI distribution-spec) or by its id on this daemon (`sha256:…`); a tag can be moved."""
-EGRESS = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$")
+EGRESS = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?\Z")
 """`host`, `*.host`, or either with `:port`; without a port 443 and 80 are meant."""
 
 

@@ -20,7 +20,7 @@ from domain.tools import ToolSpec, Trust
 
 TRY_AGAIN = 75
 """sysexits.h, EX_TEMPFAIL: the program asks to be called once more."""
-SHA256 = re.compile(r"^[0-9a-f]{64}$")
+SHA256 = re.compile(r"^[0-9a-f]{64}\Z")
 
 
 class SandboxToolDeclaration(Value):

@@ -57,6 +57,8 @@ class TestDoctor:
         assert found["python"]["state"] == "ok"
         assert found["postgresql"]["state"] == "ok"
         assert found["sandbox monty"]["state"] == "ok"
+        assert {"sandbox bubblewrap", "sandbox docker", "sandbox gvisor", "sandbox wasm", "master key", "gateway port"} <= set(found)
+        assert all(each["advice"] for each in found.values() if each["state"] == "missing")
         assert found["local stack"]["advice"] == "start it with `standfast dev`"
         assert done.returncode in (ExitCode.OK, ExitCode.FAILURE)
 
