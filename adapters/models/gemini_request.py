@@ -16,6 +16,7 @@ from google.genai.types import (
     Tool,
 )
 
+from adapters.models.attachments import shown
 from adapters.models.output_schemas import instructions_with_schema, is_enforceable
 from adapters.models.tool_arguments import echoed_arguments
 from adapters.models.tool_names import vendor_tool_name
@@ -41,7 +42,11 @@ class ContentCall(TypedDict):
 
 
 def content_call(request: CompletionRequest) -> ContentCall:
-    """Return the call. The API takes no schema beside tools, so that an answer's schema is then asked for in words."""
+    """Return the call. The API takes no schema beside tools, so that an answer's schema is then asked for in words.
+
+    Raises:
+        ModelFailed: the model cannot read an attachment.
+    """
     schema = request.output_schema
     enforced = schema is not None and is_enforceable(schema) and not request.tools
     told = instructions_with_schema(request, enforced=enforced)
@@ -84,9 +89,9 @@ def _contents(messages: list[Message]) -> ContentListUnion:
 def _parts(message: Message, names: dict[str, str]) -> list[Part]:
     if message.role == "tool":
         return [Part(function_response=_result(message, names))]
-    shown = [Part(inline_data=Blob(data=one.content, mime_type=one.media_type)) for one in message.attachments if one.content is not None]
+    files = [Part(inline_data=Blob(data=one.content, mime_type=one.media_type)) for one, _kind in shown(message)]
     texts = [Part(text=message.text)] if message.text else []
-    return [*shown, *texts, *(_called(call, first=place == 0) for place, call in enumerate(message.tool_calls))]
+    return [*files, *texts, *(_called(call, first=place == 0) for place, call in enumerate(message.tool_calls))]
 
 
 def _called(call: ModelToolCall, *, first: bool) -> Part:

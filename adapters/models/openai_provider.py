@@ -1,5 +1,7 @@
 """OpenAI's Responses API behind the model port, on the vendor's SDK, at OpenAI and at Azure."""
 
+from typing import cast
+
 from openai import AsyncAzureOpenAI, AsyncOpenAI, BadRequestError
 from openai.types.responses import (
     Response,
@@ -48,7 +50,7 @@ class ResponsesProvider:
                 except BadRequestError as error:
                     if error.code != _FILTERED:
                         raise
-                    return _filtered(request, error.message)
+                    return _filtered(request, error)
         with self._errors.reading():
             self._check(response)
             return _reply(response, request)
@@ -155,8 +157,10 @@ def _reply(response: Response, request: CompletionRequest) -> CompletionReply:
     )
 
 
-def _filtered(request: CompletionRequest, message: str) -> CompletionReply:
+def _filtered(request: CompletionRequest, error: BadRequestError) -> CompletionReply:
     """A prompt that the vendor declined to read: nothing was read, and nothing is charged."""
+    said = cast("dict[str, object]", error.body).get("message") if isinstance(error.body, dict) else None
+    message = said if isinstance(said, str) else error.message
     return CompletionReply(text=message, stop=StopReason.REFUSED, model=request.model, input_tokens=0, output_tokens=0)
 
 

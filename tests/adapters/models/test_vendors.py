@@ -224,8 +224,6 @@ class TestAttachments:
     @pytest.mark.parametrize(("media_type", "content"), [("video/mp4", b"x"), ("image/png", None)])
     async def test_are_refused_before_anything_is_sent(self, model: str, media_type: str, content: bytes | None, bench: Bench) -> None:
         shown = Attachment(ref="r", media_type=media_type, content=content)
-        if model.startswith("gemini/") and content is not None:
-            return  # Gemini reads sound and pictures that move, too
         with pytest.raises(ModelFailed):
             await bench.whole(request_of(model, Message(role="user", text="?", attachments=[shown])))
         assert bench.server.requests == []
@@ -255,7 +253,7 @@ class TestDialects:
         body = json.dumps({"error": {"code": "content_filter", "message": "The prompt was filtered.", "type": None}}).encode()
         bench.server.plan(Answer(status=400, body=body))
         reply = await bench.whole(request_of("azure/gpt-test"))
-        assert (reply.stop, reply.text, reply.input_tokens) == (StopReason.REFUSED, "Error code: 400 - " + str(json.loads(body)), 0)
+        assert (reply.stop, reply.text, reply.input_tokens) == (StopReason.REFUSED, "The prompt was filtered.", 0)
 
     @pytest.mark.parametrize("model", ["azure/gpt-test", "bedrock/eu.anthropic.claude-test-v1:0", "gemini/gemini-test"])
     async def test_reasoning_streams_apart_from_the_answer(self, model: str, bench: Bench) -> None:
