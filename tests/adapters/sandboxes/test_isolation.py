@@ -34,7 +34,7 @@ class TestInsideASandbox:
         status = status_of(await shell(subject, STATUS))
         assert status["Uid"].split() == ["65534"] * 4
         assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
-        assert status["NoNewPrivs"] == "1"
+        assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
 
     async def test_there_is_no_network_but_loopback(self, subject: Subject) -> None:
         result = await shell(subject, "cat /proc/net/dev")
