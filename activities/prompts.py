@@ -17,17 +17,15 @@ from activities.transcripts import transcript
 from domain.attachments import AttachmentPlace
 from domain.breakers import Breakers
 from domain.capabilities import Wanted, lacks
-from domain.deltas import DeltaSink, StreamKey
+from domain.deltas import DeltaSink, DeltaStream, StreamKey
 from domain.envelope import Envelope, Receipt, Usage
 from domain.errors import ModelFailed, UnknownModel
-from domain.fallbacks import FALLBACKS_MAX
+from domain.known_secrets import KnownSecrets
 from domain.model_table import NO_ALIASES, ModelTable
 from domain.policy import PolicyDecider
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, Message, PriceBook
+from domain.redacted_streams import RedactedDeltas, redacted_reply
 from domain.stores import ConversationHead, MessageStore, PayloadStore
-
-STREAMS_OF_ATTEMPT = FALLBACKS_MAX + 1
-"""Streams that one attempt may open, one for each model of its chain; watchers take each as a new attempt that voids the one before."""
 
 
 class PromptActivities:
@@ -45,9 +43,11 @@ class PromptActivities:
         input_of: InputOf | None = None,
         models: ModelTable = NO_ALIASES,
         policy: PolicyDecider | None = None,
+        secrets: KnownSecrets | None = None,
     ) -> None:
         self._policy = policy
-        self._deltas = deltas
+        self._secrets = secrets or KnownSecrets()
+        self._deltas = None if deltas is None else RedactedDeltas(deltas, self._secrets)
         self._breakers = breakers
         self._input_of = input_of
         self._models = models
@@ -81,15 +81,20 @@ class PromptActivities:
             temperature=request.temperature,
             parallel_tools=request.parallel_tools,
         )
+        stream = None if self._deltas is None else self._deltas.open(stream_key(envelope))
         walk = ChainWalk(
             tenant=envelope.tenant,
-            call=lambda one, timeout_s, place: self._streamed(envelope, one, timeout_s, stream_number(request, place)),
+            call=lambda one, timeout_s, place: self._streamed(envelope, one, timeout_s, stream, place),
             worst_of=worst_call(request, self._prices, at),
             cost_of=lambda reply: self._cost(reply, at),
             timeout_s=envelope.deadline_s,
             breakers=self._breakers,
         )
-        reply = await walk.ask(asked, request.chain)
+        try:
+            reply = await walk.ask(asked, request.chain)
+        finally:
+            if stream is not None:
+                await stream.close()
         verdicts = [] if self._policy is None else await verdicts_on(self._policy, envelope, request, reply)
         return Receipt(
             output=outcome(request, reply, head.model_dump(mode="json"), verdicts),
@@ -136,16 +141,15 @@ class PromptActivities:
             used = used + Usage(input_tokens=taken.input_tokens, output_tokens=taken.output_tokens, cost_usd_micros=taken.cost_usd_micros)
         return used
 
-    async def _streamed(self, envelope: Envelope, asked: CompletionRequest, timeout_s: float, number: int) -> CompletionReply:
-        """The reply, told to whoever watches while it arrives; the stream is closed before the outcome is recorded."""
+    async def _streamed(
+        self, envelope: Envelope, asked: CompletionRequest, timeout_s: float, stream: DeltaStream | None, place: int
+    ) -> CompletionReply:
+        """The reply, told to whoever watches while it arrives; what an earlier model of the chain said is void."""
         self._check_able(asked)
-        if self._deltas is None:
-            return await self._provider.complete(asked, timeout_s=timeout_s)
-        stream = self._deltas.open(stream_key(envelope, attempt=number))
-        try:
-            return await self._provider.complete(asked, stream.write, timeout_s=timeout_s)
-        finally:
-            await stream.close()
+        if stream is not None and place:
+            await stream.restart()
+        reply = await self._provider.complete(asked, None if stream is None else stream.write, timeout_s=timeout_s)
+        return redacted_reply(reply, envelope.tenant, self._secrets)
 
     def _check_able(self, asked: CompletionRequest) -> None:
         """Refuse files that a model does not read: what they are is known only now.
@@ -200,16 +204,8 @@ class PromptActivities:
         return Message(role="user", text=transcript(str(item["of"]), [*earlier, last]))
 
 
-def stream_number(request: PromptRequest, place: int) -> int:
-    """Return the number of the stream of one model of this attempt, from 1; without a chain it is the attempt's own."""
-    if not activity.in_activity():
-        return 1
-    attempt = activity.info().attempt
-    return STREAMS_OF_ATTEMPT * (attempt - 1) + place + 1 if request.fallbacks else attempt
-
-
-def stream_key(envelope: Envelope, *, attempt: int) -> StreamKey:
-    """Return the key of one attempt's stream."""
+def stream_key(envelope: Envelope) -> StreamKey:
+    """Return the key of this attempt's stream."""
     return StreamKey(
         tenant=envelope.tenant,
         run=envelope.run,
@@ -217,5 +213,5 @@ def stream_key(envelope: Envelope, *, attempt: int) -> StreamKey:
         visit=envelope.visit,
         call=envelope.call,
         epoch=envelope.epoch,
-        attempt=attempt,
+        attempt=activity.info().attempt if activity.in_activity() else 1,
     )

@@ -1,11 +1,14 @@
 """Model providers from settings. Imported by the worker alone: the vendors' SDKs take seconds to load."""
 
-from pydantic import SecretStr
+from collections.abc import Awaitable, Callable
+
+from pydantic import JsonValue, SecretStr
 
 from adapters.models.addresses import AwsAccess, AzureAccess, CompatibleServer, KeyAccess
 from adapters.models.factory import ModelRouter
 from domain.errors import InvalidInput
 from wiring.settings import ModelSettings
+from wiring.storage import Storage
 
 
 def build_models(settings: ModelSettings) -> ModelRouter:
@@ -26,6 +29,16 @@ def build_models(settings: ModelSettings) -> ModelRouter:
         compatible=compatible,
         scripts=dict(settings.scripts),
     )
+
+
+def inputs_of(storage: Storage) -> Callable[[str, str], Awaitable[JsonValue]]:
+    """Return what reads the input of a tenant's run, for the files that an agent is shown of it."""
+
+    async def input_of(tenant: str, run: str) -> JsonValue:
+        given, _config = await storage.runs.input_of(tenant, run)
+        return given
+
+    return input_of
 
 
 def _azure(settings: ModelSettings) -> AzureAccess | None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from domain.capabilities import Capabilities
+from domain.model_table import ModelAlias
 from wiring.settings_ground import Group
 
 PriceEntry = tuple[int, int] | tuple[int, int, date]
@@ -69,6 +71,16 @@ class ModelSettings(Group):
         default="https://generativelanguage.googleapis.com",
         validation_alias="GEMINI_BASE_URL",
         description="another address of the Gemini API",
+    )
+    aliases: dict[str, str | ModelAlias] = Field(
+        default={},
+        validation_alias="STANDFAST_MODEL_ALIASES",
+        description="JSON: word to the model it stands for, or to {model, fallbacks}; `default` is for agents that name none",
+    )
+    capabilities: dict[str, Capabilities] = Field(
+        default={},
+        validation_alias="STANDFAST_MODEL_CAPABILITIES",
+        description="JSON: pattern of models, such as compatible/llama-*, to what they can do (docs/models.md)",
     )
     scripts: dict[str, Path] = Field(
         default={}, validation_alias="STANDFAST_SCRIPTS", description="JSON: name of a scripted model to its file"

@@ -1,6 +1,7 @@
 """The worker process: Temporal's pollers, the activities with their ports, and the journal interceptor around them."""
 
 import asyncio
+import dataclasses
 import logging
 import signal
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -133,6 +134,7 @@ def build_worker(parts: WorkerParts) -> Worker:
         messages=storage.messages,
         payloads=storage.payloads,
         deltas=storage.deltas,
+        secrets=parts.secrets,
         breakers=parts.breakers,
         input_of=inputs_of(storage),
         models=parts.models,
@@ -275,13 +277,13 @@ def tool_watch_parts(parts: WorkerParts) -> ToolWatchParts:
     return ToolWatchParts(tenants=parts.storage.runs.tenants, store=parts.storage.tool_watch, holder=new_token(), mode=mode)
 
 
-async def run_worker(stop: asyncio.Event) -> None:
-    """Run until `stop` is set; makes the ready file once it polls."""
+async def run_worker(stop: asyncio.Event, *, workflows: Sequence[type] = ()) -> None:
+    """Run until `stop` is set, with `workflows` beside the installed ones; makes the ready file once it polls."""
     if not await may_start(PlatformSettings().start_file, stop):
         return
     async with (
         worker_parts() as parts,
-        build_worker(parts),
+        build_worker(dataclasses.replace(parts, workflows=[*parts.workflows, *workflows])),
         sealing(parts.storage, parts.keys, stop),
         relaying(relay_parts(parts), stop),
         watching_tools(tool_watch_parts(parts), stop),
@@ -295,20 +297,20 @@ async def run_worker(stop: asyncio.Event) -> None:
         log.info("the worker stops")
 
 
-async def _until_signalled() -> None:
+async def _until_signalled(workflows: Sequence[type]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stop.set)
-    await run_worker(stop)
+    await run_worker(stop, workflows=workflows)
 
 
-def main() -> int:
-    """Run a worker until SIGINT or SIGTERM; returns the exit code. The caller ends the process with `leave`."""
+def main(*, workflows: Sequence[type] = ()) -> int:
+    """Run a worker until SIGINT or SIGTERM, with `workflows` beside the installed ones; returns the exit code. The caller ends the process with `leave`."""
     platform = PlatformSettings()
     set_up_logs(style=platform.log_format, level=platform.log_level)
     try:
-        run_loop(_until_signalled)
+        run_loop(lambda: _until_signalled(workflows))
     except StandfastError as error:
         log.error("%s", error.detail)  # noqa: TRY400 - a sentence for the operator, not a traceback
         return 6 if error.status == 503 else 2
