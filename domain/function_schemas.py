@@ -104,7 +104,7 @@ def described(annotation: Any) -> Any:  # noqa: ANN401  # an annotation is of an
     if origin in (Union, types.UnionType):
         return Union[tuple(described(each) for each in arguments)]  # noqa: UP007 - of as many as there are
     if origin in (list, dict, set, frozenset, tuple) and arguments:
-        return origin[tuple(each if each is ... else described(each) for each in arguments)]
+        return cast("Any", origin)[tuple(each if each is ... else described(each) for each in arguments)]
     return annotation
 
 
@@ -118,7 +118,8 @@ def _typed_dict(annotation: Any) -> Any:  # noqa: ANN401  # a TypedDict class of
     hints = typing.get_type_hints(annotation, include_extras=True)
     optional = cast("frozenset[str]", annotation.__optional_keys__)
     fields = {name: NotRequired[described(hint)] if name in optional else described(hint) for name, hint in hints.items()}
-    made = TypedDict(annotation.__name__, fields)  # pyright: ignore[reportGeneralTypeIssues]  # its fields are known when it is made
+    make = cast("Callable[[str, dict[str, Any]], Any]", TypedDict)  # Any: its fields are known when it is made
+    made = make(annotation.__name__, fields)
     made.__doc__ = annotation.__doc__
     return made
 

@@ -118,12 +118,12 @@ def draft_of(declaration: JsonValue) -> ToolDraft:
     Raises:
         InvalidDefinition: with every mistake; `where` is the first one's place.
     """
+    if not isinstance(declaration, dict):
+        raise InvalidDefinition("a tool's declaration is a mapping, with `name`, `method`, `url` and more")
     if declaration.get("kind", "http") not in ("http", "container", "wasm"):
         raise InvalidDefinition(
             f"a tool of the kind {declaration.get('kind')!r} is not declared here: declare http, container or wasm tools", where="/kind"
         )
-    if not isinstance(declaration, dict):
-        raise InvalidDefinition("a tool's declaration is a mapping, with `name`, `method`, `url` and more")
     try:
         spec = declaration_of(declaration).spec()
     except ValidationError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, Optional, TypedDict
 
@@ -65,7 +66,7 @@ async def find(  # noqa: PLR0917, D417 - arguments come by name; annotations des
         limit: never read: the annotation says it.
     """
     assert isinstance(at, Point | str)
-    assert options is None or options["depth"] == 2
+    assert options is None or options.get("depth") == 2
     assert tags is None
     assert weights is None
     return [person] * (limit if kind == "near" else 0)
@@ -148,12 +149,9 @@ class TestDeclaration:
         def several(*a: int) -> None:
             """Do."""
 
-        for function, said in (
-            (bare, "annotate the parameter `a`"),
-            (silent, "description"),
-            (odd, "no JSON Schema"),
-            (several, "by name"),
-        ):
+        wrong: list[tuple[Callable[..., object], str]]
+        wrong = [(bare, "annotate the parameter `a`"), (silent, "description"), (odd, "no JSON Schema"), (several, "by name")]  # pyright: ignore[reportUnknownVariableType]  # one is not annotated
+        for function, said in wrong:
             with pytest.raises(InvalidDefinition, match=said):
                 tool(function)
         with pytest.raises(InvalidDefinition, match="is no tool: name"):

@@ -1,5 +1,6 @@
 """OpenAPI documents as tools: classes, parameters, bodies, references, credentials, names, and what is left out."""
 
+from collections.abc import Mapping
 from typing import cast
 
 import pytest
@@ -11,7 +12,8 @@ from domain.http_tool import HttpToolDeclaration, render
 from domain.openapi_import import Imported, ImportOptions, import_openapi
 from domain.schemas import validate
 
-Part = dict[str, JsonValue]
+Part = Mapping[str, object]
+"""A part of a document."""
 PET: JsonValue = {
     "type": "object",
     "required": ["name"],
@@ -25,22 +27,30 @@ PET: JsonValue = {
 }
 
 
-def imported(paths: Part, *, options: ImportOptions | None = None, **more: JsonValue) -> Imported:
+def imported(paths: Part, *, options: ImportOptions | None = None, security: object = None, components: Part | None = None) -> Imported:
     """Import a document with these paths."""
-    document: dict[str, JsonValue] = {
+    document: dict[str, object] = {
         "openapi": "3.0.3",
         "info": {"title": "Pet Store (v2)", "version": "1"},
         "servers": [{"url": "https://{region}.pets.example/v1/", "variables": {"region": {"default": "eu"}}}],
         "paths": paths,
-        "components": {"schemas": {"Pet": PET}, **cast("Part", more.pop("components", {}))},
-        **more,
+        "components": {"schemas": {"Pet": PET}, **(components or {})},
+        "security": security,
     }
-    return import_openapi(document, options or ImportOptions())
+    return import_openapi(cast("JsonValue", document), options or ImportOptions())
 
 
-def one(operation: Part, *, method: str = "get", path: str = "/pets", **more: JsonValue) -> HttpToolDeclaration:
+def one(
+    operation: Part,
+    *,
+    method: str = "get",
+    path: str = "/pets",
+    options: ImportOptions | None = None,
+    security: object = None,
+    components: Part | None = None,
+) -> HttpToolDeclaration:
     """Import one operation."""
-    [draft] = imported({path: {method: operation}}, **more).tools
+    [draft] = imported({path: {method: operation}}, options=options, security=security, components=components).tools
     return HttpToolDeclaration.model_validate(draft.declaration)
 
 

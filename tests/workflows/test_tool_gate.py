@@ -79,7 +79,6 @@ class TestGrant:
         assert (await audited(bench))[0][1:] == (f"{given.name}/judge", CallVerdict.DENIED)
 
     async def test_for_a_role_hands_the_tool_its_principal_and_roles(self, bench: Bench) -> None:
-        await bench.add_reviewers()
         grant = ToolGrant(grant="tgr_1", tools=("bank.pay",), agents=("steps",), roles=("payer",), granted_by="prn_admin")
         await bench.storage.tools.grant(bench.tenant, grant)
         pay = ScriptedTool("bank.pay", {"id": 1})
