@@ -46,4 +46,5 @@ def _made(context: ChannelContext, _point: EntryPoint, label: str, factory: obje
     """
     if not callable(factory):
         raise InvalidInput(f"{label} is no factory: it must take a ChannelContext and return channels")
-    return cast("ChannelFactory", factory)(context)
+    build: ChannelFactory = cast("ChannelFactory", factory)
+    return build(context)

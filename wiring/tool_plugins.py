@@ -38,7 +38,8 @@ def _made(context: ToolContext, _point: EntryPoint, label: str, named: object) -
         return cast("list[Tool]", named)
     if not callable(named):
         raise InvalidDefinition(f"{label} is no factory: it must take a ToolContext and return tools")
-    return cast("ToolFactory", named)(context)
+    build: ToolFactory = cast("ToolFactory", named)
+    return build(context)
 
 
 def _is_tool(named: object) -> bool:
