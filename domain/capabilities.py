@@ -40,10 +40,9 @@ class Wanted(Value):
 
 
 EVERYTHING: Final = Capabilities()
-_CLAUDE = {"temperature": False, "output_tokens": 64_000}
-_CLAUDE_LONG = Capabilities(**_CLAUDE, context_tokens=1_000_000)
-_CLAUDE_SHORT = Capabilities(**_CLAUDE, context_tokens=200_000)
-_CLAUDE_OLD = Capabilities(**_CLAUDE | {"output_tokens": 8_192}, context_tokens=200_000, json_schema=False)
+_CLAUDE_LONG = Capabilities(temperature=False, context_tokens=1_000_000, output_tokens=64_000)
+_CLAUDE_SHORT = Capabilities(temperature=False, context_tokens=200_000, output_tokens=64_000)
+_CLAUDE_OLD = Capabilities(temperature=False, json_schema=False, context_tokens=200_000, output_tokens=8_192)
 _REASONING = Capabilities(temperature=False, context_tokens=400_000, output_tokens=128_000)
 _REASONING_LONG = Capabilities(temperature=False, context_tokens=1_000_000, output_tokens=128_000)
 _GEMINI = Capabilities(context_tokens=1_000_000, output_tokens=65_536)
@@ -53,7 +52,7 @@ _CLAUDES: Final = (
     ("*claude-2*", Capabilities(tools=False, parallel_tools=False, json_schema=False, temperature=False, images=False, files=False,
                                 context_tokens=200_000, output_tokens=4_096)),
     ("*claude-3*", _CLAUDE_OLD),
-    ("*claude-opus-4-[01]*", Capabilities(**_CLAUDE | {"output_tokens": 32_000}, context_tokens=200_000)),
+    ("*claude-opus-4-[01]*", Capabilities(temperature=False, context_tokens=200_000, output_tokens=32_000)),
     ("*claude-*-4-[05]*", _CLAUDE_SHORT),
     ("*claude-*-4-20*", _CLAUDE_SHORT),
     ("*claude-*", _CLAUDE_LONG),

@@ -24,8 +24,8 @@ def model_options(reader: DocumentReader, node: Node, path: DocPath) -> dict[str
     if "max_call_usd" in node:
         said["max_call_usd_micros"] = _dollars(reader, node["max_call_usd"], (*path, "max_call_usd"))
     if "temperature" in node:
-        said["temperature"] = reader.number(node, "temperature", path, default=1.0, low=0.0)
-        if cast("float", said["temperature"]) > TEMPERATURE_MAX:
+        said["temperature"] = temperature = reader.number(node, "temperature", path, default=1.0, low=0.0)
+        if temperature > TEMPERATURE_MAX:
             reader.note((*path, "temperature"), f"a temperature lies between 0 and {TEMPERATURE_MAX:g}", "temperature: 0.2")
     if "parallel_tools" in node:
         said["parallel_tools"] = reader.boolean(node, "parallel_tools", path, default=True)

@@ -6,7 +6,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import httpx2
-from anthropic import AnthropicError, APIConnectionError, APIStatusError, AsyncAnthropic, AsyncAnthropicBedrock
+from anthropic import AnthropicError, APIConnectionError, APIStatusError, AsyncAnthropic
+from anthropic.lib.bedrock import AsyncAnthropicBedrock
 from anthropic.types import Message as AnthropicMessage
 from anthropic.types import RawContentBlockDeltaEvent, RawMessageStreamEvent
 

@@ -1,7 +1,7 @@
 """Claude models on Amazon Bedrock behind the model port, on Anthropic's SDK, which signs requests and reads AWS event streams."""
 
-from anthropic import AsyncAnthropicBedrock
-from botocore.exceptions import BotoCoreError
+from anthropic.lib.bedrock import AsyncAnthropicBedrock
+from botocore.exceptions import BotoCoreError  # pyright: ignore[reportMissingTypeStubs]  # it ships none
 
 from adapters.models.addresses import AwsAccess
 from adapters.models.anthropic_provider import ClaudeProvider

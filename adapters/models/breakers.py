@@ -21,7 +21,7 @@ class PurgatoryBreakers:
 
     def __init__(self, *, failures: int = FAILURES, open_s: float = OPEN_S) -> None:
         self._open_s = open_s
-        others = (BaseException, lambda error: not isinstance(error, ModelUnavailable))
+        others = (BaseException, _is_answer)
         self._factory = AsyncCircuitBreakerFactory(default_threshold=failures, default_ttl=open_s, exclude=[others])
 
     @asynccontextmanager
@@ -40,3 +40,7 @@ class PurgatoryBreakers:
             raise ModelUnavailable(
                 f"{provider} failed too often in a row and is left alone for another {left:.0f} s", retry_after_s=left
             ) from None
+
+
+def _is_answer(error: BaseException) -> bool:
+    return not isinstance(error, ModelUnavailable)

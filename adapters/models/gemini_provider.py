@@ -2,8 +2,9 @@
 
 import contextlib
 import json
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import httpx2
 from google.genai import Client
@@ -29,8 +30,11 @@ _REFUSALS = frozenset(
         FinishReason.MODEL_ARMOR,
     }
 )
-_STOPS = {FinishReason.STOP: StopReason.ANSWERED, FinishReason.MAX_TOKENS: StopReason.LENGTH}
-_STOPS |= dict.fromkeys(_REFUSALS, StopReason.REFUSED)
+_STOPS = {
+    FinishReason.STOP: StopReason.ANSWERED,
+    FinishReason.MAX_TOKENS: StopReason.LENGTH,
+    **dict.fromkeys(_REFUSALS, StopReason.REFUSED),
+}
 _RETRY_INFO = "google.rpc.RetryInfo"
 
 
@@ -54,7 +58,8 @@ class GeminiProvider:
         async with self._errors.deadline(timeout_s):
             with _translated(self._errors):
                 if on_delta is None:
-                    answer = await self._client.aio.models.generate_content(**call)
+                    models = self._client.aio.models
+                    answer = await models.generate_content(**call)  # pyright: ignore[reportUnknownMemberType]  # its unions name PIL
                     with self._errors.reading():
                         draft.add(answer)
                 else:
@@ -71,8 +76,10 @@ class GeminiProvider:
         await self._http.aclose()
 
     async def _stream(self, request: CompletionRequest, draft: "_Draft", on_delta: OnDelta) -> None:
-        chunks = await self._client.aio.models.generate_content_stream(**content_call(request))
-        async with contextlib.aclosing(chunks):
+        models = self._client.aio.models
+        given = await models.generate_content_stream(**content_call(request))  # pyright: ignore[reportUnknownMemberType]  # its unions name PIL
+        # It is a generator, and only its end closes the connection: a receiver that raises must not leave it open.
+        async with contextlib.aclosing(cast("AsyncGenerator[GenerateContentResponse]", given)) as chunks:
             async for chunk in chunks:
                 with self._errors.reading():
                     deltas = draft.add(chunk)
@@ -187,22 +194,23 @@ def _translated(errors: VendorErrors) -> Generator[None]:
 
 def _from_api(errors: VendorErrors, error: APIError) -> ModelUnavailable | ModelFailed:
     """Return ours. An error inside a stream has the response's headers too, and one that names a delay names it in its details."""
-    sent = error.response.headers if isinstance(error.response, httpx2.Response) else {}
-    headers = {name.lower(): value for name, value in sent.items()}
-    delay = _retry_delay(error.details)
+    response, code = cast("object", error.response), cast("object", error.code)
+    headers = {name.lower(): value for name, value in response.headers.items()} if isinstance(response, httpx2.Response) else {}
+    delay = _retry_delay(cast("object", error.details))
     if delay is not None:
         headers.setdefault("retry-after", delay)
-    if not isinstance(error.code, int):  # the SDK takes whatever stands in the body
+    if not isinstance(code, int):  # the SDK takes whatever stands in the body
         return errors.from_kind(error.status, error.message or "no reason given")
-    return errors.from_status(error.code, error.message or error.status or "no reason given", headers)
+    return errors.from_status(code, error.message or error.status or "no reason given", headers)
 
 
 def _retry_delay(details: object) -> str | None:
     """Return the seconds of a `RetryInfo` in an error's details (google/rpc/error_details.proto), or None."""
     if isinstance(details, list | tuple):
-        return next((found for found in map(_retry_delay, details) if found), None)
+        return next((found for found in map(_retry_delay, cast("Sequence[object]", details)) if found), None)
     if not isinstance(details, dict):
         return None
-    if str(details.get("@type", "")).endswith(_RETRY_INFO):
-        return str(details.get("retryDelay", "")).removesuffix("s") or None
-    return _retry_delay(details.get("error")) or _retry_delay(details.get("details"))
+    said = cast("dict[str, object]", details)
+    if str(said.get("@type", "")).endswith(_RETRY_INFO):
+        return str(said.get("retryDelay", "")).removesuffix("s") or None
+    return _retry_delay(said.get("error")) or _retry_delay(said.get("details"))

@@ -1,13 +1,12 @@
 """A completion request as Gemini's `generateContent` takes it: contents, function declarations, and what a call is configured with."""
 
 import json
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from google.genai.types import (
     AutomaticFunctionCallingConfig,
     Blob,
     Content,
-    ContentListUnion,
     FunctionCall,
     FunctionDeclaration,
     FunctionResponse,
@@ -37,7 +36,7 @@ class ContentCall(TypedDict):
     """Keyword arguments of `generate_content` and its streaming twin."""
 
     model: str
-    contents: ContentListUnion
+    contents: list[Any]  # Any: of `Content`; the SDK's own union names classes of PIL, which is not installed
     config: GenerateContentConfig
 
 
@@ -72,7 +71,7 @@ def content_call(request: CompletionRequest) -> ContentCall:
     return ContentCall(model=request.model.partition("/")[2], contents=_contents(request.messages), config=config)
 
 
-def _contents(messages: list[Message]) -> ContentListUnion:
+def _contents(messages: list[Message]) -> list[Content]:
     """Return the turns. One user turn holds all results that answer one model turn, as the API wants it."""
     turns: list[Content] = []
     names: dict[str, str] = {}
@@ -83,7 +82,7 @@ def _contents(messages: list[Message]) -> ContentListUnion:
             turns[-1].parts = [*(turns[-1].parts or []), *parts]
         elif parts:
             turns.append(Content(role=role, parts=parts))
-    return [*turns]
+    return turns
 
 
 def _parts(message: Message, names: dict[str, str]) -> list[Part]:

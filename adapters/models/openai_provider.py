@@ -159,7 +159,8 @@ def _reply(response: Response, request: CompletionRequest) -> CompletionReply:
 
 def _filtered(request: CompletionRequest, error: BadRequestError) -> CompletionReply:
     """A prompt that the vendor declined to read: nothing was read, and nothing is charged."""
-    said = cast("dict[str, object]", error.body).get("message") if isinstance(error.body, dict) else None
+    body = cast("dict[str, object]", error.body) if isinstance(error.body, dict) else {}  # pyright: ignore[reportUnknownMemberType]  # JSON
+    said = body.get("message")
     message = said if isinstance(said, str) else error.message
     return CompletionReply(text=message, stop=StopReason.REFUSED, model=request.model, input_tokens=0, output_tokens=0)
 

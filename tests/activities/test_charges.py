@@ -1,9 +1,12 @@
 """What an attempt may use at most."""
 
+from datetime import datetime
+
 from pydantic import JsonValue
 
 from activities.charges import input_tokens_max, prompt_charge, tool_charge
 from activities.requests import PromptRequest, PromptTool, ToolRequest
+from adapters.models.prices import GenaiPriceBook
 from domain.budget import Cap
 from domain.effects import EffectClass, RetryClass
 from domain.estimates import MESSAGE_TOKENS, REQUEST_TOKENS
@@ -17,6 +20,28 @@ def request(*append: dict[str, JsonValue], known_tokens: int = 0, model: str = "
     head = ConversationHead(count=0, digest="")
     fields: dict[str, object] = {"model": model, "instructions": "Check.", "head": head, "append": list(append), "max_output_tokens": 100}
     return PromptRequest.model_validate({**fields, "known_tokens": known_tokens, **more})
+
+
+class PricesByModel(FakePrices):
+    """A price of one token for each model."""
+
+    def __init__(self, micros: dict[str, int]) -> None:
+        super().__init__()
+        self._by_model = micros
+
+    def cost_usd_micros(
+        self,
+        *,
+        model: str,
+        input_tokens: int,
+        output_tokens: int,
+        cached_input_tokens: int = 0,
+        cache_write_tokens: int = 0,
+        at: datetime | None = None,
+    ) -> int | None:
+        """Return the cost."""
+        del at, cached_input_tokens, cache_write_tokens
+        return self._by_model[model] * (input_tokens + output_tokens)
 
 
 class TestInputTokens:
@@ -48,6 +73,31 @@ class TestPromptCharge:
         bounded = envelope().model_copy(update={"caps": [Cap(tokens=5000)]})
         assert prompt_charge(envelope(), unpriced, FakePrices()).usd_micros == 0
         assert prompt_charge(bounded, unpriced, FakePrices()).usd_micros is None
+
+    def test_of_a_chain_is_the_dearest_way_through_it(self) -> None:
+        prices = PricesByModel({"fake/model": 1, "fake/dear": 5})
+        busy = request(known_tokens=0, fallbacks=[{"model": "fake/dear", "on": ["overload"]}])
+        declined = request(known_tokens=0, fallbacks=[{"model": "fake/dear", "on": ["refusal"]}])
+        used = input_tokens_max(busy) + 100
+        assert prompt_charge(envelope(), busy, prices).usd_micros == 5 * used
+        assert (prompt_charge(envelope(), declined, prices).usd_micros, prompt_charge(envelope(), declined, prices).tokens) == (
+            *(6 * used, 2 * used),
+        )
+
+    def test_of_a_chain_takes_known_tokens_for_those_of_another_tokenizer(self) -> None:
+        assert input_tokens_max(request(known_tokens=700, fallbacks=[{"model": "fake/dear"}])) == 1400
+
+    def test_takes_everything_for_written_to_the_vendors_cache(self) -> None:
+        asked = request(model="anthropic/claude-sonnet-5", known_tokens=1_000_000)
+        charge = prompt_charge(envelope(), asked, GenaiPriceBook())
+        plain = GenaiPriceBook().cost_usd_micros(model=asked.model, input_tokens=1_000_000, output_tokens=100)
+        assert (charge.usd_micros, plain) == (2_501_000, 2_001_000)
+
+
+class TestRequest:
+    def test_of_before_there_were_chains_keeps_its_digest(self) -> None:
+        assert not {"fallbacks", "max_call_usd_micros", "temperature", "parallel_tools"} & request().asked().keys()
+        assert request(temperature=0.0).asked()["temperature"] == 0.0
 
 
 class TestToolCharge:

@@ -6,8 +6,10 @@ from pydantic import JsonValue
 from activities.prompts import PromptActivities
 from activities.replies import read_answer
 from domain.canonical import canonical_bytes
+from domain.capabilities import Capabilities
 from domain.envelope import Envelope
-from domain.errors import UnknownModel
+from domain.errors import InvalidInput, ModelFailed, UnknownModel
+from domain.model_table import NO_ALIASES, ModelTable
 from domain.projection import PROJECTED_BYTES_MAX, project
 from domain.provider import CompletionReply, Message, ModelToolCall, StopReason
 from domain.stores import ConversationHead
@@ -29,7 +31,7 @@ class Conversations:
     async def append(self, tenant: str, run: str, conversation: str, head: ConversationHead, messages: list[Message]) -> ConversationHead:
         """Append after `head`."""
         del tenant, run, conversation
-        self.messages[head.count :] = messages
+        self.messages[head.count :] = [Message.model_validate_json(message.model_dump_json()) for message in messages]
         return ConversationHead(count=len(self.messages), digest=str(len(self.messages)))
 
     async def load(self, tenant: str, run: str, conversation: str, head: ConversationHead) -> list[Message]:
@@ -38,15 +40,29 @@ class Conversations:
         return self.messages[: head.count]
 
 
+PICTURE: dict[str, JsonValue] = {"media_type": "image/png", "data": "iVBORw=="}
+INPUT: JsonValue = {"photo": PICTURE, "claim": "CLM-1", "broken": {"media_type": "image/png", "data": "no base64"}}
+
+
+async def given_input(_tenant: str, _run: str) -> JsonValue:
+    """Return a run's input with a picture."""
+    return INPUT
+
+
 class Desk:
     """The activity over fakes."""
 
-    def __init__(self, *replies: CompletionReply) -> None:
+    def __init__(self, *replies: CompletionReply, table: ModelTable = NO_ALIASES) -> None:
         self.provider = FakeProvider(*replies)
         self.messages = Conversations()
         self.stores = FakeStores()
         self.activities = PromptActivities(
-            provider=self.provider, prices=FakePrices(1), messages=self.messages, payloads=self.stores.payloads
+            provider=self.provider,
+            prices=FakePrices(1),
+            messages=self.messages,
+            payloads=self.stores.payloads,
+            input_of=given_input,
+            models=table,
         )
 
     async def ask(self, *append: dict[str, JsonValue], **request: JsonValue) -> dict[str, JsonValue]:
@@ -114,6 +130,56 @@ class TestCost:
         desk = Desk(answered("{}"))
         with pytest.raises(UnknownModel, match="STANDFAST_PRICES"):
             await desk.ask(model="fake/unpriced")
+        assert desk.provider.requests == []
+
+    async def test_of_a_model_that_declined_is_counted_with_the_one_that_answered(self) -> None:
+        refused = CompletionReply(text="No.", stop=StopReason.REFUSED, model="fake/model", input_tokens=4, output_tokens=1)
+        desk = Desk(refused, answered("{}"))
+        receipt = await desk.activities.complete_prompt(prompt(fallbacks=[{"model": "fake/other"}]))
+        assert [asked.model for asked in desk.provider.requests] == ["fake/model", "fake/other"]
+        assert (receipt.usage.model, receipt.usage.cost_usd_micros, receipt.usage.input_tokens) == ("fake/other", 20, 14)
+        declined: JsonValue = {"model": "fake/model", "reason": "refusal", "cost_usd_micros": "5"}
+        assert receipt.noted == {"answered_by": "fake/other", "fallbacks": [declined]}
+        assert isinstance(receipt.output, dict)
+        assert (receipt.output["model"], receipt.output["answered_by"]) == ("fake/model", "fake/other")
+
+    async def test_needs_a_price_for_every_model_of_the_chain(self) -> None:
+        desk = Desk(answered("{}"))
+        with pytest.raises(UnknownModel, match="fake/unpriced"):
+            await desk.ask(fallbacks=[{"model": "fake/unpriced"}])
+
+
+class TestAttachments:
+    async def test_are_read_for_each_call_and_never_stored(self) -> None:
+        desk = Desk(answered("{}"), answered("{}"))
+        ref = desk.stores.database.store_payload(TENANT, {"pages": [PICTURE, {**PICTURE, "name": "two.png"}]})
+        shown: JsonValue = [{"ref": ref, "path": "pages"}, {"ref": "input", "path": "photo"}]
+        first = await desk.ask({"kind": "user", "value": "look", "attachments": shown})
+        [message] = desk.provider.requests[0].messages
+        assert [(one.path, one.name, one.content) for one in message.attachments] == [
+            ("pages.0", "", b"\x89PNG"),
+            ("pages.1", "two.png", b"\x89PNG"),
+            ("photo", "", b"\x89PNG"),
+        ]
+        assert [one.content for one in desk.messages.messages[0].attachments] == [None, None, None]
+        assert "iVBORw" not in str(first)
+        await desk.ask({"kind": "user", "value": "again"}, head=first["head"])
+        assert [one.content for one in desk.provider.requests[1].messages[0].attachments] == [b"\x89PNG"] * 3
+
+    async def test_that_are_not_there_are_none(self) -> None:
+        desk = Desk(answered("{}"))
+        await desk.ask({"kind": "user", "value": "look", "attachments": [{"ref": "input", "path": "scan"}]})
+        assert desk.provider.requests[0].messages[0].attachments == []
+
+    @pytest.mark.parametrize("path", ["claim", "broken"])
+    async def test_that_are_no_files_fail_the_step(self, path: str) -> None:
+        with pytest.raises(InvalidInput, match=path):
+            await Desk(answered("{}")).ask({"kind": "user", "value": "look", "attachments": [{"ref": "input", "path": path}]})
+
+    async def test_that_the_model_does_not_read_never_reach_it(self) -> None:
+        desk = Desk(answered("{}"), table=ModelTable(capabilities={"fake/*": Capabilities(images=False)}))
+        with pytest.raises(ModelFailed, match="reads no images"):
+            await desk.ask({"kind": "user", "value": "look", "attachments": [{"ref": "input", "path": "photo"}]})
         assert desk.provider.requests == []
 
 

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from examples.delay_claim.demo.bundle import read_bundle_files, with_addresses
 from examples.delay_claim.services.bank import BANK
@@ -139,7 +140,9 @@ class TestAgent:
 CLAIM = json.loads((Path(__file__).parents[2] / "examples/delay_claim/claims/01-paid-at-once.json").read_text(encoding="utf-8"))
 BANDS = """flight, policy = inputs["flight"], inputs["policy"]
 max(band["amount_micros"] for band in policy["bands"] if flight["arrival_delay_minutes"] >= band["from_delay_minutes"])"""
-POLICY = {"bands": [{"from_delay_minutes": 60, "amount_micros": 50_000_000}, {"from_delay_minutes": 120, "amount_micros": 120_000_000}]}
+POLICY: dict[str, JsonValue] = {
+    "bands": [{"from_delay_minutes": 60, "amount_micros": 50_000_000}, {"from_delay_minutes": 120, "amount_micros": 120_000_000}]
+}
 REVIEW = (
     Answer(
         text="I look EV 4250 up.",
@@ -174,6 +177,7 @@ class TestDelayClaim:
         claim_id = f"CLM-100{list(VENDORS).index(vendor)}"
         run = user.runs.start("delay-claim", {"claim": {**CLAIM, "claim_id": claim_id}}, config={"model": VENDORS[vendor]})
         result = run.result(timeout=60)
+        assert isinstance(result, dict)
         assert result == {
             "claim_id": claim_id,
             "verdict": "pay",

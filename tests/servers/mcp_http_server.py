@@ -28,6 +28,7 @@ class McpHttpServer:
     challenge: str = ""
     answer: Callable[[CallToolRequestParams, Context], Awaitable[CallToolResult]] | None = None
     before_call: Callable[[], None] = lambda: None
+    metadata: Any = None  # Any: an ASGI app that answers under /.well-known
     began: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -57,6 +58,9 @@ class _App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            return
+        if scope["path"].startswith("/.well-known/") and self._house.metadata is not None:
+            await self._house.metadata(scope, receive, send)
             return
         headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
         self._house.seen.append(headers)

@@ -248,10 +248,11 @@ class ResponsesWire:
         """Return `response.created` … `response.completed` or `response.incomplete`."""
         whole = self.whole(answer, request)
         bodies: list[Body] = [{"type": "response.created", "response": self._frame(request, "in_progress")}]
-        bodies += [
+        thoughts: list[Body] = [
             {"type": "response.reasoning_summary_text.delta", "item_id": "rs_1", "output_index": 0, "summary_index": 0, "delta": piece}
             for piece in halves(answer.reasoning)
         ]
+        bodies += thoughts
         for place, item in enumerate(objects(whole["output"])):
             bodies.append({"type": "response.output_item.added", "output_index": place, "item": item | {"status": "in_progress"}})
             bodies += [body | {"item_id": item["id"], "output_index": place} for body in self._deltas(item, answer)]

@@ -1,9 +1,11 @@
 """The whole development stack as a child process: real Temporal, PostgreSQL, worker and gateway, for end-to-end and fault tests.
 
-`python -m tests.servers.stack FOLDER` runs it in the foreground; `live_stack` starts and stops that.
+`python -m tests.servers.stack FOLDER [WORKER]` runs it in the foreground, with another worker's module if one is named; `live_stack` starts
+and stops that.
 """
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -60,8 +62,8 @@ class LiveStack:
 
 
 @contextmanager
-def live_stack(folder: Path, *, environment: Mapping[str, str] | None = None) -> Generator[LiveStack]:
-    """Start a stack in `folder`, wait until it is ready, and stop it at the end.
+def live_stack(folder: Path, *, environment: Mapping[str, str] | None = None, worker: str | None = None) -> Generator[LiveStack]:
+    """Start a stack in `folder`, with another `worker` if one's module is named, wait until it is ready, and stop it at the end.
 
     Raises:
         AssertionError: it did not get ready; the message has its last words.
@@ -71,7 +73,7 @@ def live_stack(folder: Path, *, environment: Mapping[str, str] | None = None) ->
     folder.mkdir(parents=True, exist_ok=True)
     with (folder.parent / f"{folder.name}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.servers.stack", str(folder)],
+            [sys.executable, "-m", "tests.servers.stack", str(folder), *([worker] if worker else [])],
             cwd=ROOT,
             env={**os.environ, **given},
             stdout=log,
@@ -103,7 +105,10 @@ def _ready(folder: Path, process: "subprocess.Popen[bytes]") -> Json:
 
 def main() -> None:
     """Run the stack in the folder of the first argument until a signal comes."""
-    asyncio.run(run_dev(dev_config(Path(sys.argv[1]), environment={"STANDFAST_LOG_FORMAT": "json"})))
+    config = dev_config(Path(sys.argv[1]), environment={"STANDFAST_LOG_FORMAT": "json"})
+    if len(sys.argv) > 2:
+        config = dataclasses.replace(config, worker_argv=(sys.executable, "-m", sys.argv[2]))
+    asyncio.run(run_dev(config))
 
 
 if __name__ == "__main__":

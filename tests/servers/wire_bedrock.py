@@ -3,7 +3,6 @@
 from tests.servers.model_answers import Answer
 from tests.servers.model_wires import AnthropicWire, Body, Event
 
-
 EXCEPTIONS = {"overloaded_error": "throttlingException", "invalid_request_error": "validationException"}
 """What AWS calls Anthropic's kinds of errors inside a stream."""
 

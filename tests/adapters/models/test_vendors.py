@@ -53,7 +53,7 @@ class Bench:
     async def streamed(self, request: CompletionRequest) -> CompletionReply:
         """Call with streaming."""
 
-        async def ignore(_piece: str) -> None: ...
+        async def ignore(_piece: Delta) -> None: ...
 
         return await self.router.complete(request, ignore, timeout_s=10)
 

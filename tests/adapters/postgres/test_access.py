@@ -93,6 +93,7 @@ async def fill_people(db: Database, tenant: str) -> None:
         await tx.execute(
             "INSERT INTO calendars (tenant_id, name, version, calendar, created_by) VALUES (%s, 'c', 1, '{}', 'prn_a')", [tenant]
         )
+        await tx.execute("INSERT INTO model_aliases (tenant_id, alias, meaning, set_by) VALUES (%s, 'fast', '{}', 'prn_a')", [tenant])
         await tx.execute(
             "INSERT INTO principals (tenant_id, principal, name, role, reviewer_roles) VALUES (%s, 'prn_b', 'Bo', 'approver', '{}')",
             [tenant],
