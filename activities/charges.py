@@ -35,8 +35,7 @@ def prompt_charge(envelope: Envelope, request: PromptRequest, prices: PriceBook)
     cost = worst_usd_micros(request.chain, worst_call(request, prices, priced_at(envelope)))
     if cost is None and not bounded_in_tokens(envelope):
         cost = 0
-    asked = 1 + sum("refusal" in one.on for one in request.fallbacks)
-    tokens = asked * (input_tokens_max(request) + request.max_output_tokens)
+    tokens = request.chain.asked_max * (input_tokens_max(request) + request.max_output_tokens)
     return Charge(usd_micros=cost, tokens=tokens, ms=_ms(envelope), forced=envelope.forced, caps=tuple(envelope.caps))
 
 

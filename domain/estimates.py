@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from domain.costs import SAMPLES_MIN, Calibration, Estimate, Interval, interval, quantiles
+from domain.fallbacks import Fallback, ModelChain, worst_usd_micros
 from domain.model import Value
 from domain.program import AgentStep, CallStep, DoStep, Program, SagaStep, Step, SwitchStep
 from domain.provider import PriceBook
@@ -27,11 +28,18 @@ ZERO: Final = Interval(low=0, expected=0, high=0)
 
 
 class PromptShape(Value):
-    """A model call before it is made: the most tokens it may read and write."""
+    """A model call before it is made: the most tokens it may read and write, and who may take over."""
 
     model: str
     input_tokens_max: int
     output_tokens_max: int
+    fallbacks: tuple[Fallback, ...] = ()
+    max_call_usd_micros: int | None = None
+
+    @property
+    def chain(self) -> ModelChain:
+        """The models that may answer."""
+        return ModelChain(model=self.model, fallbacks=self.fallbacks, max_call_usd_micros=self.max_call_usd_micros)
 
 
 def text_bytes(value: JsonValue) -> int:
@@ -46,17 +54,22 @@ def opening_tokens_max(instructions: str, tools: Sequence[JsonValue], output_sch
 
 
 def estimate_prompt(shape: PromptShape, prices: PriceBook, known: Calibration, *, at: datetime | None = None) -> Estimate:
-    """Return what one model call will probably cost."""
-    worst = prices.cost_usd_micros(model=shape.model, input_tokens=shape.input_tokens_max, output_tokens=shape.output_tokens_max, at=at)
+    """Return what one model call will probably cost: as its own model does, and at worst as the dearest way through its chain."""
+
+    def cost_of(model: str) -> int | None:
+        read = shape.input_tokens_max
+        return prices.cost_usd_micros(model=model, input_tokens=read, output_tokens=shape.output_tokens_max, cache_write_tokens=read, at=at)
+
+    own, worst = cost_of(shape.model), worst_usd_micros(shape.chain, cost_of)
     tokens = shape.input_tokens_max + shape.output_tokens_max
     return Estimate(
-        usd_micros=None if worst is None else interval(worst, known.usd),
+        usd_micros=None if own is None or worst is None else interval(own, known.usd),
         tokens=interval(tokens, known.tokens),
         worst_usd_micros=worst,
-        worst_tokens=tokens,
+        worst_tokens=tokens * shape.chain.asked_max,
         samples=known.samples,
         basis="settled_calls" if known.calibrated else "defaults",
-        unpriced=(shape.model,) if worst is None else (),
+        unpriced=tuple(model for model in dict.fromkeys(shape.chain.models) if cost_of(model) is None),
     )
 
 
@@ -145,7 +158,13 @@ def _turns(step: AgentStep, given: _Given) -> list[PromptShape]:
     first = opening + text_bytes(step.input) + text_bytes(given.run_input) + MESSAGE_TOKENS
     grown = step.max_output_tokens + RESULT_BYTES + 2 * MESSAGE_TOKENS
     return [
-        PromptShape(model=step.model, input_tokens_max=first + turn * grown, output_tokens_max=step.max_output_tokens)
+        PromptShape(
+            model=step.model,
+            input_tokens_max=first + turn * grown,
+            output_tokens_max=step.max_output_tokens,
+            fallbacks=tuple(step.fallbacks),
+            max_call_usd_micros=step.max_call_usd_micros,
+        )
         for turn in range(step.max_turns)
     ]
 

@@ -35,6 +35,11 @@ class ModelChain(Wire):
         """Every model, in order."""
         return [self.model, *(one.model for one in self.fallbacks)]
 
+    @property
+    def asked_max(self) -> int:
+        """How many of them one call may make read and write: the first, and each that takes over from one that declined."""
+        return 1 + sum("refusal" in one.on for one in self.fallbacks)
+
     def after(self, place: int, reason: FallbackReason) -> int | None:
         """Return the place of the model that takes over from the one at `place`, or None."""
         later = range(place, len(self.fallbacks))

@@ -5,6 +5,7 @@ import random
 from domain.budget import BudgetRule
 from domain.costs import DEFAULT_RATIOS, Calibration, interval, quantiles
 from domain.estimates import PromptShape, estimate_program, estimate_prompt
+from domain.fallbacks import Fallback
 from domain.program import AgentStep, CallStep, PinnedTool, Program, Step, SwitchCase, SwitchStep
 from tests.domain.programs import program
 from tests.fakes_prices import FakePrices
@@ -34,6 +35,13 @@ class TestPrompt:
     def test_without_a_price_still_has_tokens(self) -> None:
         found = estimate_prompt(SHAPE.model_copy(update={"model": "fake/unpriced"}), PRICES, Calibration())
         assert (found.usd_micros, found.unpriced, found.worst_tokens) == (None, ("fake/unpriced",), 1500)
+
+    def test_of_a_chain_is_at_worst_the_dearest_way_through_it(self) -> None:
+        declining = SHAPE.model_copy(update={"fallbacks": (Fallback(model="fake/other", on=("refusal",)),)})
+        found, alone = estimate_prompt(declining, PRICES, Calibration()), estimate_prompt(SHAPE, PRICES, Calibration())
+        assert (found.worst_usd_micros, found.worst_tokens, found.usd_micros) == (6000, 3000, alone.usd_micros)
+        unpriced = SHAPE.model_copy(update={"fallbacks": (Fallback(model="fake/unpriced"),)})
+        assert estimate_prompt(unpriced, PRICES, Calibration()).unpriced == ("fake/unpriced",)
 
     def test_holds_nine_of_ten_later_calls_once_it_has_learned(self) -> None:
         chance = random.Random(7)
