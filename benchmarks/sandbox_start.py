@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import wasmtime
-from pydantic_monty import AsyncMonty, OSAccess
+from pydantic_monty import AsyncMonty, MemoryFile, OSAccess, ResourceLimits
 
 from adapters.sandboxes.bubblewrap import BubblewrapSandbox
 from adapters.sandboxes.bubblewrap_arguments import NOBODY, bwrap_arguments, in_memory
@@ -81,8 +81,11 @@ async def monty(rounds: int, stack: AsyncExitStack) -> None:
     sandbox = await stack.enter_async_context(MontySandbox(workers=4))
 
     async def own() -> None:
-        async with pool.checkout(limits={"max_feed_duration_secs": 10.0, "max_memory": profile.memory_bytes}) as session:
-            await session.feed_run("1 + 1", os=OSAccess(), cwd="/work")
+        limits: ResourceLimits = {"max_feed_duration_secs": 10.0, "max_total_sleep_secs": 10.0, "max_memory": profile.memory_bytes}
+        said: list[str] = []
+        async with pool.checkout(limits=limits) as session, asyncio.timeout(11.0):
+            files = OSAccess([MemoryFile("/work/main.py", content=b"1 + 1")])
+            await session.feed_run("1 + 1", print_callback=lambda _stream, text: said.append(text), os=files, cwd="/work")
 
     await compared("monty", own, run_of(sandbox, profile, ["python", "main.py"], {"main.py": b"1 + 1"}), rounds * 10)
 

@@ -214,7 +214,7 @@ async def _ended(starting: "asyncio.Task[Process]") -> None:
 
     async def end() -> None:
         started = (await asyncio.gather(starting, return_exceptions=True))[0]
-        if not isinstance(started, BaseException):
+        if not isinstance(started, BaseException) and started.returncode is None:
             kill_group(started.pid)
             await started.wait()
 

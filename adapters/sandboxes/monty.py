@@ -37,6 +37,7 @@ WORKERS_MIN = 4
 LINGER_S = 0.1
 """The library's threads let go of their last Python objects a moment after a call has returned; when the interpreter ends in that
 moment, the process aborts (9 of 40 short scripts; 0 of 80 with this wait). So its end waits, once a pool was started."""
+ENCODER = json.JSONEncoder(ensure_ascii=False)
 INTEGER_MAX = 2**53 - 1
 """RFC 8785 numbers are doubles: integers beyond it leave the sandbox as text."""
 
@@ -68,7 +69,7 @@ class MontySandbox:
         if reason is not None:
             raise SandboxUnavailable(f"the profile {profile.name} needs monty: {reason}")
         code, inputs = _snippet(command, files, stdin)
-        pool = await self._started()
+        pool = self._pool or await self._started()
         async with OutputCollector(profile.output_bytes, on_output) as output:
             run = _Run(pool, profile, output)
             return await run.result(code, inputs, files)
@@ -169,31 +170,33 @@ class _Run:
         return result.model_copy(update={"files": beside.left()}) if self._profile.files_out else result
 
     async def _fed(self, code: str, inputs: dict[str, object], beside: CountedFiles) -> SandboxResult:
-        """Feed the snippet to a worker of the pool."""
+        """Feed the snippet to a worker of the pool; a run that is cancelled, or takes too long, takes its worker with it."""
+        failure: MontyError | None = None
+        value: object = None
+        timed_out = False
         async with self._pool.checkout(limits=self._limits()) as session:
             self._began_s = time.monotonic()
-            feed = asyncio.ensure_future(session.feed_run(code, inputs=inputs, print_callback=self._printed, os=beside, cwd="/work"))
-            self._output.when_full(feed.cancel)
             try:
-                await asyncio.wait({feed}, timeout=self._profile.wall_s + GRACE_S)
-            finally:
-                timed_out = feed.cancel()
-                outcome = (await asyncio.gather(feed, return_exceptions=True))[0]
+                async with asyncio.timeout(self._profile.wall_s + GRACE_S) as limit:
+                    self._output.when_full(lambda: limit.reschedule(0))
+                    value = await session.feed_run(code, inputs=inputs, print_callback=self._printed, os=beside, cwd="/work")
+            except TimeoutError:
+                timed_out = True
+            except MontyError as error:
+                failure = error
         if self._output.overflowed:
             return self._ended("output", 137, "")
         if timed_out:
             return self._ended("timeout", 137, f"stopped after {self._profile.wall_s:g} s")
-        if isinstance(outcome, MontyError):
-            return self._failed(outcome)
-        return self._valued(feed.result())
+        return self._valued(value) if failure is None else self._failed(failure)
 
     def _valued(self, value: object) -> SandboxResult:
         """End well, with the last expression as JSON."""
         try:
-            text = None if value is None else json.dumps(_jsonable(value), ensure_ascii=False)
+            text = None if value is None else ENCODER.encode(_jsonable(value))
         except RecursionError:
             return self._ended("exit", 1, "the value of the last expression is nested too deeply to leave the sandbox")
-        if text is not None and len(text.encode()) > self._profile.output_bytes:
+        if text is not None and len(text) * 4 > self._profile.output_bytes < len(text.encode()):
             return self._ended("output", 1, "the value of the last expression exceeds the output limit")
         return self._ended("exit", 0, "", value=text)
 
@@ -214,12 +217,14 @@ class _Run:
     def _ended(self, ended: Ended, exit_code: int, reason: str, *, value: str | None = None) -> SandboxResult:
         """Build the result; the reason follows what the code wrote to stderr."""
         stderr = self._output.text("stderr")
-        room = max(0, self._profile.output_bytes - len(stderr.encode()))
+        if reason:
+            room = max(0, self._profile.output_bytes - len(stderr.encode()))
+            stderr += reason.encode()[:room].decode(errors="ignore")
         return SandboxResult(
             ended=ended,
             exit_code=exit_code,
             stdout=self._output.text("stdout"),
-            stderr=stderr + reason.encode()[:room].decode(errors="ignore"),
+            stderr=stderr,
             value=value,
             truncated=self._output.overflowed or ended == "output",
             duration_ms=round((time.monotonic() - self._began_s) * 1000),

@@ -19,7 +19,7 @@ class CountedFiles(OSAccess):
     """The files given to a run and those it writes. Room once taken is not given back, since the library keeps deleted files too."""
 
     def __init__(self, files: dict[str, bytes], profile: SandboxProfile) -> None:
-        super().__init__([MemoryFile(str(WORK / checked_name(name)), content=content) for name, content in files.items()])
+        super().__init__([MemoryFile(f"/work/{checked_name(name)}", content=content) for name, content in files.items()])
         self._room = profile.disk_bytes
         self._wanted = [checked_name(name) for name in profile.files_out]
 

@@ -19,7 +19,7 @@ class OutputCollector:
         self._kept: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
         self._on_output = on_output
         self._loop = asyncio.get_running_loop()
-        self._waiting: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[str, bytes] | None] | None = None if on_output is None else asyncio.Queue()
         self._when_full: Callable[[], object] | None = None
         self.overflowed = False
 
@@ -36,7 +36,7 @@ class OutputCollector:
             self.overflowed = True
             if self._when_full is not None:
                 self._loop.call_soon_threadsafe(self._when_full)
-        if kept and self._on_output is not None:
+        if kept and self._waiting is not None:
             self._loop.call_soon_threadsafe(self._waiting.put_nowait, (stream, kept))
         return not self.overflowed
 
@@ -51,7 +51,7 @@ class OutputCollector:
 
     async def __aexit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
         """Deliver what waits; when leaving by an error, stop delivering instead."""
-        if self._pump is None:
+        if self._pump is None or self._waiting is None:
             return
         if exc_type is None:
             self._loop.call_soon(self._waiting.put_nowait, None)
@@ -63,7 +63,6 @@ class OutputCollector:
 
     async def _forward(self) -> None:
         """Hand each chunk to the listener, one at a time."""
-        listener = self._on_output
-        while (item := await self._waiting.get()) is not None:
-            if listener is not None:
-                await listener(*item)
+        listener, waiting = self._on_output, self._waiting
+        while listener is not None and waiting is not None and (item := await waiting.get()) is not None:
+            await listener(*item)

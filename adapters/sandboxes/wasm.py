@@ -193,7 +193,8 @@ async def _told(channel: socket.socket) -> tuple[Ended, int, str] | None:
 
 async def _ended(runner: _Runner) -> None:
     """End the process, whatever it does."""
-    kill_group(runner.process.pid)
+    if runner.process.returncode is None:
+        kill_group(runner.process.pid)
     await runner.process.wait()
     runner.channel.close()
     if runner.process.stdin is not None:

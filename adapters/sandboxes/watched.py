@@ -91,8 +91,12 @@ class Watched:
         self._kill()
 
     def _kill(self) -> None:
-        """Kill the group; of bwrap its init dies with it, and with the init the whole process namespace."""
-        kill_group(self._process.pid)
+        """Kill the group; of bwrap its init dies with it, and with the init the whole process namespace.
+
+        A leader that was waited for is left alone: its number may be another process's by now, and its own dies with it.
+        """
+        if self._process.returncode is None:
+            kill_group(self._process.pid)
         for each in self._limits:
             each.kill()
 
@@ -115,14 +119,13 @@ class Watched:
             writer.close()
 
     async def _watch(self) -> None:
-        """Weigh the process tree until it breaks a limit."""
+        """Weigh the process tree until it breaks a limit; most programs have ended before the first time."""
         while self._broken is None:
+            await asyncio.sleep(WATCH_S)
             usage = await asyncio.to_thread(tree_usage, self._process.pid)
             ended = self._judged(usage) or await asyncio.to_thread(self._judges)
             if ended is not None:
                 self._break(ended)
-            else:
-                await asyncio.sleep(WATCH_S)
 
     def _judged(self, usage: TreeUsage) -> Ended | None:
         """Return which limit of the profile the tree breaks, or None."""
