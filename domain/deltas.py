@@ -27,6 +27,10 @@ class DeltaStream(Protocol):
         """Take a piece; returns at once, and never fails the call: a stream that cannot be kept is cut, the answer is not."""
         ...
 
+    async def restart(self) -> None:
+        """Say that what was taken is void: another model gives the answer."""
+        ...
+
     async def close(self) -> None:
         """Say that no piece follows, and wait (briefly) until those taken can be seen: they come before the step's end."""
         ...

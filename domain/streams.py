@@ -65,10 +65,10 @@ class Cursor:
 
 
 class Piece(Value):
-    """A delta with its number in its attempt, from 1."""
+    """A delta with its number in its attempt, from 1; None says that those before it are void: another model gives the answer."""
 
     number: int
-    delta: Delta
+    delta: Delta | None
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,9 @@ class Narrator:
                 self._told[seq] = _LOST
                 return [*events, *([self._event("reset", _place(key))] if told else [])]
             self._told[seq] = piece.number
+            if piece.delta is None:
+                events += [self._event("reset", _place(key))] if told else []
+                continue
             shown = piece.delta.model_dump(mode="json", exclude_defaults=True) | {"kind": piece.delta.kind, "text": piece.delta.text}
             events.append(self._event("delta", _place(key) | shown))
         return events

@@ -63,6 +63,11 @@ class FakeStream:
         self._number += 1
         self._streams.kept[self._key].append(Piece(number=self._number, delta=delta))
 
+    async def restart(self) -> None:
+        """Keep that what came before is void."""
+        self._number += 1
+        self._streams.kept[self._key].append(Piece(number=self._number, delta=None))
+
     async def close(self) -> None:
         """Keep nothing more; everything can be seen already."""
 

@@ -55,17 +55,24 @@ SELECT count(*) AS n, pg_notify('standfast_deltas', %s) AS told FROM written
 
 @dataclass
 class _Stream:
-    """A stream of one attempt, as `domain.deltas.DeltaStream`: `number` is that of its last delta, `held` those not yet written."""
+    """A stream of one attempt, as `domain.deltas.DeltaStream`: `number` is that of its last delta, `held` those not yet written.
+
+    None among them says that what came before is void.
+    """
 
     key: StreamKey
     sink: "PostgresDeltaSink"
     number: int = 0
-    held: list[Delta] = field(default_factory=list[Delta])
+    held: list[Delta | None] = field(default_factory=list[Delta | None])
     written: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def write(self, delta: Delta) -> None:
         """Take a delta; it joins the last one that waits if both continue the same text."""
         self.sink.take(self, delta)
+
+    async def restart(self) -> None:
+        """Take note that what came before is void."""
+        self.sink.take(self, None)
 
     async def close(self) -> None:
         """Wait until what was taken is written, for a second at most."""
@@ -96,16 +103,17 @@ class PostgresDeltaSink:
         stream.written.set()
         return stream
 
-    def take(self, stream: _Stream, delta: Delta) -> None:
+    def take(self, stream: _Stream, delta: Delta | None) -> None:
         """Hold a delta until the writer comes; beyond the bound it is dropped, and its number with it."""
-        if self._held_chars + len(delta.text) > HELD_CHARS_MAX:
+        chars = 0 if delta is None else len(delta.text)
+        if self._held_chars + chars > HELD_CHARS_MAX:
             stream.number += len(stream.held) + 1
             self._drop(stream)
             stream.written.set()
             return
-        self._held_chars += len(delta.text)
+        self._held_chars += chars
         last = stream.held[-1] if stream.held else None
-        if last is not None and delta.name is None and (last.kind, last.index) == (delta.kind, delta.index):
+        if last is not None and delta is not None and delta.name is None and (last.kind, last.index) == (delta.kind, delta.index):
             stream.held[-1] = last.model_copy(update={"text": last.text + delta.text})
         else:
             stream.held.append(delta)
@@ -172,11 +180,14 @@ class PostgresDeltaSink:
         first, held = stream.number + 1, list(stream.held)
         stream.number += len(held)
         self._drop(stream)
-        told = {"first": first, "deltas": [delta.model_dump(mode="json", exclude_defaults=True) for delta in held]}
+        told = {
+            "first": first,
+            "deltas": [None if delta is None else delta.model_dump(mode="json", exclude_defaults=True) for delta in held],
+        }
         return key, stream.number, cipher.seal(key.tenant, place_of(key, stream.number), json.dumps(told, ensure_ascii=False).encode())
 
     def _drop(self, stream: _Stream) -> None:
-        self._held_chars -= sum(len(delta.text) for delta in stream.held)
+        self._held_chars -= sum(len(delta.text) for delta in stream.held if delta is not None)
         stream.held.clear()
 
     async def _forget(self) -> None:

@@ -54,7 +54,7 @@ class PostgresStreamReader:
                 told = json.loads(cipher.open(key.tenant, place_of(key, row["last"]), bytes(row["sealed"])))
             except ReferenceMissing:
                 break
-            deltas = [Delta.model_validate(delta) for delta in told["deltas"]]
+            deltas = [None if delta is None else Delta.model_validate(delta) for delta in told["deltas"]]
             found += [Piece(number=number, delta=delta) for number, delta in enumerate(deltas, start=told["first"]) if number > after]
         return found
 

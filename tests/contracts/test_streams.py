@@ -57,7 +57,7 @@ def said(*words: str) -> list[Delta]:
 
 def text_of(pieces: list[Piece]) -> str:
     """Join what was read."""
-    return "".join(piece.delta.text for piece in pieces)
+    return "".join(piece.delta.text for piece in pieces if piece.delta is not None)
 
 
 class TestDeltas:
@@ -76,6 +76,15 @@ class TestDeltas:
         assert [piece.delta for piece in whole] == kinds
         for place in range(len(whole) + 1):
             assert await streams.reader.pieces(streams.key(), after=place, limit=1000) == whole[place:]
+
+    async def test_are_void_before_a_restart(self, streams: Streams) -> None:
+        stream = streams.sink.open(streams.key())
+        await stream.write(Delta(kind="text", text="I th"))
+        await stream.restart()
+        await stream.write(Delta(kind="text", text="Yes."))
+        await stream.close()
+        pieces = await streams.reader.pieces(streams.key(), after=0, limit=9)
+        assert [piece.delta and piece.delta.text for piece in pieces] == ["I th", None, "Yes."]
 
     async def test_of_each_attempt_stand_apart(self, streams: Streams) -> None:
         for attempt in (1, 2):

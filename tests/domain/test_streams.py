@@ -222,6 +222,32 @@ class TestOrder:
         assert [event.kind for event in watcher.events[2:]] == ["delta", "reset", "entry", "delta"]
         assert watcher.told == {("review", 1, "0"): (2, "No.")}
 
+    async def test_goes_on_when_a_lost_attempt_says_late_that_it_failed(self) -> None:
+        world = await World().accept()
+        watcher = Watcher(world)
+        for word in ("Yes", "No."):
+            world.request("review")
+            await world.write("review", word)
+        await watcher.watch()
+        world.fail_late()
+        world.answer("review")
+        await watcher.watch()
+        assert [event.kind for event in watcher.events[-3:]] == ["delta", "entry", "entry"]
+        assert watcher.settled == {("review", 1, "0"): "No."}
+
+    async def test_takes_back_what_a_model_said_that_another_one_replaced(self) -> None:
+        world = await World().accept()
+        watcher = Watcher(world)
+        world.request("review")
+        await world.write("review", "I th")
+        key, stream, _ = world.open["review"]
+        await stream.restart()
+        world.open["review"] = (key, stream, "")
+        await world.write("review", "Yes.")
+        world.answer("review")
+        await watcher.watch()
+        assert [event.kind for event in watcher.events[1:]] == ["entry", "delta", "reset", "delta", "entry"]
+
     async def test_tells_nothing_that_follows_a_gap(self) -> None:
         world = await World().accept()
         watcher = Watcher(world)

@@ -54,7 +54,7 @@ class TestWriter:
         rows = await rows_of(db, tenant)
         assert 1 <= len(rows) <= 3
         pieces = await PostgresStreamReader(db, XorCipher()).pieces(key_of(tenant), after=0, limit=10)
-        assert "".join(piece.delta.text for piece in pieces) == "".join(f"w{number} " for number in range(1000))
+        assert "".join(piece.delta.text for piece in pieces if piece.delta is not None) == "".join(f"w{number} " for number in range(1000))
 
     async def test_keeps_nothing_in_plain_text(self, db: Database, sink: PostgresDeltaSink, tenant: str) -> None:
         await write(sink, key_of(tenant), "Ada Lovelace")
@@ -67,7 +67,7 @@ class TestWriter:
         await stream.write(Delta(kind="text", text="small"))
         await stream.close()
         (piece,) = await PostgresStreamReader(db, XorCipher()).pieces(key_of(tenant), after=0, limit=10)
-        assert (piece.number, piece.delta.text) == (3, "small")
+        assert (piece.number, piece.delta) == (3, Delta(kind="text", text="small"))
 
     async def test_goes_on_when_the_database_does_not_take_it(self, server: MigratedServer, tenant: str) -> None:
         async with Database(server.app_url, timeout_s=5) as db:
