@@ -26,6 +26,7 @@ from api.routes.ledger import LedgerRoutes
 from api.routes.lineage import LineageRoutes
 from api.routes.mcp import McpRoutes
 from api.routes.mcp_servers import McpServerRoutes
+from api.routes.memory import MemoryRoutes
 from api.routes.models import ModelRoutes
 from api.routes.platform import PlatformRoutes
 from api.routes.proofs import ProofRoutes
@@ -74,6 +75,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         HookRoutes(deps),
         InboundRoutes(deps),
         McpRoutes(deps),
+        MemoryRoutes(deps),
         McpServerRoutes(deps),
         SecretRoutes(deps),
         SubjectRoutes(deps),

@@ -19,6 +19,7 @@ from api.temporal import RunStarter
 from api.tool_deps import ToolDeps
 from api.webhook_deps import WebhookDeps
 from domain.lineage import LineageStore
+from domain.memory import MemoryDesk
 from domain.people_stores import ApprovalStore, TaskStore
 from domain.registry import BundleReader, ProgramCompiler
 from domain.sealing import SealStore, TreeReader
@@ -71,6 +72,7 @@ class GatewayDeps:
     channels: ChannelDeps
     reviewing: ReviewingDeps
     mcp: McpDeps
+    memory: MemoryDesk
     secrets: SecretDeps
     streams: StreamDeps
     agents: AgentDeps

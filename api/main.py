@@ -83,6 +83,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         money=MoneyDeps(budgets=storage.budgets, costs=storage.costs, prices=parts.prices),
         reviewing=_reviewing(parts),
         mcp=McpDeps(servers=storage.mcp_servers, connections=parts.mcp.tools, authorizations=parts.mcp.authorizer),
+        memory=storage.memory,
         secrets=SecretDeps(references=storage.secret_references, sources=parts.secret_sources),
         agents=AgentDeps(store=storage.agents, reader=parts.agent_reader, startable=parts.statuses.startable),
         tools=ToolDeps(

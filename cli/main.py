@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.commands import (
+    agents,
     approvals,
     channels,
     dead_letters,
@@ -18,6 +19,7 @@ from cli.commands import (
     lineage,
     local,
     mcp,
+    memory,
     model_table,
     money,
     registry,
@@ -85,6 +87,23 @@ _add(runs_app, lineage.fork)
 _add(runs_app, lineage.compare)
 _add(runs_app, hooks.signal)
 app.add_typer(runs_app, name="runs")
+
+agents_app = typer.Typer(help="Registered agents, and where their versions stand.", invoke_without_command=True)
+agents_app.callback()(agents.agents)
+_add(agents_app, agents.show)
+_add(agents_app, agents.register)
+_add(agents_app, agents.review)
+_add(agents_app, agents.approve)
+_add(agents_app, agents.reject)
+_add(agents_app, agents.deprecate)
+_add(agents_app, agents.retire)
+app.add_typer(agents_app, name="agents")
+
+prompts_app = typer.Typer(help="The texts of agents' instructions.", invoke_without_command=True)
+prompts_app.callback()(agents.prompts)
+prompts_app.command("show", help=(agents.show_prompt.__doc__ or "").strip())(agents.show_prompt)
+prompts_app.command("register", help=(agents.register_prompt.__doc__ or "").strip())(agents.register_prompt)
+app.add_typer(prompts_app, name="prompts")
 
 budgets_app = typer.Typer(help="Limits on what runs may use, and what is reserved and spent.", invoke_without_command=True)
 budgets_app.callback()(money.budgets)
@@ -224,6 +243,14 @@ _add(mcp_app, mcp.remove)
 _add(mcp_app, mcp.authorize)
 _add(mcp_app, mcp.serve)
 app.add_typer(mcp_app, name="mcp")
+
+memory_app = typer.Typer(help="What agents saved beyond their runs, and what they may recall.", invoke_without_command=True)
+memory_app.callback()(memory.memories)
+memory_app.command("list", help="List what agents saved.")(memory.list_memories)
+_add(memory_app, memory.quarantine)
+_add(memory_app, memory.release)
+_add(memory_app, memory.forget)
+app.add_typer(memory_app, name="memory")
 
 secrets_app = typer.Typer(help="Where the values of tools' secrets lie.", invoke_without_command=True)
 secrets_app.callback()(secret_references.secrets)

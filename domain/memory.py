@@ -9,8 +9,10 @@ from typing import Literal, Protocol
 
 from domain.labels import Label, merged
 from domain.model import Value
+from domain.stores import Page
 
 NAMESPACE = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+RECORD = re.compile(r"mem_[0-9a-z]{26}")
 DEFAULT_NAMESPACE = "default"
 TEXT_CHARS_MAX = 8000
 RESULTS_MAX = 20
@@ -84,6 +86,22 @@ class Memory(Protocol):
 
     async def search(self, tenant: str, namespace: str, query: str, *, limit: int) -> list[MemoryRecord]:
         """Return the records most like a text, best first, without those in quarantine. Raises: ToolFailed, ToolUnavailable."""
+        ...
+
+
+class MemoryDesk(Protocol):
+    """What people see and decide of a tenant's memory."""
+
+    async def page(self, tenant: str, *, namespace: str | None, quarantined: bool, limit: int, cursor: str | None) -> Page[MemoryRecord]:
+        """Return one page by id, records in quarantine too; `quarantined` leaves out the others. Raises: BadRequest."""
+        ...
+
+    async def review(self, tenant: str, record: str, *, quarantine: Quarantine | None, by: str) -> MemoryRecord:
+        """Put a record into quarantine, or let it out. Raises: NotFound."""
+        ...
+
+    async def forget(self, tenant: str, record: str) -> None:
+        """Remove a record. Raises: NotFound."""
         ...
 
 

@@ -7,11 +7,11 @@ from psycopg.types.numeric import Int4
 
 from adapters.postgres.extensions import MISSING
 from adapters.postgres.pool import Database, Row
-from adapters.postgres.values import rfc3339
+from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339
 from adapters.postgres.vault import Vault
 from domain.errors import InvalidInput, NotFound, ReferenceMissing, ToolFailed
 from domain.memory import RECORDS_MAX, Embedder, MemoryRecord, NewMemory, Quarantine, suspicion
-from domain.stores import PayloadCipher
+from domain.stores import Page, PayloadCipher
 
 _COLUMNS = b"record, namespace, run, agent, labels, quarantine, sealed, saved_at"
 _COUNT = b"SELECT count(*) AS n FROM memory_records WHERE tenant_id = %(tenant)s AND namespace = %(namespace)s"
@@ -39,7 +39,7 @@ ORDER BY score DESC, record LIMIT %(limit)s
 
 
 class PostgresMemory:
-    """Implements `domain.memory.Memory`, and what people see and decide of it."""
+    """Implements `domain.memory.Memory` and `domain.memory.MemoryDesk`."""
 
     def __init__(self, db: Database, cipher: PayloadCipher | Vault, embedder: Embedder) -> None:
         self._db = db
@@ -92,13 +92,19 @@ class PostgresMemory:
         return await self._all_opened(tenant, rows)
 
     async def page(
-        self, tenant: str, *, namespace: str | None = None, quarantined: bool = False, after: str = "", limit: int = 50
-    ) -> list[MemoryRecord]:
-        """Return records by id, those in quarantine too."""
-        place = {"tenant": tenant, "namespace": namespace, "quarantined": quarantined, "after": after, "limit": Int4(limit)}
+        self, tenant: str, *, namespace: str | None = None, quarantined: bool = False, limit: int = 50, cursor: str | None = None
+    ) -> Page[MemoryRecord]:
+        """Return one page by id, records in quarantine too; `quarantined` leaves out the others.
+
+        Raises:
+            BadRequest: the cursor is none of this list.
+        """
+        after = decode_cursor(cursor, 1)[0] if cursor else ""
+        place = {"tenant": tenant, "namespace": namespace, "quarantined": quarantined, "after": after, "limit": Int4(limit + 1)}
         async with self._db.tenant(tenant) as tx:
             rows = await tx.rows(_PAGE, place)
-        return await self._all_opened(tenant, rows)
+        more = encode_cursor(rows[limit - 1]["record"]) if len(rows) > limit else None
+        return Page(items=tuple(await self._all_opened(tenant, rows[:limit])), next_cursor=more)
 
     async def review(self, tenant: str, record: str, *, quarantine: Quarantine | None, by: str) -> MemoryRecord:
         """Put a record into quarantine, or let it out.

@@ -45,6 +45,7 @@ from domain.stores import RunRow
 from domain.tools import ToolSpec
 from tests.api.fake_codec import FakeCodecServer
 from tests.api.fake_temporal import FakeTemporal
+from tests.fake_memory import FakeMemoryDesk
 from tests.fake_objects import FakeObjects
 from tests.fakes_deliveries import FakeRelay
 from tests.fakes_models import FakeAliases
@@ -261,6 +262,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, *, send_
         "money": MoneyDeps(budgets=stores.budgets, costs=stores.costs, prices=FakePrices(2)),
         "reviewing": _reviewing(stores),
         "mcp": McpDeps(servers=stores.mcp_servers, connections=stores.mcp_connections, authorizations=stores.mcp_connections),
+        "memory": FakeMemoryDesk(),
         "secrets": SecretDeps(references=stores.secret_references),
         "agents": AgentDeps(store=stores.agents, reader=YamlAgentReader(), startable=PRODUCTION.startable),
         "streams": StreamDeps(reader=stores.streams, watching=stores.watching, heartbeat_s=0.05, send_s=send_s),

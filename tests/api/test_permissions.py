@@ -47,6 +47,7 @@ def concrete(path: str) -> str:
         "server_name": "files",
         "environment": "test",
         "tree_size": "1",
+        "record_id": "mem_" + "a" * 26,
     }
     return re.sub(r"\{(\w+)\}", lambda match: ids[match.group(1)], path)
 

@@ -15,6 +15,7 @@ from standfast_client.asynchronous import dead_letters as async_dead_letters
 from standfast_client.asynchronous import hooks as async_hooks
 from standfast_client.asynchronous import ledgers as async_ledgers
 from standfast_client.asynchronous import mcp as async_mcp
+from standfast_client.asynchronous import memory as async_memory
 from standfast_client.asynchronous import model_table as async_model_table
 from standfast_client.asynchronous import money as async_money
 from standfast_client.asynchronous import people as async_people
@@ -30,6 +31,7 @@ from standfast_client.blocking import (
     hooks,
     ledgers,
     mcp,
+    memory,
     model_table,
     money,
     people,
@@ -65,6 +67,7 @@ PAIRS: list[tuple[type, type]] = [
     (hooks.Hooks, async_hooks.AsyncHooks),
     (mcp.McpServers, async_mcp.AsyncMcpServers),
     (mcp.Secrets, async_mcp.AsyncSecrets),
+    (memory.Memories, async_memory.AsyncMemories),
 ]
 
 

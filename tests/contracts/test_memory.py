@@ -119,7 +119,7 @@ class TestPoisonedMemory:
         saved = await house.save(HOSTILE)
         assert saved.quarantine == "suspicious"
         assert await house.recalled(HOSTILE) == []
-        assert [one.record for one in await house.memory.page(house.tenant, quarantined=True)] == [saved.record]
+        assert [one.record for one in (await house.memory.page(house.tenant, quarantined=True)).items] == [saved.record]
         await house.memory.review(house.tenant, saved.record, quarantine=None, by="prn_a")
         assert await house.recalled(HOSTILE) == [HOSTILE]
         await house.memory.review(house.tenant, saved.record, quarantine="operator", by="prn_a")
@@ -134,7 +134,7 @@ class TestPoisonedMemory:
         saved = await house.save("the code of the safe is 4711")
         other = await House(db, other_tenant).open()
         assert await other.recalled("the code of the safe") == []
-        assert await other.memory.page(other_tenant) == []
+        assert (await other.memory.page(other_tenant)).items == ()
         with pytest.raises(NotFound):
             await other.memory.forget(other_tenant, saved.record)
         with pytest.raises(NotFound):

@@ -4,6 +4,7 @@
 `StandfastError`.
 """
 
+from standfast_client.agents import Agent, AgentMove, AgentRegistration, Prompt
 from standfast_client.asynchronous.client import AsyncStandfast
 from standfast_client.asynchronous.runs import AsyncRunHandle
 from standfast_client.blocking.client import Standfast
@@ -36,6 +37,7 @@ from standfast_client.exchange import RetryPolicy
 from standfast_client.hooks import Hook, HookRemoved, HookRequest, SignalSent
 from standfast_client.lineage import Comparison, Redriven, RunSide, StepPair, StepSide
 from standfast_client.mcp import McpApproved, McpAuthorization, McpServer, McpServerRemoved, McpTool, SecretReference, SecretRemoved
+from standfast_client.memory import MemoryRecord
 from standfast_client.model_table import ModelAlias, ModelCapabilities, ModelFallback
 from standfast_client.models import (
     Approval,
@@ -64,6 +66,9 @@ from standfast_client.verify import LedgerEntry, Verdict
 from standfast_client.webhooks import Delivery, DeliveryAttempt, Replay, TestDelivery, Webhook, WebhookRemoved
 
 __all__ = [
+    "Agent",
+    "AgentMove",
+    "AgentRegistration",
     "ApiError",
     "Approval",
     "ApprovalDetail",
@@ -117,6 +122,7 @@ __all__ = [
     "McpServer",
     "McpServerRemoved",
     "McpTool",
+    "MemoryRecord",
     "Message",
     "ModelAlias",
     "ModelCapabilities",
@@ -126,6 +132,7 @@ __all__ = [
     "Origin",
     "PastDecision",
     "Price",
+    "Prompt",
     "PublicKey",
     "RateLimitedError",
     "Redriven",

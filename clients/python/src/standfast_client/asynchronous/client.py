@@ -5,11 +5,13 @@ from typing import Self
 
 import httpx2
 
+from standfast_client.asynchronous.agents import AsyncAgents, AsyncPrompts
 from standfast_client.asynchronous.channels import AsyncChannelBook
 from standfast_client.asynchronous.dead_letters import AsyncDeadLetters
 from standfast_client.asynchronous.hooks import AsyncHooks
 from standfast_client.asynchronous.ledgers import AsyncLedger
 from standfast_client.asynchronous.mcp import AsyncMcpServers, AsyncSecrets
+from standfast_client.asynchronous.memory import AsyncMemories
 from standfast_client.asynchronous.model_table import AsyncModels
 from standfast_client.asynchronous.money import AsyncBudgets, AsyncCostBook
 from standfast_client.asynchronous.people import AsyncApprovals, AsyncTasks
@@ -38,6 +40,8 @@ class AsyncStandfast:
         tasks: Work for people, and questions about what may have happened.
         dead_letters: What was given up, to redrive or discard.
         definitions: The registry.
+        agents: Registered agents, and where their versions stand.
+        prompts: The texts of their instructions.
         tools: What may be called, by whom, and what was.
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
@@ -46,6 +50,7 @@ class AsyncStandfast:
         hooks: Senders whose webhooks start runs or become signals.
         channels: Who is told of approvals and tasks, and where.
         mcp_servers: MCP servers, and what is approved of them.
+        memory: What agents saved beyond their runs.
         secrets: Where the values of secrets lie.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
@@ -82,6 +87,8 @@ class AsyncStandfast:
         self.tasks = AsyncTasks(self._driver)
         self.dead_letters = AsyncDeadLetters(self._driver)
         self.definitions = AsyncDefinitions(self._driver)
+        self.agents = AsyncAgents(self._driver)
+        self.prompts = AsyncPrompts(self._driver)
         self.tools = AsyncTools(self._driver)
         self.erasures = AsyncErasures(self._driver)
         self.retention = AsyncRetentions(self._driver)
@@ -90,6 +97,7 @@ class AsyncStandfast:
         self.hooks = AsyncHooks(self._driver)
         self.channels = AsyncChannelBook(self._driver)
         self.mcp_servers = AsyncMcpServers(self._driver)
+        self.memory = AsyncMemories(self._driver)
         self.secrets = AsyncSecrets(self._driver)
         self.budgets = AsyncBudgets(self._driver)
         self.costs = AsyncCostBook(self._driver)

@@ -5,11 +5,13 @@ from typing import Self
 
 import httpx2
 
+from standfast_client.blocking.agents import Agents, Prompts
 from standfast_client.blocking.channels import ChannelBook
 from standfast_client.blocking.dead_letters import DeadLetters
 from standfast_client.blocking.hooks import Hooks
 from standfast_client.blocking.ledgers import Ledger
 from standfast_client.blocking.mcp import McpServers, Secrets
+from standfast_client.blocking.memory import Memories
 from standfast_client.blocking.model_table import Models
 from standfast_client.blocking.money import Budgets, CostBook
 from standfast_client.blocking.people import Approvals, Tasks
@@ -38,6 +40,8 @@ class Standfast:
         tasks: Work for people, and questions about what may have happened.
         dead_letters: What was given up, to redrive or discard.
         definitions: The registry.
+        agents: Registered agents, and where their versions stand.
+        prompts: The texts of their instructions.
         tools: What may be called, by whom, and what was.
         erasures: Erase data subjects; see what was erased.
         retention: How long content is kept, and legal holds.
@@ -46,6 +50,7 @@ class Standfast:
         hooks: Senders whose webhooks start runs or become signals.
         channels: Who is told of approvals and tasks, and where.
         mcp_servers: MCP servers, and what is approved of them.
+        memory: What agents saved beyond their runs.
         secrets: Where the values of secrets lie.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
@@ -82,6 +87,8 @@ class Standfast:
         self.tasks = Tasks(self._driver)
         self.dead_letters = DeadLetters(self._driver)
         self.definitions = Definitions(self._driver)
+        self.agents = Agents(self._driver)
+        self.prompts = Prompts(self._driver)
         self.tools = Tools(self._driver)
         self.erasures = Erasures(self._driver)
         self.retention = Retentions(self._driver)
@@ -90,6 +97,7 @@ class Standfast:
         self.hooks = Hooks(self._driver)
         self.channels = ChannelBook(self._driver)
         self.mcp_servers = McpServers(self._driver)
+        self.memory = Memories(self._driver)
         self.secrets = Secrets(self._driver)
         self.budgets = Budgets(self._driver)
         self.costs = CostBook(self._driver)

@@ -1,0 +1,154 @@
+"""Runs a dataset's cases as durable runs, scores what they gave, and writes and reads result files."""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import JsonValue, ValidationError
+
+from domain.errors import InvalidInput
+from domain.evaluation import Case, CaseResult, Dataset, Evaluation, Judged, Score, judgement, label, read_dataset, read_lines, score
+from standfast_client import AsyncStandfast, Run, StandfastError, WaitTimedOutError
+from wiring.documents import read_yaml
+
+Told = Callable[[CaseResult], None]
+
+
+class Evaluator:
+    """Evaluates one dataset. The same `name` finds the same runs again: an evaluation that was interrupted goes on."""
+
+    def __init__(self, client: AsyncStandfast, dataset: Dataset, *, name: str, at_once: int, timeout_s: float) -> None:
+        self._client = client
+        self._dataset = dataset
+        self._name = name
+        self._places = asyncio.Semaphore(at_once)
+        self._timeout_s = timeout_s
+
+    async def evaluate(self, definition: str, told: Told) -> list[CaseResult]:
+        """Run and score every case, so many at once, and tell each result as it comes; they are returned in the dataset's order."""
+
+        async def one(case: Case) -> CaseResult:
+            async with self._places:
+                result = await self._case(definition, case)
+            told(result)
+            return result
+
+        return list(await asyncio.gather(*map(one, self._dataset.cases)))
+
+    async def _case(self, definition: str, case: Case) -> CaseResult:
+        began = time.monotonic()
+        run: Run | None = None
+        try:
+            handle = await self._client.runs.start(
+                definition, case.input, config={**self._dataset.config, **case.config}, idempotency_key=self._key(case.name)
+            )
+            run = await self._ended(handle.id)
+            output = await handle.result() if run.succeeded else None
+            scores, judged = await self._scores(case, run, output)
+        except StandfastError as error:
+            return CaseResult(name=case.name, run=run.run if run else None, status="error", error=str(error)[:1000])
+        usages = [run.usage, *(each.usage for each in judged)]
+        return CaseResult(
+            name=case.name,
+            run=run.run,
+            status=run.status,
+            output=output,
+            error=f"{run.error.code}: {run.error.detail}" if run.error else None,
+            scores=scores,
+            cost_usd_micros=sum(usage.cost_usd_micros for usage in usages),
+            input_tokens=sum(usage.input_tokens for usage in usages),
+            output_tokens=sum(usage.output_tokens for usage in usages),
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+    async def _ended(self, run: str) -> Run:
+        """Wait for a run; one that takes longer is asked to stop.
+
+        Raises:
+            WaitTimedOutError: it had not ended in time.
+        """
+        handle = self._client.runs.handle(run)
+        try:
+            return await handle.wait(self._timeout_s)
+        except WaitTimedOutError:
+            await handle.cancel("its evaluation gave it no more time")
+            raise
+
+    async def _scores(self, case: Case, run: Run, output: JsonValue) -> tuple[dict[str, Score], list[Run]]:
+        """The scores of a case, and the runs that judged it. How the run ended counts first."""
+        if run.status != case.status:
+            reason = f"the run {run.status}, and {case.status} is expected"
+            return {label(scorer): Score(value=0, passed=False, reason=reason) for scorer in self._dataset.scorers}, []
+        if not run.succeeded:
+            return {label(scorer): Score(value=1, passed=True) for scorer in self._dataset.scorers}, []
+        scores: dict[str, Score] = {}
+        judges: list[Run] = []
+        for scorer in self._dataset.scorers:
+            if isinstance(scorer, Judged):
+                scores[label(scorer)], judge = await self._judged(scorer, case, output)
+                judges.append(judge)
+            else:
+                scores[label(scorer)] = score(scorer, case, output)
+        return scores, judges
+
+    async def _judged(self, scorer: Judged, case: Case, output: JsonValue) -> tuple[Score, Run]:
+        given: dict[str, JsonValue] = {"input": case.input, "output": output, "expected": case.expected, "rubric": scorer.rubric}
+        handle = await self._client.runs.start(
+            scorer.definition, given, config=scorer.config, idempotency_key=self._key(f"{case.name}:{label(scorer)}")
+        )
+        judge = await self._ended(handle.id)
+        if not judge.succeeded:
+            return Score(value=0, passed=False, reason=f"the judge's run {judge.run} {judge.status}"), judge
+        return judgement(scorer, await handle.result()), judge
+
+    def _key(self, name: str) -> str:
+        return "eval-" + hashlib.sha256(f"{self._name}\0{name}".encode()).hexdigest()[:40]
+
+
+def load_dataset(path: Path, beside: Path | None = None) -> tuple[Dataset, str]:
+    """Read a dataset and the SHA-256 of its files. Cases of a `.jsonl` file take the rest from `beside`, a YAML file, if there is one.
+
+    Raises:
+        InvalidInput: a file cannot be read, or has mistakes; the text names it.
+    """
+    texts = [_text(path)] + ([_text(beside)] if beside is not None else [])
+    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    try:
+        if path.suffix != ".jsonl":
+            return read_dataset(read_yaml(texts[0])), digest
+        rest = read_yaml(texts[1]) if beside is not None else {}
+        if not isinstance(rest, dict):
+            raise InvalidInput("scorers and definition stand in a mapping")  # noqa: TRY301 - it gets its file's name like the others
+        return read_dataset({**rest, "cases": read_lines(texts[0])}), digest
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error.detail}") from error
+
+
+def load_evaluation(path: Path) -> Evaluation:
+    """Read a result file.
+
+    Raises:
+        InvalidInput: it cannot be read, or is none.
+    """
+    try:
+        return Evaluation.model_validate_json(_text(path))
+    except ValidationError as error:
+        raise InvalidInput(f"{path} is no result of `standfast eval`: {error.errors(include_url=False)[0]['msg']}") from error
+
+
+def save_evaluation(path: Path, evaluation: Evaluation) -> None:
+    """Write a result file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(json.dumps(evaluation.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    fresh.replace(path)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
