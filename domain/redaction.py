@@ -110,7 +110,7 @@ class Redactor:
                 place = joined.find(form, place + 1)
         merged: list[tuple[int, int]] = []
         for begin, end in sorted(found):
-            if merged and begin <= merged[-1][1]:
+            if merged and begin < merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
             else:
                 merged.append((begin, end))
