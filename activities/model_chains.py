@@ -13,6 +13,9 @@ from domain.provider import CompletionReply, CompletionRequest, FallbackTaken, S
 SHARE = 0.6
 """Part of the time left that a model may take while another could still take over from it: one that hangs leaves time for that."""
 
+NEVER_AWAY = frozenset({"scripted"})
+"""Providers without a breaker: a script fails where it says so, and nowhere else."""
+
 Call = Callable[[CompletionRequest, float, int], Awaitable[CompletionReply]]
 """Asks one model: the request, how many seconds it has, and its place in the chain."""
 SettledCost = Callable[[CompletionReply], int]
@@ -67,10 +70,11 @@ class ChainWalk:
 
     @asynccontextmanager
     async def _guarded(self, model: str) -> AsyncGenerator[None]:
-        if self.breakers is None:
+        provider = model.partition("/")[0]
+        if self.breakers is None or provider in NEVER_AWAY:
             yield
             return
-        async with self.breakers.around(self.tenant, model.partition("/")[0]):
+        async with self.breakers.around(self.tenant, provider):
             yield
 
     def _next(self, chain: ModelChain, start: int, taken: list[FallbackTaken]) -> int:

@@ -194,9 +194,10 @@ def _translated(errors: VendorErrors) -> Generator[None]:
 
 def _from_api(errors: VendorErrors, error: APIError) -> ModelUnavailable | ModelFailed:
     """Return ours. An error inside a stream has the response's headers too, and one that names a delay names it in its details."""
-    response, code = cast("object", error.response), cast("object", error.code)
+    response = cast("object", error.response)  # pyright: ignore[reportUnknownMemberType]  # it names classes of libraries without types
+    code, details = cast("object", error.code), cast("object", error.details)  # pyright: ignore[reportUnknownMemberType]  # JSON
     headers = {name.lower(): value for name, value in response.headers.items()} if isinstance(response, httpx2.Response) else {}
-    delay = _retry_delay(cast("object", error.details))
+    delay = _retry_delay(details)
     if delay is not None:
         headers.setdefault("retry-after", delay)
     if not isinstance(code, int):  # the SDK takes whatever stands in the body

@@ -163,8 +163,20 @@ class TestBreaker:
             while (await _answered(breakers)) is None:
                 await asyncio.sleep(0.01)
 
+    async def test_leaves_scripts_alone(self) -> None:
+        breakers = PurgatoryBreakers(failures=1)
+        scripted = ModelChain(model="scripted/claims")
+        for _ in range(3):
+            walk = ChainWalk(tenant="default", call=_away, worst_of=PRICES.get, cost_of=lambda _reply: 0, timeout_s=1.0, breakers=breakers)
+            with pytest.raises(ModelUnavailable, match="on purpose"):
+                await walk.ask(ASKED, scripted)
+
     def test_stands_around_a_call(self) -> None:
         assert isinstance(PurgatoryBreakers().around("default", "a"), AbstractAsyncContextManager)
+
+
+async def _away(_request: CompletionRequest, _timeout_s: float, _place: int) -> CompletionReply:
+    raise ModelUnavailable("on purpose")
 
 
 async def _answered(breakers: Breakers) -> CompletionReply | None:

@@ -1,6 +1,7 @@
 """Agents, and the delay-claim example, on the vendors' real wire protocols, through the whole stack; models that misbehave included."""
 
 import json
+from base64 import b64decode
 from collections.abc import Generator
 from pathlib import Path
 
@@ -135,6 +136,53 @@ class TestAgent:
         with pytest.raises(RunFailedError) as failed:
             play(user, models, *plan)
         assert failed.value.code == code
+
+
+CHAIN = AGENT.replace("name: sums", "name: chained").replace(
+    'model: "${ config.model }"', "model: smart\n        fallback: [{model: compatible/any, on: [refusal]}]"
+)
+
+
+@pytest.fixture(scope="module")
+def chained(stack_with_models: LiveStack) -> None:
+    """An alias with a fallback of its own, and a definition that adds another."""
+    meaning = {"model": "anthropic/claude-sonnet-4-5", "fallbacks": [{"model": "openai/gpt-5-mini", "on": ["overload"]}]}
+    with stack_with_models.api("admin") as api:
+        assert api.put("/v1/models/aliases/smart", json=meaning).status_code == 200
+        answer = api.post("/v1/definitions", json={"files": {"chained.yaml": CHAIN}})
+        assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.usefixtures("chained")
+class TestChain:
+    def said_of(self, stack: LiveStack, run: str) -> list[dict[str, object]]:
+        """Return what the ledger says of the run's model calls."""
+        with stack.api("auditor") as api:
+            entries = api.get(f"/v1/runs/{run}/ledger").json()["entries"]
+        return [json.loads(b64decode(entry["body"]))["data"] for entry in entries if entry["kind"] == "agent:model:answered"]
+
+    def test_goes_on_past_a_busy_model_within_one_attempt(self, user: Standfast, models: ModelServer, stack_with_models: LiveStack) -> None:
+        before = len(models.requests)
+        models.plan(Answer(status=529, headers={"retry-after": "60"}), RIGHT)
+        run = user.runs.start("chained", {"question": "20 + 22?"})
+        assert run.result(timeout=30) == {"sum": 42}
+        assert [seen.path for seen in models.requests[before:]] == ["/v1/messages", "/v1/responses"]
+        assert run.read().usage.model == "openai/gpt-5-mini"
+        [said] = self.said_of(stack_with_models, run.id)
+        assert said["answered_by"] == "openai/gpt-5-mini"
+        busy = {"model": "anthropic/claude-sonnet-4-5", "reason": "overload", "cost_usd_micros": "0"}
+        assert said["fallbacks"] == [busy]
+        assert "openai/gpt-5-mini" in [group.key for group in user.costs.list(by="model", run=run.id).items]
+
+    def test_asks_another_model_when_one_declines(self, user: Standfast, models: ModelServer, stack_with_models: LiveStack) -> None:
+        models.plan(Answer(text="I would rather not.", stop="refused", input_tokens=1000), RIGHT)
+        run = user.runs.start("chained", {"question": "20 + 22?"})
+        assert run.result(timeout=30) == {"sum": 42}
+        [said] = self.said_of(stack_with_models, run.id)
+        [declined] = said["fallbacks"] if isinstance(said["fallbacks"], list) else []
+        assert (said["answered_by"], declined["reason"], int(declined["cost_usd_micros"]) > 3000) == ("compatible/any", "refusal", True)
+        assert run.read().usage.input_tokens == 1011
 
 
 CLAIM = json.loads((Path(__file__).parents[2] / "examples/delay_claim/claims/01-paid-at-once.json").read_text(encoding="utf-8"))
