@@ -15,11 +15,12 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+import uvloop
 import wasmtime
 from pydantic_monty import AsyncMonty, MemoryFile, OSAccess, ResourceLimits
 
-from adapters.sandboxes.bubblewrap import BubblewrapSandbox
-from adapters.sandboxes.bubblewrap_arguments import NOBODY, bwrap_arguments, in_memory
+from adapters.sandboxes.bubblewrap import BECOME_NOBODY, BubblewrapSandbox
+from adapters.sandboxes.bubblewrap_arguments import bwrap_arguments, in_memory
 from adapters.sandboxes.container_options import container_options, given_archive
 from adapters.sandboxes.container_stream import ContainerStream
 from adapters.sandboxes.docker_backend import DockerSandbox
@@ -102,7 +103,7 @@ async def bubblewrap(rounds: int) -> None:
     async def own() -> None:
         with in_memory(bpf_program(network=False)) as seccomp:
             process = await asyncio.create_subprocess_exec(
-                *("bwrap", *bwrap_arguments(profile, {}, seccomp), "--", "true"),
+                *(*(BECOME_NOBODY if os.geteuid() == 0 else ()), "bwrap", *bwrap_arguments(profile, {}, seccomp), "--", "true"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -110,9 +111,6 @@ async def bubblewrap(rounds: int) -> None:
                 cwd="/",
                 pass_fds=(seccomp,),
                 start_new_session=True,
-                user=NOBODY if os.geteuid() == 0 else None,
-                group=NOBODY if os.geteuid() == 0 else None,
-                extra_groups=[] if os.geteuid() == 0 else None,
             )
             await process.communicate(b"")
 
@@ -187,4 +185,4 @@ async def main(rounds: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    asyncio.run(main(parser.parse_args().rounds))
+    uvloop.run(main(parser.parse_args().rounds))

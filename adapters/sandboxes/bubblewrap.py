@@ -30,6 +30,8 @@ from adapters.sandboxes.work_files import INODES_MAX
 from domain.errors import SandboxUnavailable
 from domain.sandbox import OnOutput, SandboxProfile, SandboxResult
 
+BECOME_NOBODY = ("/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
+"""util-linux; a program does it because uvloop, on which workers run, takes no user for a process."""
 PROBE_S = 5.0
 """A machine that cannot start an empty sandbox in this time has none."""
 HELD_S = 10.0
@@ -128,8 +130,8 @@ class BubblewrapSandbox:
 
     async def _start(self, arguments: list[str], descriptors: tuple[int, ...]) -> Process:
         """Start bwrap in a process group of its own, with an empty environment and no descriptor but those named."""
-        root = os.geteuid() == 0
         return await asyncio.create_subprocess_exec(
+            *(BECOME_NOBODY if os.geteuid() == 0 else ()),
             *arguments,
             stdin=PIPE,
             stdout=PIPE,
@@ -138,9 +140,6 @@ class BubblewrapSandbox:
             cwd="/",
             pass_fds=descriptors,
             start_new_session=True,
-            user=NOBODY if root else None,
-            group=NOBODY if root else None,
-            extra_groups=[] if root else None,
         )
 
     def unfit(self, profile: SandboxProfile) -> str | None:
@@ -161,8 +160,9 @@ class BubblewrapSandbox:
             return "it needs Linux: use the monty, wasm or docker backend here"
         if shutil.which(self._program) is None:
             return f"the program {self._program} is not on PATH: {INSTALL}"
-        if shutil.which(PRLIMIT) is None:
-            return f"the program {PRLIMIT} is missing: install util-linux"
+        for program in (PRLIMIT, BECOME_NOBODY[0]):
+            if shutil.which(program) is None:
+                return f"the program {program} is missing: install util-linux"
         if self._asked_group is not None and (reason := refusal(self._asked_group)) is not None:
             return f"the cgroup of STANDFAST_SANDBOX_CGROUP cannot be used: {reason}"
         try:
