@@ -22,6 +22,7 @@ from api.mcp_deps import McpDeps, SecretDeps
 from api.model_deps import ModelDeps
 from api.money_deps import MoneyDeps
 from api.residue import ResidueRemover
+from api.policy_views import PolicyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.stream_deps import StreamDeps
 from api.subject_deps import SubjectDeps
@@ -35,6 +36,7 @@ from wiring.gateway import GatewayParts, gateway_parts
 from wiring.keys import new_id
 from wiring.logs import set_up_logs
 from wiring.processes import may_start, run_loop
+from wiring.policies import build_engine, shipped_sets
 from wiring.settings import Environment, PlatformSettings, WebhookSettings, WorkerSettings
 from wiring.storage import Storage
 
@@ -70,13 +72,7 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         idempotency=storage.idempotency,
         lineage=storage.lineage,
         dead_letters=_dead_letters(storage),
-        subjects=SubjectDeps(
-            removals=storage.removals,
-            retention=storage.retention,
-            histories=TemporalHistories(parts.link.client),
-            objects=storage.objects,
-            pseudonym_key=parts.keys.subjects,
-        ),
+        subjects=_subjects(parts),
         hooks=HookDeps(hooks=storage.hooks, requests=storage.hook_requests),
         webhooks=_webhooks(storage, parts.platform.environment),
         models=ModelDeps(aliases=storage.aliases, table=parts.models),
@@ -84,16 +80,10 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         reviewing=_reviewing(parts),
         mcp=McpDeps(servers=storage.mcp_servers, connections=parts.mcp.tools, authorizations=parts.mcp.authorizer),
         memory=storage.memory,
+        policies=PolicyDeps(store=storage.policies, shipped=shipped_sets(), engine=build_engine()),
         secrets=SecretDeps(references=storage.secret_references, sources=parts.secret_sources),
         agents=AgentDeps(store=storage.agents, reader=parts.agent_reader, startable=parts.statuses.startable),
-        tools=ToolDeps(
-            gate=parts.sandbox_gate,
-            store=storage.tools,
-            audit=storage.tool_audit,
-            anomalies=storage.tool_audit,
-            read_document=parts.read_document,
-            servers=parts.mcp.tools,
-        ),
+        tools=_tools(parts),
         streams=StreamDeps(reader=storage.streams, watching=parts.watching),
         channels=ChannelDeps(
             store=storage.channels,
@@ -116,6 +106,29 @@ def gateway_deps(parts: GatewayParts) -> GatewayDeps:
         codec_loopback_tenants=(parts.platform.tenant,) if development else (),
         ready_checks={"postgres": database_ready, "temporal": temporal_ready},
         decision_timeout_s=parts.gateway.rpc_timeout_s,
+    )
+
+
+def _subjects(parts: GatewayParts) -> SubjectDeps:
+    storage = parts.storage
+    return SubjectDeps(
+        removals=storage.removals,
+        retention=storage.retention,
+        histories=TemporalHistories(parts.link.client),
+        objects=storage.objects,
+        pseudonym_key=parts.keys.subjects,
+    )
+
+
+def _tools(parts: GatewayParts) -> ToolDeps:
+    storage = parts.storage
+    return ToolDeps(
+        gate=parts.sandbox_gate,
+        store=storage.tools,
+        audit=storage.tool_audit,
+        anomalies=storage.tool_audit,
+        read_document=parts.read_document,
+        servers=parts.mcp.tools,
     )
 
 

@@ -146,8 +146,9 @@ class TestGate:
     async def test_lets_nobody_call_a_tool_in_quarantine_until_it_is_released(self, house: Bench) -> None:
         await house.grant("tgr_1", "bank.pay")
         await house.say(ToolState.QUARANTINED)
-        with pytest.raises(ToolQuarantined, match="it is quarantined"):
-            await house.admit()
+        for asker in ("claims/review", None):
+            with pytest.raises(ToolQuarantined, match="it is quarantined"):
+                await house.admit(agent=asker)
         await house.say(ToolState.ACTIVE)
         await house.admit()
 
