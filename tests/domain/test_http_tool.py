@@ -1,5 +1,7 @@
 """Declarations of HTTP tools: what is refused, and how arguments become a request."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,3 +112,10 @@ class TestRender:
         assert head.count("/") == 5
         assert query.startswith("day=")
         assert not set("&=#?/\\@:") & set(query.removeprefix("day="))
+
+
+class TestPage:
+    def test_tells_every_key(self) -> None:
+        page = (Path(__file__).parents[2] / "docs" / "tools.md").read_text(encoding="utf-8")
+        keys = {field.alias or name for name, field in HttpToolDeclaration.model_fields.items()}
+        assert {key for key in keys if f"`{key}`" not in page} == set()
