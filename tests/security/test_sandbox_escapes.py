@@ -16,6 +16,8 @@ from tests.security.probes.outside import marked, outside, without_a_sandbox
 
 FOLDER = Path(__file__).with_name("probes")
 PROGRAM = FOLDER / "inside.py"
+PARTS = (FOLDER / "host.py", FOLDER / "kernel.py")
+NAMES = sorted(name for part in PARTS for name in marked(part, "@attempt"))
 IMAGE = "standfast-test:python"
 FEWEST = 40
 """PROOF B22: at least so many probes."""
@@ -44,7 +46,7 @@ async def tried(backend: str, *, sandbox: Sandbox | None = None) -> dict[str, st
     """Return what came of each probe inside a backend."""
     profile = PROFILE.model_copy(update={"backend": backend})
     async with outside() as told:
-        files = {file.name: file.read_bytes() for file in (PROGRAM, FOLDER / "attempt.py")}
+        files = {file.name: file.read_bytes() for file in (PROGRAM, FOLDER / "attempt.py", *PARTS)}
         given = json.dumps(told | {"scratch": "/tmp"}).encode()  # noqa: S108 (the sandbox's own)
         result = await (sandbox or sandbox_of(backend)).run(profile, ["python3", "inside.py"], files=files, stdin=given)
         planted = Path(told["write_path"]).exists()
@@ -64,7 +66,7 @@ class TestProbes:
         async with outside() as told:
             found = json.loads(await without_a_sandbox(PROGRAM, told))
         assert sorted(set(found) - set(escaped(found))) == []
-        assert sorted(found) == sorted(marked(PROGRAM, "@attempt"))
+        assert sorted(found) == NAMES
         assert len(found) >= FEWEST
 
     @pytest.mark.parametrize("backend", BACKENDS)
@@ -72,4 +74,4 @@ class TestProbes:
         found = await tried(backend)
         silent = OTHER_KERNEL if backend == "gvisor" else frozenset[str]()
         assert sorted(set(escaped(found)) - silent) == []
-        assert sorted(found) == sorted(marked(PROGRAM, "@attempt"))
+        assert sorted(found) == NAMES
