@@ -54,6 +54,7 @@ from wiring.mcp import build_mcp
 from wiring.model_table import build_table
 from wiring.models import build_models, inputs_of
 from wiring.objects import build_objects, payload_limits
+from wiring.outbound import build_outbound
 from wiring.policies import build_decider
 from wiring.prices import build_prices
 from wiring.processes import may_start, run_loop
@@ -223,7 +224,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
         await check_schema_version(database)
         link = await connect(required_temporal_address(temporal), namespace=temporal.namespace, cipher=cipher)
         models = ModelSettings()
-        provider = build_models(models)
+        provider = build_models(models, build_outbound(platform.environment))
         stack.push_async_callback(provider.aclose)
         storage = build_storage(database, cipher, objects=build_objects(platform, payloads), limits=payload_limits(payloads))
         stack.push_async_callback(storage.deltas.aclose)
@@ -306,7 +307,10 @@ async def _until_signalled(workflows: Sequence[type]) -> None:
 
 
 def main(*, workflows: Sequence[type] = ()) -> int:
-    """Run a worker until SIGINT or SIGTERM, with `workflows` beside the installed ones; returns the exit code. The caller ends the process with `leave`."""
+    """Run a worker until SIGINT or SIGTERM, with `workflows` beside the installed ones; returns the exit code.
+
+    The caller ends the process with `leave`.
+    """
     platform = PlatformSettings()
     set_up_logs(style=platform.log_format, level=platform.log_level)
     try:

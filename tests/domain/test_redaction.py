@@ -164,7 +164,8 @@ class TestModelAnswers:
         known = KnownSecrets()
         known.add("acme", CANARIES[0])
         call = ModelToolCall(vendor_id="v", name="bank.pay", arguments={"to": CANARIES[0]})
-        reply = CompletionReply(text=f"it is {CANARIES[0]}", tool_calls=[call], stop=StopReason.TOOL_CALLS, model="m", input_tokens=1, output_tokens=1)
+        told = {"text": f"it is {CANARIES[0]}", "stop": StopReason.TOOL_CALLS, "model": "m", "input_tokens": 1, "output_tokens": 1}
+        reply = CompletionReply.model_validate({**told, "tool_calls": [call]})
         clean = redacted_reply(reply, "acme", known)
         assert (clean.text, clean.tool_calls[0].arguments, clean.stop) == (f"it is {MASK}", {"to": MASK}, StopReason.TOOL_CALLS)
         assert redacted_reply(reply, "other", known) is reply

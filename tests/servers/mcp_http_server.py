@@ -92,7 +92,7 @@ async def serving_asgi(app: Any) -> AsyncGenerator[str]:  # noqa: ANN401  # Any:
         await listening.wait()
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True
         await task
 
 
