@@ -13,6 +13,8 @@ from adapters.sandboxes.docker_engine import ANSWER_S, Engine, EngineContainer
 from domain.errors import SandboxUnavailable
 from domain.sandbox import SandboxProfile
 
+WAITING_MAX = 16
+"""How many containers wait at most, whatever the number of profiles: each holds a few megabytes, under gVisor some tens."""
 WARM_S = 300.0
 """How long a started container may wait for its run before it is removed."""
 
@@ -80,6 +82,7 @@ class ContainerPool:
         self._runtime = runtime
         self._warm = warm
         self._waiting: dict[SandboxProfile, list[tuple[StartedContainer, asyncio.TimerHandle]]] = {}
+        self._filling: set[SandboxProfile] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -93,7 +96,8 @@ class ContainerPool:
         making = asyncio.create_task(_value(made) if made is not None else asyncio.to_thread(self._made, client, profile))
         try:
             started = await asyncio.shield(making)
-            if self._warm:
+            if self._warm and profile not in self._filling:
+                self._filling.add(profile)
                 self._spawn(self._refill(client, profile))
             yield started
         finally:
@@ -112,17 +116,21 @@ class ContainerPool:
 
     async def _refill(self, client: Engine, profile: SandboxProfile) -> None:
         """Start what is lacking of a profile's waiting containers; what fails here is told by the run that needs it."""
-        while len(self._waiting.setdefault(profile, [])) < self._warm:
-            try:
+        waiting = self._waiting.setdefault(profile, [])
+        try:
+            while len(waiting) < self._warm and sum(map(len, self._waiting.values())) < WAITING_MAX:
                 made = await asyncio.to_thread(self._made, client, profile)
-            except (SandboxUnavailable, DockerException, OSError):
-                return
-            timer = asyncio.get_running_loop().call_later(WARM_S, self._expire, profile, made)
-            self._waiting[profile].append((made, timer))
+                timer = asyncio.get_running_loop().call_later(WARM_S, self._expire, profile, made)
+                waiting.append((made, timer))
+        except (SandboxUnavailable, DockerException, OSError):
+            return
+        finally:
+            self._filling.discard(profile)
 
     def _expire(self, profile: SandboxProfile, container: StartedContainer) -> None:
         """Remove one that waited too long."""
-        self._waiting[profile] = [each for each in self._waiting.get(profile, []) if each[0] is not container]
+        waiting = self._waiting.get(profile, [])
+        waiting[:] = [each for each in waiting if each[0] is not container]
         self._spawn(asyncio.to_thread(container.remove))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:

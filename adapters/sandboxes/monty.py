@@ -11,6 +11,7 @@ import json
 import math
 import os
 import time
+from contextlib import suppress
 from typing import Literal, Self, cast
 
 from pydantic_monty import (
@@ -178,7 +179,7 @@ class _Run:
             self._began_s = time.monotonic()
             try:
                 async with asyncio.timeout(self._profile.wall_s + GRACE_S) as limit:
-                    self._output.when_full(lambda: limit.reschedule(0))
+                    self._output.when_full(lambda: _end_now(limit))
                     value = await session.feed_run(code, inputs=inputs, print_callback=self._printed, os=beside, cwd="/work")
             except TimeoutError:
                 timed_out = True
@@ -229,6 +230,12 @@ class _Run:
             truncated=self._output.overflowed or ended == "output",
             duration_ms=round((time.monotonic() - self._began_s) * 1000),
         )
+
+
+def _end_now(limit: asyncio.Timeout) -> None:
+    """End a run that wrote too much; one that has ended by itself meanwhile is fine."""
+    with suppress(RuntimeError):
+        limit.reschedule(0)
 
 
 def _jsonable(value: object) -> object:

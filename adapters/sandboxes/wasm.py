@@ -144,7 +144,10 @@ async def _ran(
     own = await asyncio.to_thread(tree_usage, runner.process.pid)
     allowed = profile.model_copy(update={"memory_bytes": profile.memory_bytes + own.memory_bytes + OWN_BYTES})
     job = json.dumps(_job(profile, command, folder)).encode()
-    await asyncio.get_running_loop().sock_sendall(runner.channel, len(job).to_bytes(4, "big") + job)
+    try:
+        await asyncio.get_running_loop().sock_sendall(runner.channel, len(job).to_bytes(4, "big") + job)
+    except OSError as error:
+        return SandboxResult(ended="error", exit_code=137, stdout="", stderr=f"the process for the module is gone: {error}")
     result = await Watched(runner.process, allowed, output, limits=[_Folder(folder, profile)]).result(stdin)
     files = await asyncio.to_thread(_left, folder, profile)
     told = await _told(runner.channel) if result.ended == "exit" else None

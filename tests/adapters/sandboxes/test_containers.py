@@ -1,5 +1,6 @@
 """What only containers do: images by digest, containers that wait warm, and what a killed worker left."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 
@@ -88,6 +89,11 @@ class TestWarmContainers:
             PROFILE.model_copy(update={"pids": 9}), ["cat", "/sys/fs/cgroup/pids/pids.max", "/sys/fs/cgroup/pids.max"], files={}
         )
         assert "9" in result.stdout.split()
+
+    async def test_are_no_more_than_asked_for_when_many_run_at_once(self, warm: DockerSandbox, engine: Engine) -> None:
+        await asyncio.gather(*(warm.run(PROFILE, ["true"], files={}) for _ in range(4)))
+        await settled(warm)
+        assert len(waiting(engine)) == 1
 
     async def test_that_died_while_they_waited_are_not_used(self, warm: DockerSandbox, engine: Engine) -> None:
         await warm.run(PROFILE, ["true"], files={})
