@@ -20,6 +20,8 @@ from domain.visible_text import visible_lines
 
 OURSELVES = Implementation(name="standfast", version="1")
 CONNECT_S = 5.0
+MARGIN_S = 5.0
+"""How much longer a connection waits than the session, which says what a missing answer means."""
 EVENT_BYTES_MAX = 8 * 1024 * 1024
 """Largest event of a stream; results are bounded again, by what the server's registration allows."""
 
@@ -33,13 +35,14 @@ class OnProgress(Protocol):
 
 
 class McpSession:
-    """An open session."""
+    """An open session; `risky` says that a call that changes the world was begun."""
 
     def __init__(self, name: str, client: Client, why: Callable[[], str], *, timeout_s: float) -> None:
         self._name = name
         self._client = client
         self._why = why
         self._timeout_s = timeout_s
+        self.risky = False
 
     async def listing(self) -> list[Listed]:
         """Return every tool the server lists now.
@@ -75,6 +78,7 @@ class McpSession:
             ToolTimedOut: no answer, or the connection broke in a call that changes the world.
             ToolAnswerInvalid: its answer is none, or too large.
         """
+        self.risky = changes_world
         try:
             answer = await self._client.call_tool(tool, arguments, self._timeout_s, on_progress)
         except ValidationError as error:
@@ -110,19 +114,30 @@ async def open_session(access: Access, *, timeout_s: float) -> AsyncGenerator[Mc
             ToolFailed, it wants another authorization, or does not speak MCP.
     """
     headers = OriginHeaders(access.server.url or "", access.headers)
+    session: McpSession | StandfastError | None = None
     failed: StandfastError | None = None
-    # What fails inside is raised outside: a task group of the SDK would wrap it into a group of exceptions.
-    async with AsyncExitStack() as stack:
-        session = await _opened(stack, access, headers, timeout_s)
-        if isinstance(session, StandfastError):
-            failed = session
-        else:
-            try:
-                yield session
-            except StandfastError as error:
-                failed = error if headers.refused is None else _unauthorized(access.server.name)
+    # What fails inside is raised outside: a task group of the SDK would wrap it into a group of exceptions, or raise one of its own.
+    try:
+        async with AsyncExitStack() as stack:
+            session = await _opened(stack, access, headers, timeout_s)
+            if isinstance(session, StandfastError):
+                failed = session
+            else:
+                try:
+                    yield session
+                except StandfastError as error:
+                    failed = error if headers.refused is None else _unauthorized(access.server.name)
+    except BaseExceptionGroup as group:
+        failed = failed or _broken(access.server.name, group, session)
     if failed is not None:
         raise failed
+
+
+def _broken(name: str, group: BaseException, session: McpSession | StandfastError | None) -> StandfastError:
+    """Return what a connection that broke by itself means: unknown, if a call that changes the world was under way."""
+    first = next((each for each in _leaves(group) if not isinstance(each, BaseExceptionGroup)), group)
+    told = f"the connection to the MCP server {name} broke: {_told(str(first)) or type(first).__name__}"
+    return ToolTimedOut(told) if isinstance(session, McpSession) and session.risky else ToolUnavailable(told)
 
 
 async def _opened(stack: AsyncExitStack, access: Access, headers: OriginHeaders, timeout_s: float) -> McpSession | StandfastError:
@@ -148,7 +163,7 @@ async def _transport(stack: AsyncExitStack, access: Access, headers: OriginHeade
     http = httpx2.AsyncClient(
         transport=access.transport,
         auth=headers,
-        timeout=httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
+        timeout=httpx2.Timeout(timeout_s + MARGIN_S, connect=min(CONNECT_S, timeout_s)),
         follow_redirects=False,
         trust_env=False,
     )
