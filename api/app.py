@@ -29,6 +29,7 @@ from api.routes.mcp_servers import McpServerRoutes
 from api.routes.memory import MemoryRoutes
 from api.routes.models import ModelRoutes
 from api.routes.platform import PlatformRoutes
+from api.routes.policies import PolicyRoutes
 from api.routes.proofs import ProofRoutes
 from api.routes.review_pages import ReviewPageRoutes
 from api.routes.runs import RunRoutes
@@ -76,6 +77,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         InboundRoutes(deps),
         McpRoutes(deps),
         MemoryRoutes(deps),
+        PolicyRoutes(deps),
         McpServerRoutes(deps),
         SecretRoutes(deps),
         SubjectRoutes(deps),

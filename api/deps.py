@@ -12,6 +12,7 @@ from api.hook_deps import HookDeps
 from api.mcp_deps import McpDeps, SecretDeps
 from api.model_deps import ModelDeps
 from api.money_deps import MoneyDeps
+from api.policy_views import PolicyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.stream_deps import StreamDeps
 from api.subject_deps import SubjectDeps
@@ -73,6 +74,7 @@ class GatewayDeps:
     reviewing: ReviewingDeps
     mcp: McpDeps
     memory: MemoryDesk
+    policies: PolicyDeps
     secrets: SecretDeps
     streams: StreamDeps
     agents: AgentDeps

@@ -21,8 +21,8 @@ from api.hook_deps import HookDeps
 from api.mcp_deps import McpDeps, SecretDeps
 from api.model_deps import ModelDeps
 from api.money_deps import MoneyDeps
-from api.residue import ResidueRemover
 from api.policy_views import PolicyDeps
+from api.residue import ResidueRemover
 from api.reviewing_deps import ReviewingDeps
 from api.stream_deps import StreamDeps
 from api.subject_deps import SubjectDeps
@@ -35,8 +35,8 @@ from domain.errors import InvalidInput, StandfastError, Unavailable
 from wiring.gateway import GatewayParts, gateway_parts
 from wiring.keys import new_id
 from wiring.logs import set_up_logs
-from wiring.processes import may_start, run_loop
 from wiring.policies import build_engine, shipped_sets
+from wiring.processes import may_start, run_loop
 from wiring.settings import Environment, PlatformSettings, WebhookSettings, WorkerSettings
 from wiring.storage import Storage
 

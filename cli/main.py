@@ -12,6 +12,7 @@ from cli.commands import (
     approvals,
     channels,
     dead_letters,
+    evaluation,
     events,
     hooks,
     inbox,
@@ -22,6 +23,7 @@ from cli.commands import (
     memory,
     model_table,
     money,
+    policies,
     registry,
     review,
     reviewing,
@@ -60,6 +62,7 @@ _add(app, runs.result)
 _add(app, runs.cancel)
 _add(app, runs.trace)
 _add(app, events.events)
+app.command("eval", help=(evaluation.evaluate.__doc__ or "").partition("\n\n")[0].strip())(evaluation.evaluate)
 _add(app, sagas.sagas)
 _add(app, sagas.compensate)
 _add(app, approvals.approve)
@@ -251,6 +254,16 @@ _add(memory_app, memory.quarantine)
 _add(memory_app, memory.release)
 _add(memory_app, memory.forget)
 app.add_typer(memory_app, name="memory")
+
+policy_app = typer.Typer(help="Which tool calls are allowed, denied, or put before a person.", invoke_without_command=True)
+policy_app.callback()(policies.policies)
+policy_app.command("list", help="List the tenant's policy sets, and which of them decides.")(policies.list_sets)
+_add(policy_app, policies.show)
+_add(policy_app, policies.register)
+_add(policy_app, policies.activate)
+_add(policy_app, policies.explain)
+policy_app.command("test", help="Play a file of tests against policies, on this machine alone; code 1 when one fails.")(policies.play_tests)
+app.add_typer(policy_app, name="policy")
 
 secrets_app = typer.Typer(help="Where the values of tools' secrets lie.", invoke_without_command=True)
 secrets_app.callback()(secret_references.secrets)

@@ -57,8 +57,35 @@ class ValidateOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PolicyTestOptions:
+    """Options of `policy test`."""
+
+    path: Path
+    json_output: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class DoctorOptions:
     """Options of `doctor`."""
 
     state_dir: Path | None = None
+    json_output: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """Options of `eval`, with the gateway that was found."""
+
+    url: str
+    key: str
+    dataset: Path
+    definition: str | None = None
+    scorers: Path | None = None
+    baseline: Path | None = None
+    tolerance: float = 0.0
+    fail_under: float | None = None
+    out: Path | None = None
+    name: str | None = None
+    at_once: int = 4
+    timeout_s: float = 600.0
     json_output: bool = False

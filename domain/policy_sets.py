@@ -7,12 +7,14 @@ permits nothing.
 
 from typing import Final, Protocol
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from domain.canonical import digest_hex
+from domain.effects import EffectClass
 from domain.errors import InvalidInput
+from domain.labels import Label
 from domain.model import Value
-from domain.policy import PolicyEffect, PolicyRequest, PolicyVerdict
+from domain.policy import Origin, PolicyEffect, PolicyRequest, PolicyVerdict
 
 POLICY_BYTES_MAX: Final = 256 * 1024
 """Largest text of one set."""
@@ -88,11 +90,50 @@ def shipped_set(shipped: ShippedPolicies) -> PolicySet:
     return PolicySet(version=f"shipped-{shipped.newest}", text=text, sha256=policy_sha256(text))
 
 
+class ImaginedCall(Value):
+    """A call as a person imagines it, to be told what policy says of it. `untrusted` are the arguments that an untrusted source chose."""
+
+    tool: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
+    version: str = "1.0.0"
+    effect_class: EffectClass
+    kind: str = "builtin"
+    origin: Origin = "agent"
+    definition: str = ""
+    step: str = ""
+    principal: str = ""
+    roles: tuple[str, ...] = ()
+    arguments: dict[str, JsonValue] = {}
+    untrusted: tuple[str, ...] = ()
+    sources: tuple[Label, ...] = ()
+    approved: bool = False
+
+    def request(self, tenant: str) -> PolicyRequest:
+        """Return it as policy is asked."""
+        chosen: list[Label] = ["tool:untrusted"]
+        return PolicyRequest(
+            tenant=tenant,
+            definition=self.definition,
+            step=self.step,
+            origin=self.origin,
+            principal=self.principal,
+            roles=list(self.roles),
+            tool=self.tool,
+            version=self.version,
+            kind=self.kind,
+            effect_class=self.effect_class,
+            arguments=self.arguments,
+            sensitive=list(self.untrusted),
+            labels=dict.fromkeys(self.untrusted, chosen),
+            taint=list(self.sources),
+            approved=self.approved,
+        )
+
+
 class PolicyCase(Value):
     """One test of a policy set: a call, the verdict it must get and, if given, the policies that must decide it."""
 
     name: str
-    call: PolicyRequest
+    call: ImaginedCall
     expect: PolicyEffect
     by: tuple[str, ...] | None = None
     reviewers: tuple[str, ...] | None = None

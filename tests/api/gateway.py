@@ -18,6 +18,8 @@ from adapters.codec.head_keys import DerivedHeadKeys
 from adapters.definitions.agent_reader import YamlAgentReader
 from adapters.definitions.documents import read_document
 from adapters.definitions.yaml_reader import YamlBundleReader
+from adapters.policy.late_engine import LateEngine
+from adapters.policy.shipped import ShippedSets
 from api.agent_deps import AgentDeps
 from api.app import create_app
 from api.channel_deps import ChannelDeps
@@ -27,6 +29,7 @@ from api.hook_deps import HookDeps
 from api.mcp_deps import McpDeps, SecretDeps
 from api.model_deps import ModelDeps
 from api.money_deps import MoneyDeps
+from api.policy_views import PolicyDeps
 from api.reviewing_deps import ReviewingDeps
 from api.stream_deps import StreamDeps
 from api.subject_deps import SubjectDeps
@@ -49,6 +52,7 @@ from tests.fake_memory import FakeMemoryDesk
 from tests.fake_objects import FakeObjects
 from tests.fakes_deliveries import FakeRelay
 from tests.fakes_models import FakeAliases
+from tests.fakes_policies import FakePolicyStore
 from tests.fakes_prices import FakePrices
 from tests.fakes_stores import FakeStores
 from tests.fakes_subjects import FakeHistories
@@ -263,6 +267,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, *, send_
         "reviewing": _reviewing(stores),
         "mcp": McpDeps(servers=stores.mcp_servers, connections=stores.mcp_connections, authorizations=stores.mcp_connections),
         "memory": FakeMemoryDesk(),
+        "policies": PolicyDeps(store=FakePolicyStore(), shipped=ShippedSets(), engine=LateEngine()),
         "secrets": SecretDeps(references=stores.secret_references),
         "agents": AgentDeps(store=stores.agents, reader=YamlAgentReader(), startable=PRODUCTION.startable),
         "streams": StreamDeps(reader=stores.streams, watching=stores.watching, heartbeat_s=0.05, send_s=send_s),

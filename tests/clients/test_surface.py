@@ -19,6 +19,7 @@ from standfast_client.asynchronous import memory as async_memory
 from standfast_client.asynchronous import model_table as async_model_table
 from standfast_client.asynchronous import money as async_money
 from standfast_client.asynchronous import people as async_people
+from standfast_client.asynchronous import policies as async_policies
 from standfast_client.asynchronous import registry as async_registry
 from standfast_client.asynchronous import reviewing as async_reviewing
 from standfast_client.asynchronous import runs as async_runs
@@ -35,6 +36,7 @@ from standfast_client.blocking import (
     model_table,
     money,
     people,
+    policies,
     registry,
     reviewing,
     runs,
@@ -68,6 +70,7 @@ PAIRS: list[tuple[type, type]] = [
     (mcp.McpServers, async_mcp.AsyncMcpServers),
     (mcp.Secrets, async_mcp.AsyncSecrets),
     (memory.Memories, async_memory.AsyncMemories),
+    (policies.Policies, async_policies.AsyncPolicies),
 ]
 
 

@@ -19,7 +19,7 @@ DIRTY: list[Label] = ["tool:untrusted"]
 def flow(*steps: Step, given: JsonValue = None, untrusted_input: list[str] | None = None, **labels: dict[str, list[Label]]) -> LabelFlow:
     """Build a flow over steps that are done, with the labels of their records."""
     made: Program = program(*steps, tools=[WEB, CLOSED, PAY]).model_copy(update={"untrusted_input": untrusted_input or []})
-    records = {path: StepRecord(status=StepStatus.SUCCEEDED, labels=parts) for path, parts in labels.items()}
+    records = {path.replace("__", "."): StepRecord(status=StepStatus.SUCCEEDED, labels=parts) for path, parts in labels.items()}
     run = RunContext(tenant="t", run="r", principal="p", input=given)
     return LabelFlow(made, run, State(steps=records), {step.path: step for step in walk(made.steps)})
 
@@ -81,7 +81,7 @@ class TestOutput:
 
     def test_of_a_container_has_the_labels_of_its_steps_by_name(self) -> None:
         box = DoStep(path="box", steps=[call("box.web", tool="web.fetch")])
-        made = flow(box, **{"box.web": {"": DIRTY}})
+        made = flow(box, box__web={"": DIRTY})
         assert made.output(box) == {"web": DIRTY}
 
     @pytest.mark.parametrize(("tool", "label"), [("memory.search", "memory"), ("web.fetch", "tool:untrusted")])

@@ -57,6 +57,7 @@ from standfast_client.models import (
     Trace,
 )
 from standfast_client.money import Budget, BudgetEvent, CostGroup, Costs, Estimate, Invoice, Price
+from standfast_client.policies import PolicySet, PolicySets, PolicyText, PolicyVerdict
 from standfast_client.proofs import Consistency, Inclusion, PublicKey, TreeHead
 from standfast_client.removals import LegalHold, Removal, RemovalPlan, Retention, RetentionRule
 from standfast_client.reviewing import ApprovalDetail, ArgumentOrigin, Calendar, Instants, Message, Origin, PastDecision, Substitution
@@ -131,6 +132,10 @@ __all__ = [
     "NotFoundError",
     "Origin",
     "PastDecision",
+    "PolicySet",
+    "PolicySets",
+    "PolicyText",
+    "PolicyVerdict",
     "Price",
     "Prompt",
     "PublicKey",

@@ -15,6 +15,7 @@ from standfast_client.asynchronous.memory import AsyncMemories
 from standfast_client.asynchronous.model_table import AsyncModels
 from standfast_client.asynchronous.money import AsyncBudgets, AsyncCostBook
 from standfast_client.asynchronous.people import AsyncApprovals, AsyncTasks
+from standfast_client.asynchronous.policies import AsyncPolicies
 from standfast_client.asynchronous.registry import AsyncDefinitions
 from standfast_client.asynchronous.reviewing import AsyncCalendars, AsyncSubstitutes
 from standfast_client.asynchronous.runs import AsyncRuns
@@ -51,6 +52,7 @@ class AsyncStandfast:
         channels: Who is told of approvals and tasks, and where.
         mcp_servers: MCP servers, and what is approved of them.
         memory: What agents saved beyond their runs.
+        policies: Which tool calls are allowed, denied, or put before a person.
         secrets: Where the values of secrets lie.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
@@ -98,6 +100,7 @@ class AsyncStandfast:
         self.channels = AsyncChannelBook(self._driver)
         self.mcp_servers = AsyncMcpServers(self._driver)
         self.memory = AsyncMemories(self._driver)
+        self.policies = AsyncPolicies(self._driver)
         self.secrets = AsyncSecrets(self._driver)
         self.budgets = AsyncBudgets(self._driver)
         self.costs = AsyncCostBook(self._driver)

@@ -15,6 +15,7 @@ from standfast_client.blocking.memory import Memories
 from standfast_client.blocking.model_table import Models
 from standfast_client.blocking.money import Budgets, CostBook
 from standfast_client.blocking.people import Approvals, Tasks
+from standfast_client.blocking.policies import Policies
 from standfast_client.blocking.registry import Definitions
 from standfast_client.blocking.reviewing import Calendars, Substitutes
 from standfast_client.blocking.runs import Runs
@@ -51,6 +52,7 @@ class Standfast:
         channels: Who is told of approvals and tasks, and where.
         mcp_servers: MCP servers, and what is approved of them.
         memory: What agents saved beyond their runs.
+        policies: Which tool calls are allowed, denied, or put before a person.
         secrets: Where the values of secrets lie.
         budgets: What may be used.
         costs: What was settled, invoices, estimates and prices.
@@ -98,6 +100,7 @@ class Standfast:
         self.channels = ChannelBook(self._driver)
         self.mcp_servers = McpServers(self._driver)
         self.memory = Memories(self._driver)
+        self.policies = Policies(self._driver)
         self.secrets = Secrets(self._driver)
         self.budgets = Budgets(self._driver)
         self.costs = CostBook(self._driver)
