@@ -139,6 +139,7 @@ class ToolActivities:
 
         Raises:
             StandfastError: the tool's own, without secrets.
+            RuntimeError: instead of any other error whose text held one.
         """
         try:
             output = await tool.call(call)
@@ -147,6 +148,11 @@ class ToolActivities:
             if detail == error.detail:
                 raise
             raise type(error)(detail, where=error.where, retry_after_s=error.retry_after_s) from None
+        except Exception as error:
+            told = self._secrets.text(call.tenant, str(error))
+            if told == str(error):
+                raise
+            raise RuntimeError(f"{type(error).__name__}: {told}") from None  # Temporal keeps causes and their texts
         return self._secrets.value(call.tenant, output)
 
     async def _simulated(self, tenant: str, request: ToolRequest, spec: ToolSpec) -> JsonValue:
