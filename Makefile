@@ -59,6 +59,7 @@ lock: $(READY) ## resolve requirements.lock and requirements-dev.lock anew (UPGR
 bench: $(READY) ## measure steps, segments, journal and ledger beside what they stand on
 	@$(BIN)/python -m benchmarks.step_overhead
 	@$(BIN)/python -m benchmarks.peers
+	@$(BIN)/python -m benchmarks.agent_turns
 	@$(BIN)/python -m benchmarks.journal_cost
 	@$(BIN)/python -m benchmarks.append_rate
 	@$(BIN)/python -m benchmarks.budget_cost

@@ -1,6 +1,7 @@
 """Standfast's side of a measurement: the real worker and run workflow over real stores, with definitions of N instant steps."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -146,10 +147,12 @@ class Platform:
 
 
 @asynccontextmanager
-async def platform(there: Servers, *, tools: Sequence[Tool] = (), provider: LlmProvider | None = None) -> AsyncGenerator[Platform]:
+async def platform(
+    there: Servers, *, tools: Sequence[Tool] = (), provider: LlmProvider | None = None, workflows: Sequence[type] = ()
+) -> AsyncGenerator[Platform]:
     """Migrate, connect with the payload codec on, and run the worker that `wiring.worker` builds, with `tools` beside the instant one.
 
-    `provider` answers for every model instead of the configured ones.
+    `provider` answers for every model instead of the configured ones; `workflows` run beside the platform's own.
     """
     keys = InstallationKeys(there.folder / "master.key")
     cipher = TenantCipher(keys.master)
@@ -168,7 +171,7 @@ async def platform(there: Servers, *, tools: Sequence[Tool] = (), provider: LlmP
             provider=provider or build_models(models),
             prices=build_prices(models),
         )
-        async with build_worker(parts):
+        async with build_worker(dataclasses.replace(parts, workflows=[*parts.workflows, *workflows])):
             yield Platform(link, storage, toolbox)
         await toolbox.aclose()
 

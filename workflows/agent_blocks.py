@@ -89,7 +89,14 @@ async def reflect(
 
 
 async def validated(
-    run: Run, name: str, task: JsonValue, *, agent: str, checks: Sequence[Check | str], rounds_max: int = ROUNDS_MAX
+    run: Run,
+    name: str,
+    task: JsonValue,
+    *,
+    agent: str,
+    checks: Sequence[Check | str],
+    rounds_max: int = ROUNDS_MAX,
+    variables: Mapping[str, JsonValue] | None = None,
 ) -> JsonValue:
     """Have an agent answer until every check passes, and return that answer.
 
@@ -103,6 +110,7 @@ async def validated(
         agent: The agent that answers.
         checks: Pure functions of the answer, and names of agents.
         rounds_max: Most answers.
+        variables: What the agent's instructions read.
 
     Raises:
         ApplicationError: an agent failed, or the last answer is wrong too (`output-invalid`).
@@ -115,7 +123,7 @@ async def validated(
     problems: list[str] = []
     for number in range(1, rounds_max + 1):
         given: JsonValue = task if number == 1 else {"task": task, "answer": answer, "problems": cast("JsonValue", problems)}
-        answer = await run_agent(run, f"{name}.answer_{number}", agent, given)
+        answer = await run_agent(run, f"{name}.answer_{number}", agent, given, variables=variables)
         problems = [problem for check in checks if not isinstance(check, str) for problem in check(answer)]
         for place, judge in enumerate(judges if not problems else [], start=1):
             said = _object(await run_agent(run, f"{name}.check_{number}_{place}", judge, {"task": task, "answer": answer}))

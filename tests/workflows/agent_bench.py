@@ -5,7 +5,6 @@ import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 from pydantic import JsonValue
 
@@ -97,7 +96,7 @@ async def playing(
     bench: Bench,
     workflow: tuple[type, Workflow],
     provider: Cast,
-    *arguments: Any,  # Any: whatever the workflow takes
+    *arguments: object,
     tools: Sequence[ScriptedTool] = (),
     history_max: int | None = None,
 ) -> AsyncGenerator[LiveRun]:

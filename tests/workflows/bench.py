@@ -33,8 +33,8 @@ from tests.adapters.tools.tool_calls import no_secret
 from tests.fake_provider import FakeProvider
 from tests.fakes_prices import FakePrices
 from tests.fakes_run_agents import FakeRunAgents
-from wiring.agents import DefinitionAgents
 from tests.outbound import outbound
+from wiring.agents import DefinitionAgents
 from wiring.keys import InstallationKeys
 from wiring.storage import Storage
 from wiring.tools import Toolbox

@@ -42,7 +42,8 @@ class Block:
                 return (await route(run, "b", "task", router="router", routes={"a": "one", "b": "two"}, otherwise=other)).model_dump()
             both = {"first": "one", "second": "two"}
             finisher = "finisher" if lenient else None
-            return (await plan_and_execute(run, "b", "goal", planner="planner", executors=both, finisher=finisher, plans_max=2)).model_dump()
+            planned = await plan_and_execute(run, "b", "goal", planner="planner", executors=both, finisher=finisher, plans_max=2)
+            return planned.model_dump(mode="json")
 
 
 async def play(bench: Bench, block: str, *, lenient: bool = False, cast: Cast, verdict: Sequence[str] = ("accepted", "feedback")) -> object:

@@ -1,0 +1,1 @@
+"""Agents that work together in hand-written workflows: six patterns, each a workflow, on a scripted model."""
