@@ -150,7 +150,7 @@ class TestDeclaration:
             """Do."""
 
         wrong: list[tuple[Callable[..., object], str]]
-        wrong = [(bare, "annotate the parameter `a`"), (silent, "description"), (odd, "no JSON Schema"), (several, "by name")]  # pyright: ignore[reportUnknownVariableType]  # one is not annotated
+        wrong = [(bare, "annotate the parameter `a`"), (silent, "description"), (odd, "no JSON Schema"), (several, "by name")]
         for function, said in wrong:
             with pytest.raises(InvalidDefinition, match=said):
                 tool(function)

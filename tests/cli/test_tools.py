@@ -15,7 +15,7 @@ headers: {Authorization: "Bearer secret:WEATHER_KEY"}
 input: {type: object, required: [place], properties: {place: {type: string}}}
 effect_class: read
 """
-PETS = {
+PETS: dict[str, object] = {
     "openapi": "3.1.0",
     "info": {"title": "Pets"},
     "paths": {"/pets": {"get": {"operationId": "list"}, "post": {"requestBody": {"required": True, "content": {"text/csv": {}}}}}},

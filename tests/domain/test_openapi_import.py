@@ -54,6 +54,11 @@ def one(
     return HttpToolDeclaration.model_validate(draft.declaration)
 
 
+def needing(*ways: str) -> list[dict[str, list[str]]]:
+    """Build security requirements: each way names the schemes it takes together."""
+    return [{scheme: list[str]() for scheme in way.split()} for way in ways]
+
+
 def body(schema: JsonValue, *, kind: str = "application/json", required: bool = True) -> dict[str, JsonValue]:
     """Build a request body."""
     return {"required": required, "content": {kind: {"schema": schema}}}
@@ -175,16 +180,16 @@ class TestCredentials:
     }
 
     def test_are_secrets_by_name_in_headers(self) -> None:
-        tool = one({}, security=[{"bearer": [], "apiKey": []}], components={"securitySchemes": self.SCHEMES})
+        tool = one({}, security=needing("bearer apiKey"), components={"securitySchemes": self.SCHEMES})
         assert tool.headers == {"Authorization": "Bearer secret:PET_STORE_V2_BEARER", "X-Key": "secret:PET_STORE_V2_API_KEY"}
         assert tool.spec().secrets == ("PET_STORE_V2_BEARER", "PET_STORE_V2_API_KEY")
 
     def test_that_no_header_carries_give_way_to_others_or_leave_the_operation_out(self) -> None:
         known = {"securitySchemes": self.SCHEMES}
-        assert one({"security": [{"inQuery": []}, {"apiKey": []}]}, components=known).headers == {"X-Key": "secret:PET_STORE_V2_API_KEY"}
-        assert one({"security": []}, security=[{"inQuery": []}], components=known).headers == {}
+        assert one({"security": needing("inQuery", "apiKey")}, components=known).headers == {"X-Key": "secret:PET_STORE_V2_API_KEY"}
+        assert one({"security": needing()}, security=needing("inQuery"), components=known).headers == {}
         with pytest.raises(InvalidDefinition, match="no header carries"):
-            one({}, security=[{"inQuery": []}], components=known)
+            one({}, security=needing("inQuery"), components=known)
 
 
 class TestDocument:

@@ -45,9 +45,13 @@ class TestHttpToolRequest:
         assert json.loads(request.body) == {"amount": "250.00"}
 
     async def test_sends_arguments_as_query_and_header_but_never_over_its_own_headers(self) -> None:
-        places = {"query_arguments": {"sum": "amount"}, "header_arguments": {"X-Claim": "claim_id", "X-Correlation-Id": "amount"}}
+        places: dict[str, object] = {
+            "query_arguments": {"sum": "amount"},
+            "header_arguments": {"X-Claim": "claim_id", "X-Correlation-Id": "amount"},
+        }
         async with serving(answer(200, "{}")) as server:
-            tool = http_tool(server.url, method="GET", effect_class="read", **places)
+            said = declaration(url=f"{server.url}/claims/{{claim_id}}/payments", method="GET", effect_class="read", **places)
+            tool = HttpTool(said, resolve_secret=secret, outbound=outbound())
             await tool.call(tool_call({"claim_id": "C1", "amount": "2 50"}))
             await tool.aclose()
         request = server.seen[0]
