@@ -1,10 +1,11 @@
 """The watch over tool calls finds what is planted among usual calls, says little of those, and forgets nothing between rounds."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
-from domain.tool_anomalies import AnomalyKind, Baseline, Watch
+from domain.tool_anomalies import AnomalyKind, Baseline, Watch, WatchedCall
 from domain.tool_audit import CallVerdict
 from tests.domain.tool_traffic import Traffic, mixed, planted
 
@@ -29,6 +30,13 @@ def look_at_all(seed: int) -> tuple[dict[AnomalyKind, float], float]:
     return {kind: len(numbers) / EACH for kind, numbers in found.items()}, false / usual
 
 
+def teach(watch: Watch, calls: Iterator[WatchedCall]) -> None:
+    """Let a watch see the usual calls of the tool that anomalies are planted in."""
+    for call in calls:
+        if call.tool == "pay":
+            watch.look(call)
+
+
 class TestTheWatch:
     @pytest.mark.parametrize("seed", SEEDS)
     def test_finds_seven_kinds_among_ten_thousand_calls_and_reports_few_usual_ones(self, seed: int) -> None:
@@ -43,8 +51,7 @@ class TestTheWatch:
 
     def test_goes_on_from_a_stored_baseline(self) -> None:
         traffic, watch = Traffic(4), Watch(Baseline())
-        for call in traffic.usual(1500):
-            watch.look(call)
+        teach(watch, traffic.usual(1500))
         again = Watch(Baseline.model_validate_json(watch.baseline.model_dump_json()))
         odd = planted(traffic, AnomalyKind.DESTINATION, 1)[0]
         assert [anomaly.kind for anomaly in again.look(odd)] == [AnomalyKind.DESTINATION]
@@ -52,15 +59,13 @@ class TestTheWatch:
 
     def test_a_burst_is_reported_once_in_its_minute(self) -> None:
         traffic, watch = Traffic(5), Watch(Baseline())
-        for call in traffic.usual(1500):
-            watch.look(call)
+        teach(watch, traffic.usual(1500))
         kinds = Counter(anomaly.kind for call in planted(traffic, AnomalyKind.RATE, 1) for anomaly in watch.look(call))
         assert 1 <= kinds[AnomalyKind.RATE] <= 2, "at most once in each of the two minutes it may touch"
 
     def test_calls_that_were_stopped_before_are_no_use_of_the_tool(self) -> None:
         traffic, watch = Traffic(6), Watch(Baseline())
-        for call in traffic.usual(300):
-            watch.look(call)
+        teach(watch, traffic.usual(300))
         odd = planted(traffic, AnomalyKind.COST, 1)[0].model_copy(update={"verdict": CallVerdict.QUARANTINED})
         assert not watch.look(odd)
 
