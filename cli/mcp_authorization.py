@@ -2,7 +2,6 @@
 
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from cli.screen import clean, note, say
@@ -21,7 +20,6 @@ class _Handler(BaseHTTPRequestHandler):
     """Takes the answer of the path /callback and of no other."""
 
     server: _Listener  # pyright: ignore[reportIncompatibleVariableOverride] - narrower than the library's
-    protocol_version: ClassVar[str] = "HTTP/1.1"
 
     def do_GET(self) -> None:
         """Take the answer."""

@@ -36,8 +36,8 @@ async def answered(client: AsyncStandfast, tool: str, arguments: Arguments) -> t
     try:
         told = await CALLS[tool](client, arguments)
     except StandfastError as error:
-        told = {"error": str(error)}
-        return False, json.dumps(told), told
+        problem: Arguments = {"error": str(error)}
+        return False, json.dumps(problem), problem
     return True, json.dumps(told, ensure_ascii=False), told
 
 

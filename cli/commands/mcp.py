@@ -41,7 +41,7 @@ def add(
     name: Annotated[str, typer.Argument(metavar="SERVER", help="What you call it: lower-case letters, digits, underscores.")],
     command: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND]...", help="After --: what starts it, in a sandbox.")] = None,
     *,
-    url: Annotated[str | None, typer.Option(help="Or its https URL (streamable HTTP).")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Or its https URL (streamable HTTP).")] = None,
     header: PairOption = None,
     env: PairOption = None,
     file: Annotated[list[Path] | None, typer.Option(help="A file that stands beside the command. May be given often.")] = None,
@@ -57,11 +57,11 @@ def add(
     Raises:
         typer.BadParameter: Neither or both of a URL and a command are given.
     """
-    if (url is None) == (not command):
-        raise typer.BadParameter("give --url URL, or -- and the command that starts the server")
-    body: dict[str, JsonValue] = {"name": name, "transport": "stdio" if url is None else "http", "description": description}
-    if url is not None:
-        body |= {"url": url, "headers": {**_pairs(header, "--header")}}
+    if (endpoint is None) == (not command):
+        raise typer.BadParameter("give --endpoint URL, or -- and the command that starts the server")
+    body: dict[str, JsonValue] = {"name": name, "transport": "stdio" if endpoint is None else "http", "description": description}
+    if endpoint is not None:
+        body |= {"url": endpoint, "headers": {**_pairs(header, "--header")}}
         body |= {"oauth": {"client_id": client_id, "scopes": list(scope or [])}} if oauth or client_id else {}
     else:
         texts: dict[str, JsonValue] = {each.name: each.read_text(encoding="utf-8") for each in file or []}

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from pydantic import JsonValue
 
 from tests.api.gateway import UI_ORIGIN, Gateway
 
@@ -36,9 +37,9 @@ async def told(client: Client, tool: str, **arguments: object) -> tuple[bool, di
 
 def post(house: Gateway, who: str | None = "operator", **headers: str) -> httpx2.Response:
     """Send a bare message, as no SDK would."""
-    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    message: dict[str, JsonValue] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     accepts = {"accept": "application/json, text/event-stream"}
-    return cast("httpx2.Response", house.client(who).post("/mcp", json=message, headers={**accepts, **headers}))
+    return house.client(who).post("/mcp", json=message, headers={**accepts, **headers})
 
 
 class TestTools:

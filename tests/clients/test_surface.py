@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from standfast_client import AsyncRunHandle, AsyncStandfast, RunHandle, Standfast
+from standfast_client.asynchronous import agents as async_agents
 from standfast_client.asynchronous import channels as async_channels
 from standfast_client.asynchronous import dead_letters as async_dead_letters
 from standfast_client.asynchronous import hooks as async_hooks
@@ -27,6 +28,7 @@ from standfast_client.asynchronous import subjects as async_subjects
 from standfast_client.asynchronous import tools as async_tools
 from standfast_client.asynchronous import webhooks as async_webhooks
 from standfast_client.blocking import (
+    agents,
     channels,
     dead_letters,
     hooks,
@@ -57,6 +59,8 @@ PAIRS: list[tuple[type, type]] = [
     (reviewing.Calendars, async_reviewing.AsyncCalendars),
     (reviewing.Substitutes, async_reviewing.AsyncSubstitutes),
     (registry.Definitions, async_registry.AsyncDefinitions),
+    (agents.Agents, async_agents.AsyncAgents),
+    (agents.Prompts, async_agents.AsyncPrompts),
     (tools.Tools, async_tools.AsyncTools),
     (ledgers.Ledger, async_ledgers.AsyncLedger),
     (channels.ChannelBook, async_channels.AsyncChannelBook),

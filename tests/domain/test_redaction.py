@@ -115,8 +115,9 @@ class Sink:
         self.told: list[Delta] = []
         self.closed = False
 
-    def open(self, _key: StreamKey) -> "Sink":
+    def open(self, key: StreamKey) -> "Sink":
         """Return itself."""
+        del key
         return self
 
     async def write(self, delta: Delta) -> None:

@@ -29,8 +29,9 @@ WAYS = ("result", "pieces", "key", "failed", "unavailable", "timed out", "broke"
 class Values:
     """A `SecretStore` of the canaries."""
 
-    async def resolve(self, _tenant: str, reference: str) -> str:
+    async def resolve(self, tenant: str, reference: str) -> str:
         """Return the canary."""
+        del tenant
         return CANARIES[int(reference.rpartition("_")[2])]
 
 
@@ -65,18 +66,21 @@ class Leaky:
             logging.getLogger("tests.leaky").warning("called with %s", told)
         if self.way == "traceback":
             _log_traceback(told)
-        return {"key": {told: 1}, "pieces": [canary[:9], [canary[9:15], {"b": canary[15:]}]]}.get(self.way, f"answer: {told}")
+        shapes: dict[str, JsonValue] = {"key": {told: 1}, "pieces": [canary[:9], [canary[9:15], {"b": canary[15:]}]]}
+        return shapes.get(self.way, f"answer: {told}")
 
     def specs(self) -> list[ToolSpec]:
         """Return the one."""
         return [self.spec]
 
-    def find(self, _name: str, _version: str) -> Tool:
+    def find(self, name: str, version: str) -> Tool:
         """Return itself."""
+        del name, version
         return self
 
-    def tool(self, _declaration: dict[str, JsonValue]) -> Tool:
+    def tool(self, declaration: dict[str, JsonValue]) -> Tool:
         """Return itself."""
+        del declaration
         return self
 
 
@@ -102,9 +106,9 @@ class Bench:
         )
         self.log = io.StringIO()
         set_up_logs(style="json", level="INFO")
-        handler = logging.getLogger().handlers[0]
-        assert isinstance(handler, logging.StreamHandler)
-        handler.setStream(self.log)
+        handler = logging.StreamHandler(self.log)
+        handler.setFormatter(logging.getLogger().handlers[0].formatter)
+        logging.getLogger().handlers[:] = [handler]
         redact_logs(known)
 
     async def left_behind(self, number: int, way: str, form: str) -> str:
