@@ -27,7 +27,7 @@ from domain.labels import Label, merged
 from domain.ledger import Kind
 from domain.model import Wire
 from domain.pinned_agents import PinnedAgent, tools_for_others
-from domain.program import CallStep, PinnedTool, Program, RetryRule
+from domain.program import CallStep, DoStep, PinnedTool, Program, RetryRule
 from domain.projection import unproject
 from domain.recorder import Recorder
 from domain.runs import Projection, RunStatus
@@ -298,7 +298,8 @@ class Run:
 
     def seen(self) -> list[Label]:
         """Return where all that the run has read until now comes from: what a hand-written workflow passes on may hold any of it."""
-        calls = [result_labels(self.program.tools[tool]) for tool in self.called]
+        strange: list[Label] = ["tool:untrusted"]  # what a child workflow returns may come from anywhere
+        calls = [result_labels(self.program.tools[one]) if one in self.program.tools else strange for one in self.called]
         return merged(["user"], *(agent.taint for agent in self.state.agents.values()), *calls)
 
     def output(self, step: str) -> JsonValue:
@@ -329,7 +330,7 @@ class Run:
 
     def close_step(self, path: str, failure: Failure | None, *, output: JsonValue = None) -> None:
         """Note how a step ended that is no call, and what it gave."""
-        step = CallStep(path=path, tool="")
+        step = DoStep(path=path, steps=[])
         if failure is None:
             complete_step(self.recorder, step, fields={} if output is None else {"": output}, ref=None, digest=None)
         else:

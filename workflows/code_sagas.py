@@ -263,6 +263,7 @@ class Saga:
         ready = [undo.model_copy(update={"step": f"{path}.{undo.step}"}) for undo in handed.undo]
         self._entries.extend(Registered(step=undo.step, known=undo.known, ready=undo) for undo in reversed(ready))
         self._tools.update(handed.tools)
+        self._run.called.add(f"run:{path}")
         self._run.close_step(path, None, output=handed.value)
         if self._run.cancelled:
             raise asyncio.CancelledError("the run was asked to end")
