@@ -23,6 +23,7 @@ from domain.program import AgentStep, ApproveStep, CallStep, DoStep, PinnedTool,
 from domain.registry import DefinitionDraft
 from domain.schemas import validate
 from domain.tools import ToolSpec
+from domain.untrusted_input import untrusted_parts
 
 
 def compile_program(
@@ -64,6 +65,7 @@ def compile_program(
         execution=parsed.execution,
         subject=parsed.subject,
         doubts=parsed.doubts,
+        untrusted_input=untrusted_parts(definition.input_schema),
         budget=parsed.budget,
     )
 

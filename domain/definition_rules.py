@@ -226,7 +226,7 @@ def _reads_later(value: JsonValue, known: set[str]) -> bool:
 
 def _check_unbound(call: CallStep, step: ApproveStep, path: DocPath, scope: Scope, pinned: dict[str, ToolSpec]) -> list[Mistake]:
     tool = pinned.get(call.tool)
-    refused = NEVER_UNBOUND | set(tool.bindable if tool else ())
+    refused = NEVER_UNBOUND | set(_targets(tool) if tool else ())
     later = [name for name in unbound_arguments(call, step.path, list(scope.steps)) if name in refused]
     return [
         Mistake(
@@ -236,3 +236,8 @@ def _check_unbound(call: CallStep, step: ApproveStep, path: DocPath, scope: Scop
         )
         for name in later
     ]
+
+
+def _targets(tool: ToolSpec) -> list[str]:
+    """The arguments of a tool that a reviewer must see: those that choose a target, by their first name."""
+    return [name.partition(".")[0] for name in (*tool.bindable, *tool.sensitive_arguments, *tool.url_arguments)]

@@ -53,11 +53,13 @@ def _verdict(effect: str, reason: str, ruling: Ruling, sha256: str, steered: lis
 
 
 def _why_a_person(request: PolicyRequest, rulings: Rulings, steered: list[str]) -> str:
-    if not rulings.now.permitted:
-        return f"permitted by {_names(rulings.approved)} once a person approves this call"
     labels = {label for name in steered for label in request.labels.get(name, request.taint)}
     sources = ", ".join(sorted(UNTRUSTED & labels))
-    return f"an untrusted source ({sources}) may have chosen {', '.join(steered)}, so a person decides"
+    chosen = f"an untrusted source ({sources}) may have chosen {', '.join(steered)}"
+    if rulings.now.permitted:
+        return f"{chosen}, so a person decides"
+    permitted = f"permitted by {_names(rulings.approved)} once a person approves this call"
+    return f"{permitted}; {chosen}" if steered else permitted
 
 
 def _names(ruling: Ruling) -> str:

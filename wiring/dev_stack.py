@@ -46,7 +46,7 @@ DEV_PRINCIPALS = (
     DevPrincipal("admin", Role.ADMIN),
     DevPrincipal("developer", Role.DEVELOPER),
     DevPrincipal("operator", Role.OPERATOR),
-    DevPrincipal("approver", Role.APPROVER, ("claims-approver",)),
+    DevPrincipal("approver", Role.APPROVER, ("claims-approver", "approver")),
     DevPrincipal("approver_2", Role.APPROVER, ("claims-approver", "claims-lead")),
     DevPrincipal("viewer", Role.VIEWER),
     DevPrincipal("auditor", Role.AUDITOR),

@@ -48,6 +48,7 @@ SPEC = ToolSpec(
     },
     effect_class=EffectClass.READ,
     timeout_s=15.0,
+    trust="trusted",  # it answers from the airline's own table: nobody outside can write into it
 )
 """What the platform sees. 15 s: a table is read whole when its month is first asked for (0.2 s for 27,000 rows)."""
 

@@ -86,6 +86,11 @@ class TestDemo:
         assert "SCRIPTED MODEL: no AI is asked." in kept.screen
         assert "the demo reviewer decides through the Python client" in kept.screen
 
+    def test_puts_what_an_injected_letter_asks_for_before_a_person(self, kept: Shown) -> None:
+        assert "CLM-6666: bank.pay to ATTACKER-77 waits for a person" in kept.screen
+        assert "an untrusted source (signal) may have chosen" in kept.screen
+        assert "CLM-6666: rejected by the demo reviewer; the bank's books know nothing of it" in kept.screen
+
     def test_kills_the_worker_and_pays_nobody_twice(self, kept: Shown) -> None:
         assert re.search(r"killed the worker with kill -9 \(pid \d+\)", kept.screen)
         assert "4 payments of 1,140.00 USD in all, 1 reservation released, 0 refunds, 0 claims paid twice" in kept.screen

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "claim-reviewer.yaml"
+CARELESS = SCRIPT.with_name("careless-clerk.yaml")
+"""The model of the injected letter: it is always scripted, since no real one may be made to obey."""
 SCRIPTED = "scripted/claim-reviewer"
 
 _DEFAULTS = {
@@ -38,9 +40,8 @@ def choose_model(settings: Mapping[str, str]) -> DemoModel:
     """Choose by the environment `settings`; a compatible server's model without a price counts as free."""
     found = next((name for setting, name in _DEFAULTS.items() if settings.get(setting)), SCRIPTED)
     name = settings.get("STANDFAST_DEMO_MODEL") or found
-    environment: dict[str, str] = {}
-    if name == SCRIPTED:
-        environment["STANDFAST_SCRIPTS"] = json.dumps({"claim-reviewer": str(SCRIPT)})
+    scripts = {"careless-clerk": str(CARELESS)} | ({"claim-reviewer": str(SCRIPT)} if name == SCRIPTED else {})
+    environment = {"STANDFAST_SCRIPTS": json.dumps(scripts)}
     if name.startswith("compatible/") and not settings.get("STANDFAST_PRICES"):
         environment["STANDFAST_PRICES"] = json.dumps({name: [0, 0]})
     return DemoModel(name, environment)

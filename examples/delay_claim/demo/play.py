@@ -13,6 +13,7 @@ from types import FrameType
 
 from examples.delay_claim.demo.drive import DemoFailedError, Drive
 from examples.delay_claim.demo.earlier import cancel_earlier_runs
+from examples.delay_claim.demo.injected import InjectedLetter
 from examples.delay_claim.demo.model import SCRIPT, DemoModel, choose_model
 from examples.delay_claim.demo.outcome import ClaimOutcome, Evidence, find_disagreements
 from examples.delay_claim.demo.screen import Screen, bank_line, commands, links, paragraph, table
@@ -72,6 +73,7 @@ def _run(screen: Screen, state_dir: Path, model: DemoModel) -> int:
         drive.decide(sys.stdin.isatty() and sys.stdout.isatty())
         outcomes, evidence = drive.outcomes(), drive.evidence()
         disagreements = find_disagreements(outcomes, drive.expected(), evidence)
+        disagreements += InjectedLetter(stack, services, screen).play()
     _report(screen, stack, model, outcomes, evidence)
     for text in disagreements:
         screen.say(f"DISAGREES: {text}")
