@@ -6,13 +6,14 @@ from pydantic import JsonValue, SecretStr
 
 from adapters.models.addresses import AwsAccess, AzureAccess, CompatibleServer, KeyAccess
 from adapters.models.factory import ModelRouter
+from adapters.outbound.clients import GuardedClients
 from domain.errors import InvalidInput
 from wiring.settings import ModelSettings
 from wiring.storage import Storage
 
 
-def build_models(settings: ModelSettings) -> ModelRouter:
-    """Return the router over every provider that is configured."""
+def build_models(settings: ModelSettings, outbound: GuardedClients | None = None) -> ModelRouter:
+    """Return the router over every provider that is configured; without `outbound` the vendors' SDKs connect by themselves."""
     compatible: dict[str, CompatibleServer] = {}
     if settings.compatible_base_url is not None:
         compatible["compatible"] = CompatibleServer(base_url=settings.compatible_base_url, api_key=_plain(settings.compatible_api_key))
@@ -28,6 +29,7 @@ def build_models(settings: ModelSettings) -> ModelRouter:
         gemini=_gemini(settings),
         compatible=compatible,
         scripts=dict(settings.scripts),
+        outbound=outbound,
     )
 
 

@@ -72,8 +72,9 @@ class ClaudeProvider:
 class AnthropicProvider(ClaudeProvider):
     """Anthropic's own API."""
 
-    def __init__(self, *, api_key: str, base_url: str = ANTHROPIC_BASE_URL) -> None:
-        super().__init__(AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0), VendorErrors("Anthropic", api_key))
+    def __init__(self, *, api_key: str, base_url: str = ANTHROPIC_BASE_URL, http: httpx2.AsyncClient | None = None) -> None:
+        client = AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0, http_client=http)
+        super().__init__(client, VendorErrors("Anthropic", api_key))
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Claude models on Amazon Bedrock behind the model port, on Anthropic's SDK, which signs requests and reads AWS event streams."""
 
+import httpx2
 from anthropic.lib.bedrock import AsyncAnthropicBedrock
 from botocore.exceptions import BotoCoreError  # pyright: ignore[reportMissingTypeStubs]  # it ships none
 
@@ -13,7 +14,7 @@ from domain.provider import CompletionReply, CompletionRequest, OnDelta
 class BedrockProvider(ClaudeProvider):
     """Calls `bedrock/<model id or inference profile>`; the protocol is that of the Messages API."""
 
-    def __init__(self, access: AwsAccess) -> None:
+    def __init__(self, access: AwsAccess, *, http: httpx2.AsyncClient | None = None) -> None:
         signed = access.api_key is None
         client = AsyncAnthropicBedrock(
             aws_region=access.region,
@@ -23,6 +24,7 @@ class BedrockProvider(ClaudeProvider):
             aws_session_token=access.session_token if signed else None,
             base_url=access.address,
             max_retries=0,
+            http_client=http,
         )
         super().__init__(client, VendorErrors("Bedrock", access.api_key or access.secret_access_key))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import httpx2
 from openai import AsyncOpenAI
 from openai.types import CompletionUsage
 from openai.types.chat import (
@@ -36,8 +37,8 @@ class CompatibleProvider:
     `name` is what people call the server. A server that reports no usage gets an estimate, four characters to a token.
     """
 
-    def __init__(self, *, name: str, base_url: str, api_key: str | None = None) -> None:
-        self._client = AsyncOpenAI(api_key=api_key or _NO_KEY, base_url=base_url, max_retries=0)
+    def __init__(self, *, name: str, base_url: str, api_key: str | None = None, http: httpx2.AsyncClient | None = None) -> None:
+        self._client = AsyncOpenAI(api_key=api_key or _NO_KEY, base_url=base_url, max_retries=0, http_client=http)
         self._errors = VendorErrors(f"The model server '{name}'", api_key)
 
     async def complete(self, request: CompletionRequest, on_delta: OnDelta | None = None, *, timeout_s: float) -> CompletionReply:

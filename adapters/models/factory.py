@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx2
+
 from adapters.models.addresses import ANTHROPIC_BASE_URL, OPENAI_BASE_URL, AwsAccess, AzureAccess, CompatibleServer, KeyAccess
 from adapters.models.late_vendors import (
     LateVendor,
@@ -14,6 +16,7 @@ from adapters.models.late_vendors import (
     openai_vendor,
 )
 from adapters.models.scripted import ScriptedProvider
+from domain.egress import OPERATOR, OutboundClients
 from domain.errors import UnknownModel
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, OnDelta
 
@@ -52,22 +55,24 @@ class ModelRouter:
         gemini: KeyAccess | None = None,
         compatible: Mapping[str, CompatibleServer] | None = None,
         scripts: Mapping[str, Path] | None = None,
+        outbound: OutboundClients[httpx2.AsyncBaseTransport] | None = None,
     ) -> None:
+        self._outbound = outbound
         self._vendors: dict[str, LateVendor] = {}
         for alias, server in (compatible or {}).items():
             if "/" in alias or (alias in _SETTINGS and alias != "compatible"):
                 raise UnknownModel(f"'{alias}' cannot name an OpenAI-compatible server; choose another name, without '/'")
-            self._vendors[alias] = compatible_vendor(name=alias, base_url=server.base_url, api_key=server.api_key)
+            self._vendors[alias] = compatible_vendor(name=alias, base_url=server.base_url, api_key=server.api_key, client=self._client)
         if anthropic_api_key:
-            self._vendors["anthropic"] = anthropic_vendor(api_key=anthropic_api_key, base_url=anthropic_base_url)
+            self._vendors["anthropic"] = anthropic_vendor(api_key=anthropic_api_key, base_url=anthropic_base_url, client=self._client)
         if openai_api_key:
-            self._vendors["openai"] = openai_vendor(api_key=openai_api_key, base_url=openai_base_url)
+            self._vendors["openai"] = openai_vendor(api_key=openai_api_key, base_url=openai_base_url, client=self._client)
         if azure is not None:
-            self._vendors["azure"] = azure_vendor(azure)
+            self._vendors["azure"] = azure_vendor(azure, self._client)
         if bedrock is not None:
-            self._vendors["bedrock"] = bedrock_vendor(bedrock)
+            self._vendors["bedrock"] = bedrock_vendor(bedrock, self._client)
         if gemini is not None:
-            self._vendors["gemini"] = gemini_vendor(gemini)
+            self._vendors["gemini"] = gemini_vendor(gemini, self._client)
         self._scripted = ScriptedProvider(scripts or {})
         self._script_names = sorted(scripts or {})
 
@@ -95,6 +100,12 @@ class ModelRouter:
         """Close the connections of every vendor."""
         for vendor in self._vendors.values():
             await vendor.aclose()
+
+    def _client(self) -> httpx2.AsyncClient | None:
+        """Return a client for one vendor's SDK: the operator set the address, so it may be inside, and no redirect is followed."""
+        if self._outbound is None:
+            return None
+        return httpx2.AsyncClient(transport=self._outbound.transport(OPERATOR), timeout=None, follow_redirects=False)
 
     def _provider(self, model: str) -> LlmProvider:
         provider, slash, name = model.partition("/")

@@ -45,8 +45,8 @@ class GeminiProvider:
     the signature that Gemini 3 wants back with each call. A call that the vendor itself could not read is no reply: it may be asked anew.
     """
 
-    def __init__(self, *, api_key: str, base_url: str = GEMINI_BASE_URL) -> None:
-        self._http = httpx2.AsyncClient(timeout=None, follow_redirects=False)
+    def __init__(self, *, api_key: str, base_url: str = GEMINI_BASE_URL, http: httpx2.AsyncClient | None = None) -> None:
+        self._http = http or httpx2.AsyncClient(timeout=None, follow_redirects=False)
         options = HttpOptions(base_url=base_url, api_version="v1beta", httpx_async_client=self._http)
         self._client = Client(vertexai=False, api_key=api_key, http_options=options)
         self._errors = VendorErrors("Gemini", api_key)

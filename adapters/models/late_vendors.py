@@ -7,8 +7,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+import httpx2
+
 from adapters.models.addresses import AwsAccess, AzureAccess, KeyAccess
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, OnDelta
+
+NewClient = Callable[[], httpx2.AsyncClient | None]
+"""Return a client on a guarded transport; None leaves the vendor's SDK its own."""
 
 
 class Vendor(LlmProvider, Protocol):
@@ -40,67 +45,67 @@ class LateVendor:
             await self._vendor.aclose()
 
 
-def anthropic_vendor(*, api_key: str, base_url: str) -> LateVendor:
+def anthropic_vendor(*, api_key: str, base_url: str, client: NewClient) -> LateVendor:
     """Return Anthropic's provider, not yet loaded."""
 
     def build() -> Vendor:
         from adapters.models.anthropic_provider import AnthropicProvider  # noqa: PLC0415 - late on purpose, see the module
 
-        return AnthropicProvider(api_key=api_key, base_url=base_url)
+        return AnthropicProvider(api_key=api_key, base_url=base_url, http=client())
 
     return LateVendor(build)
 
 
-def openai_vendor(*, api_key: str, base_url: str) -> LateVendor:
+def openai_vendor(*, api_key: str, base_url: str, client: NewClient) -> LateVendor:
     """Return OpenAI's provider, not yet loaded."""
 
     def build() -> Vendor:
         from adapters.models.openai_provider import OpenAIProvider  # noqa: PLC0415 - late on purpose, see the module
 
-        return OpenAIProvider(api_key=api_key, base_url=base_url)
+        return OpenAIProvider(api_key=api_key, base_url=base_url, http=client())
 
     return LateVendor(build)
 
 
-def compatible_vendor(*, name: str, base_url: str, api_key: str | None) -> LateVendor:
+def compatible_vendor(*, name: str, base_url: str, api_key: str | None, client: NewClient) -> LateVendor:
     """Return the provider of an OpenAI-compatible server, not yet loaded."""
 
     def build() -> Vendor:
         from adapters.models.compatible_provider import CompatibleProvider  # noqa: PLC0415 - late on purpose, see the module
 
-        return CompatibleProvider(name=name, base_url=base_url, api_key=api_key)
+        return CompatibleProvider(name=name, base_url=base_url, api_key=api_key, http=client())
 
     return LateVendor(build)
 
 
-def azure_vendor(access: AzureAccess) -> LateVendor:
+def azure_vendor(access: AzureAccess, client: NewClient) -> LateVendor:
     """Return Azure OpenAI's provider, not yet loaded."""
 
     def build() -> Vendor:
         from adapters.models.openai_provider import AzureProvider  # noqa: PLC0415 - late on purpose, see the module
 
-        return AzureProvider(access)
+        return AzureProvider(access, http=client())
 
     return LateVendor(build)
 
 
-def bedrock_vendor(access: AwsAccess) -> LateVendor:
+def bedrock_vendor(access: AwsAccess, client: NewClient) -> LateVendor:
     """Return Bedrock's provider, not yet loaded."""
 
     def build() -> Vendor:
         from adapters.models.bedrock_provider import BedrockProvider  # noqa: PLC0415 - late on purpose, see the module
 
-        return BedrockProvider(access)
+        return BedrockProvider(access, http=client())
 
     return LateVendor(build)
 
 
-def gemini_vendor(access: KeyAccess) -> LateVendor:
+def gemini_vendor(access: KeyAccess, client: NewClient) -> LateVendor:
     """Return Gemini's provider, not yet loaded."""
 
     def build() -> Vendor:
         from adapters.models.gemini_provider import GeminiProvider  # noqa: PLC0415 - late on purpose, see the module
 
-        return GeminiProvider(api_key=access.api_key, base_url=access.base_url)
+        return GeminiProvider(api_key=access.api_key, base_url=access.base_url, http=client())
 
     return LateVendor(build)

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import httpx2
 from openai import AsyncAzureOpenAI, AsyncOpenAI, BadRequestError
 from openai.types.responses import (
     Response,
@@ -85,16 +86,21 @@ class ResponsesProvider:
 class OpenAIProvider(ResponsesProvider):
     """OpenAI's own API."""
 
-    def __init__(self, *, api_key: str, base_url: str = OPENAI_BASE_URL) -> None:
-        super().__init__(AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0), VendorErrors("OpenAI", api_key))
+    def __init__(self, *, api_key: str, base_url: str = OPENAI_BASE_URL, http: httpx2.AsyncClient | None = None) -> None:
+        client = AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0, http_client=http)
+        super().__init__(client, VendorErrors("OpenAI", api_key))
 
 
 class AzureProvider(ResponsesProvider):
     """Azure OpenAI's `v1` API; `azure/<deployment>` names a deployment of the resource."""
 
-    def __init__(self, access: AzureAccess) -> None:
+    def __init__(self, access: AzureAccess, *, http: httpx2.AsyncClient | None = None) -> None:
         client = AsyncAzureOpenAI(
-            base_url=f"{access.endpoint.rstrip('/')}/openai/v1", api_version=access.api_version, api_key=access.api_key, max_retries=0
+            base_url=f"{access.endpoint.rstrip('/')}/openai/v1",
+            api_version=access.api_version,
+            api_key=access.api_key,
+            max_retries=0,
+            http_client=http,
         )
         super().__init__(client, VendorErrors("Azure OpenAI", access.api_key))
 

@@ -30,14 +30,14 @@ MAY = {
     "adapters/secrets/vault.py": "the operator's Vault, on the vendor's SDK",
     "adapters/sandboxes/docker_engine.py": "the operator's Docker daemon",
     "adapters/sandboxes/egress_proxy.py": "code in a sandbox connects by it; it asks the same rules for each address",
-    "adapters/models/anthropic_provider.py": "the vendor's SDK, on addresses of the operator",
-    "adapters/models/openai_provider.py": "the vendor's SDK, on addresses of the operator",
-    "adapters/models/compatible_provider.py": "the vendor's SDK, on addresses of the operator",
-    "adapters/models/azure_provider.py": "the vendor's SDK, on addresses of the operator",
-    "adapters/models/bedrock_provider.py": "the vendor's SDK, on addresses of the operator",
-    "adapters/models/gemini_provider.py": "the vendor's SDK, on addresses of the operator",
+    "adapters/models/anthropic_provider.py": "the vendor's SDK, on a guarded client that wiring gives it",
+    "adapters/models/openai_provider.py": "the vendor's SDK, on a guarded client that wiring gives it",
+    "adapters/models/compatible_provider.py": "the vendor's SDK, on a guarded client that wiring gives it",
+    "adapters/models/factory.py": "on a guarded transport",
+    "adapters/models/bedrock_provider.py": "the vendor's SDK, on a guarded client that wiring gives it",
+    "adapters/models/gemini_provider.py": "the vendor's SDK, on a guarded client that wiring gives it",
 }
-ON_A_TRANSPORT = ("adapters/anchors", "adapters/mcp", "adapters/tools")
+ON_A_TRANSPORT = ("adapters/anchors", "adapters/mcp", "adapters/tools", "adapters/models/factory")
 """Where each httpx2 client must be given its transport."""
 
 

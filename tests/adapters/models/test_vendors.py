@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from adapters.models.addresses import AwsAccess, AzureAccess, CompatibleServer, KeyAccess
 from adapters.models.factory import ModelRouter
+from adapters.outbound.clients import GuardedClients
 from domain.errors import ModelFailed, ModelUnavailable, StandfastError
 from domain.provider import Attachment, CompletionReply, CompletionRequest, Delta, Message, ModelToolCall, StopReason, ToolSchema
 from tests.adapters.models.conversations import answer_to, request_of
@@ -44,6 +45,7 @@ class Bench:
             bedrock=AwsAccess(region="eu-central-1", access_key_id=ACCESS_KEY_ID, secret_access_key=server.api_key, base_url=server.url),
             gemini=KeyAccess(base_url=server.url, api_key=server.api_key),
             compatible={"compatible": CompatibleServer(server.openai_url, server.api_key)},
+            outbound=GuardedClients(),
         )
 
     async def whole(self, request: CompletionRequest) -> CompletionReply:
