@@ -14,7 +14,8 @@ from domain.tool_registry import ToolChange, ToolState
 from domain.tools import ToolCall
 from tests.domain.programs import agent, call, pinned, program
 from tests.fake_provider import FakeProvider, answered, calling
-from tests.workflows.bench import REQUESTER, Bench, Gate, ScriptedTool
+from tests.workflows.bench import REQUESTER, Bench, Gate, ScriptedTool, until
+from wiring.tool_watching import ToolWatcher, ToolWatchParts
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -59,6 +60,26 @@ class TestQuarantine:
         await hold(bench, state=ToolState.ACTIVE)
         async with bench.running(program(call("one")), ScriptedTool("bank.pay", {"id": 1})) as run:
             await run.handle.result()
+
+
+class TestWatch:
+    async def test_learns_from_every_call_of_a_tenant_once(self, bench: Bench) -> None:
+        async def tenants() -> list[str]:
+            return [bench.tenant]
+
+        async with bench.running(program(call("one"), call("two")), ScriptedTool("bank.pay", {"id": 1}, {"id": 2})) as run:
+            await run.handle.result()
+        store = bench.storage.tool_watch
+        watcher = ToolWatcher(ToolWatchParts(tenants=tenants, store=store, holder="a", mode="quarantine"))
+
+        async def learned() -> bool:
+            await watcher.round()
+            return not await store.waiting(bench.tenant)
+
+        await until(learned)
+        await watcher.round()
+        [usual] = (await store.baselines(bench.tenant, [("bank.pay", "1.0.0")])).values()
+        assert (usual.calls, len(usual.runs)) == (2, 1)
 
 
 class TestGrant:
