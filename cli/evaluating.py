@@ -12,7 +12,7 @@ from pydantic import JsonValue, ValidationError
 from domain.errors import InvalidInput
 from domain.evaluation import Case, CaseResult, Dataset, Evaluation, Judged, Score, judgement, label, read_dataset, read_lines, score
 from standfast_client import AsyncStandfast, Run, StandfastError, WaitTimedOutError
-from wiring.documents import read_yaml
+from wiring.documents import read_document
 
 Told = Callable[[CaseResult], None]
 
@@ -118,8 +118,8 @@ def load_dataset(path: Path, beside: Path | None = None) -> tuple[Dataset, str]:
     digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
     try:
         if path.suffix != ".jsonl":
-            return read_dataset(read_yaml(texts[0])), digest
-        rest = read_yaml(texts[1]) if beside is not None else {}
+            return read_dataset(read_document(texts[0])), digest
+        rest = read_document(texts[1]) if beside is not None else {}
         if not isinstance(rest, dict):
             raise InvalidInput("scorers and definition stand in a mapping")  # noqa: TRY301 - it gets its file's name like the others
         return read_dataset({**rest, "cases": read_lines(texts[0])}), digest

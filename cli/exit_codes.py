@@ -34,6 +34,7 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 6
     RUN_FAILED = 7
     WAIT_TIMED_OUT = 8
+    REGRESSED = 9
     INTERRUPTED = 130
 
 
@@ -47,6 +48,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.UNAVAILABLE: "the gateway, or a part it needs, does not answer",
     ExitCode.RUN_FAILED: "the run ended without success",
     ExitCode.WAIT_TIMED_OUT: "the run had not ended when `--timeout` was over; it goes on",
+    ExitCode.REGRESSED: "`eval` found something worse than its baseline, or too few cases passed",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
 

@@ -29,6 +29,7 @@ ROWS_READ = 64
 CURSOR_CHARS_MAX = 8_000
 _CURSOR = re.compile(r"([0-9]{1,15})((?:\.[0-9]{1,15}-(?:[0-9]{1,9}|x))*)(\.end)?")
 _LOST = -1
+_SETTLED = frozenset({Kind.MODEL_ANSWERED, Kind.TOOL_CALLED})
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,8 @@ class StreamReader(Protocol):
         """Return deltas with a greater number, in order, of at most `limit` rows; none when they are gone."""
         ...
 
-    async def settled(self, key: StreamKey) -> str | None:
-        """Return the text of a recorded answer; None when it is erased."""
+    async def settled(self, key: StreamKey, kind: str) -> dict[str, JsonValue]:
+        """Return what the event of a recorded outcome shows of it: an answer's `text` and `calls`, a tool's `output`; {} when erased."""
         ...
 
 
@@ -179,8 +180,8 @@ class Narrator:
             events.append(self._event("delta", _place(key) | shown))
         return events
 
-    def entry(self, entry: StoredEntry, settled: str | None = None) -> list[StreamEvent]:
-        """Tell the next entry; `settled` is the text of an answer. The attempt it replaces or ends is taken back first."""
+    def entry(self, entry: StoredEntry, settled: Mapping[str, JsonValue] = {}) -> list[StreamEvent]:
+        """Tell the next entry; `settled` is what its event shows of the outcome. The attempt it replaces or ends is taken back first."""
         body = _body(entry)
         events: list[StreamEvent] = []
         requested = entry.kind == Kind.MODEL_REQUESTED
@@ -193,7 +194,7 @@ class Narrator:
             if requested:
                 self._keys[entry.seq], self._told[entry.seq] = key, 0
         self._seq = entry.seq
-        return [*events, self._event("entry", _shown(entry, body) | ({"text": settled} if entry.kind == Kind.MODEL_ANSWERED else {}))]
+        return [*events, self._event("entry", _shown(entry, body) | settled)]
 
     def end(self, status: RunStatus) -> list[StreamEvent]:
         """Tell that the run has ended; what was told of attempts that never ended is taken back."""
@@ -239,7 +240,7 @@ async def news(reader: StreamReader, narrator: Narrator, *, tenant: str, run: st
             if ended is not None and entry.seq > settled_until:
                 async for event in deltas_of(reader, narrator, ended):
                     yield event
-            settled = await reader.settled(_key(entry, _body(entry))) if entry.kind == Kind.MODEL_ANSWERED else None
+            settled = await reader.settled(_key(entry, _body(entry)), entry.kind) if entry.kind in _SETTLED else {}
             for event in narrator.entry(entry, settled):
                 yield event
         if len(entries) < ENTRIES_READ:

@@ -5,8 +5,10 @@ from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from pydantic import JsonValue
+
 from domain.deltas import StreamKey
-from domain.ledger import StoredEntry
+from domain.ledger import Kind, StoredEntry
 from domain.provider import Delta
 from domain.runs import RunStatus
 from domain.streams import Piece
@@ -41,9 +43,10 @@ class FakeStreams:
         """Return deltas in order, each a row of its own."""
         return [piece for piece in self.kept[key] if piece.number > after][:limit]
 
-    async def settled(self, key: StreamKey) -> str | None:
+    async def settled(self, key: StreamKey, kind: str) -> dict[str, JsonValue]:
         """Return the text of a recorded answer."""
-        return self.texts.get((key.tenant, key.run, key.step, key.visit, key.call))
+        text = self.texts.get((key.tenant, key.run, key.step, key.visit, key.call))
+        return {"text": text} if kind == Kind.MODEL_ANSWERED and text is not None else {}
 
     def lose(self, key: StreamKey) -> None:
         """Lose what was written, as a crash of PostgreSQL does."""

@@ -13,11 +13,15 @@ from adapters.postgres.stream_queries import PIECES, SETTLED, STANDING
 from adapters.postgres.vault import Vault
 from domain.deltas import StreamKey
 from domain.errors import NotFound, ReferenceMissing
-from domain.ledger import StoredEntry
+from domain.estimates import text_bytes
+from domain.ledger import Kind, StoredEntry
 from domain.provider import Delta
 from domain.runs import RunStatus
 from domain.stores import PayloadCipher
 from domain.streams import Piece
+
+OUTPUT_BYTES_MAX = 64 * 1024
+"""A larger output of a tool is no part of its event; the event says how large it is."""
 
 
 class PostgresStreamReader:
@@ -58,14 +62,21 @@ class PostgresStreamReader:
             found += [Piece(number=number, delta=delta) for number, delta in enumerate(deltas, start=told["first"]) if number > after]
         return found
 
-    async def settled(self, key: StreamKey) -> str | None:
-        """Return the text of the recorded answer; None when it is erased."""
+    async def settled(self, key: StreamKey, kind: str) -> dict[str, JsonValue]:
+        """Return an answer's text and calls, or a tool's output unless it is large; {} when it is erased."""
         rows = await self._db.select_all(SETTLED, [key.tenant, key.run, key.step, Int4(key.visit), key.call])
         if not rows:
-            return None
+            return {}
         try:
             stored = await self._vault.open(key.tenant, key.run, rows[0]["ref"], rows[0]["sealed"])
         except ReferenceMissing:
-            return None
+            return {}
+        if kind != Kind.MODEL_ANSWERED:
+            size = text_bytes(stored)
+            return {"output": stored} if size <= OUTPUT_BYTES_MAX else {"output_bytes": size}
         reply = cast("dict[str, JsonValue]", stored).get("reply") if isinstance(stored, dict) else None
-        return str(reply.get("text") or "") if isinstance(reply, dict) else None
+        if not isinstance(reply, dict):
+            return {}
+        called = cast("list[dict[str, JsonValue]]", reply.get("tool_calls") or [])
+        calls: list[JsonValue] = [{"name": call["name"], "arguments": call["arguments"]} for call in called]
+        return {"text": str(reply.get("text") or "")} | ({"calls": calls} if calls else {})

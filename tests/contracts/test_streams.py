@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 import pytest
+from pydantic import JsonValue
 
 from adapters.postgres.deltas import PostgresDeltaSink
 from adapters.postgres.pool import Database
-from adapters.postgres.streams import PostgresStreamReader
+from adapters.postgres.streams import OUTPUT_BYTES_MAX, PostgresStreamReader
 from domain.deltas import DeltaSink, StreamKey
 from domain.effects import EffectState
 from domain.errors import NotFound
+from domain.ledger import Kind
 from domain.provider import Delta
 from domain.runs import RunStatus
 from domain.streams import Piece, StreamReader
@@ -115,7 +117,19 @@ class TestSettledText:
         reader = PostgresStreamReader(db, bench.cipher)
         key = StreamKey(tenant=tenant, run=RUN, step="settle.pay", visit=1, call="0", epoch=1, attempt=1)
         await bench.journal.intent(intent(bench))
-        assert await reader.settled(key) is None
-        await bench.journal.outcome(outcome(bench, state=EffectState.DONE, output={"reply": {"text": "Yes."}}))
-        assert await reader.settled(key) == "Yes."
-        assert await reader.settled(key.model_copy(update={"tenant": "other"})) is None
+        assert await reader.settled(key, Kind.MODEL_ANSWERED) == {}
+        call: JsonValue = {"name": "notes.read", "arguments": {"n": 1}, "vendor_id": "v"}
+        stored: JsonValue = {"reply": {"text": "Yes.", "tool_calls": [call]}}
+        await bench.journal.outcome(outcome(bench, state=EffectState.DONE, output=stored))
+        told = {"text": "Yes.", "calls": [{"name": "notes.read", "arguments": {"n": 1}}]}
+        assert await reader.settled(key, Kind.MODEL_ANSWERED) == told
+        assert await reader.settled(key, Kind.TOOL_CALLED) == {"output": stored}
+        assert await reader.settled(key.model_copy(update={"tenant": "other"}), Kind.MODEL_ANSWERED) == {}
+
+    async def test_of_a_tool_is_left_out_when_it_is_large(self, db: Database, tenant: str) -> None:
+        bench = await PostgresBench(db, tenant).accept()
+        reader = PostgresStreamReader(db, bench.cipher)
+        key = StreamKey(tenant=tenant, run=RUN, step="settle.pay", visit=1, call="0", epoch=1, attempt=1)
+        await bench.journal.intent(intent(bench))
+        await bench.journal.outcome(outcome(bench, state=EffectState.DONE, output="x" * OUTPUT_BYTES_MAX))
+        assert await reader.settled(key, Kind.TOOL_CALLED) == {"output_bytes": OUTPUT_BYTES_MAX + 2}

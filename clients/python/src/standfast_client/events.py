@@ -36,6 +36,8 @@ class RunEvent(BaseModel):
         name: The tool, with the first delta of a call.
         sequence: The entry's place in the ledger.
         data: The entry's data.
+        calls: With the entry of an answer: the tools that the model called, with their arguments.
+        output: With the entry of a tool's call: what it gave; `output_bytes` instead if that is more than 64 KiB.
         status: How the run ended.
     """
 
@@ -55,6 +57,9 @@ class RunEvent(BaseModel):
     at: str | None = None
     principal: str | None = None
     data: dict[str, JsonValue] = Field(default={})
+    calls: list[dict[str, JsonValue]] = Field(default=[])
+    output: JsonValue = None
+    output_bytes: int | None = None
     status: str | None = None
 
 
