@@ -4,58 +4,31 @@ import asyncio
 import dataclasses
 import logging
 import signal
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 
-from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.admissions import AgentAdmission
-from activities.calendars import CalendarActivities
-from activities.code_runs import CodeRunActivities
-from activities.deliveries import DeliveryActivities
-from activities.interceptor import JournalInterceptor
-from activities.journal_calls import FaultPoint, JournalTools, no_fault
-from activities.listeners import ListenerActivities
-from activities.prompts import PromptActivities
-from activities.resets import ResetWatch
-from activities.run_records import RunRecordActivities
-from activities.segments import SegmentActivities
-from activities.tool_calls import ToolActivities
-from adapters.calendars.zones import PinnedZones
 from adapters.codec.cipher import TenantCipher
 from adapters.models.breakers import PurgatoryBreakers
 from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
-from domain.admission import RunAgents
-from domain.agents import PRODUCTION, StatusRules
-from domain.breakers import Breakers
-from domain.deliveries import Audience, Channel
-from domain.effects import EffectJournal
 from domain.errors import StandfastError
 from domain.expressions import ENGINE
-from domain.known_secrets import KnownSecrets
-from domain.mcp_stores import TenantTools
-from domain.model_table import NO_ALIASES, ModelTable
-from domain.policy import PolicyDecider
-from domain.provider import LlmProvider, PriceBook
-from wiring.agents import DefinitionAgents, status_rules
+from wiring.agents import status_rules
 from wiring.builtins import build_ports
 from wiring.channels import build_audiences, build_channels
-from wiring.executions import describe_by
 from wiring.faults import fault_point
-from wiring.keys import InstallationKeys, clock_text, new_token
+from wiring.keys import InstallationKeys, new_token
 from wiring.logs import redact_logs, set_up_logs
 from wiring.mcp import build_mcp
 from wiring.model_table import build_table
-from wiring.models import build_models, inputs_of
+from wiring.models import build_models
 from wiring.objects import build_objects, payload_limits
 from wiring.outbound import build_outbound
-from wiring.policies import build_decider
 from wiring.prices import build_prices
 from wiring.processes import may_start, run_loop
 from wiring.relaying import RelayParts, relaying, starter
@@ -74,13 +47,13 @@ from wiring.settings import (
     required_database_url,
     required_temporal_address,
 )
-from wiring.storage import Storage, build_storage
+from wiring.storage import build_storage
 from wiring.temporal import connect
 from wiring.tool_watching import ToolWatchParts, watching_tools
-from wiring.tools import Toolbox, build_toolbox
+from wiring.tools import build_toolbox
+from wiring.worker_activities import WorkerParts, served_by
 from wiring.workflow_plugins import plugin_workflows
 from workflows.delivery import DeliveryWorkflow
-from workflows.messages import TASK_QUEUE
 from workflows.run import RunWorkflow
 
 log = logging.getLogger(__name__)
@@ -96,109 +69,15 @@ STICKY = timedelta(seconds=1)
 """How long a run's next task waits for the worker that has the run in its cache: after a kill -9 every decision waits this long once."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorkerParts:
-    """What a worker is made of; tests give their own."""
-
-    client: Client
-    storage: Storage
-    keys: InstallationKeys
-    toolbox: Toolbox
-    provider: LlmProvider
-    prices: PriceBook
-    task_queue: str = TASK_QUEUE
-    cached_runs_max: int = 80
-    workflows: list[type] = field(default_factory=lambda: [RunWorkflow, DeliveryWorkflow])
-    journal: EffectJournal | None = None
-    statuses: StatusRules = PRODUCTION
-    written_agents: RunAgents | None = None
-    fault_point: FaultPoint = no_fault
-    channels: Mapping[str, Channel] = field(default_factory=dict[str, Channel])
-    audiences: Sequence[Audience] = ()
-    bind_tenant: Callable[[str, str], None] = lambda _workflow, _tenant: None
-    breakers: Breakers | None = None
-    policy: PolicyDecider | None = None
-    models: ModelTable = NO_ALIASES
-    servers: TenantTools | None = None
-    secrets: KnownSecrets = field(default_factory=KnownSecrets)
-
-
 def build_worker(parts: WorkerParts) -> Worker:
     """Return the worker, ready to run."""
-    storage = parts.storage
-    journal = parts.journal or storage.journal
-    policy = parts.policy or build_decider(storage.policies)
-    prompts = PromptActivities(
-        policy=policy,
-        provider=parts.provider,
-        prices=parts.prices,
-        messages=storage.messages,
-        payloads=storage.payloads,
-        deltas=storage.deltas,
-        secrets=parts.secrets,
-        breakers=parts.breakers,
-        input_of=inputs_of(storage),
-        models=parts.models,
-    )
-    records = RunRecordActivities(
-        run_ledger=storage.journal,
-        journal=journal,
-        keys=storage.keys,
-        attestation_key=parts.keys.attestation,
-        substitutes=storage.substitutes,
-    )
-    tools = ToolActivities(
-        policy=policy,
-        tools=parts.toolbox.registry,
-        declared=parts.toolbox.declared,
-        approvals=storage.approvals,
-        payloads=storage.payloads,
-        records=records,
-        gate=storage.tool_gate,
-        servers=parts.servers,
-        secrets=parts.secrets,
-    )
-    resets = ResetWatch(resets=storage.resets, describe=describe_by(parts.client), clock=clock_text)
-    written = parts.written_agents or DefinitionAgents(runs=storage.runs, definitions=storage.definitions, lineage=storage.lineage)
-    admission = AgentAdmission(agents=storage.agents, written=written, rules=parts.statuses)
-    around = JournalTools(
-        journal=journal,
-        clock=clock_text,
-        token=new_token,
-        fault_point=parts.fault_point,
-        prices=parts.prices,
-        resets=resets,
-        admission=admission,
-    )
-    segments = SegmentActivities(tools=tools, journal=around, run_ledger=storage.journal)
-    listeners = ListenerActivities(listeners=storage.listeners, secret=parts.keys.attestation)
-    deliveries = DeliveryActivities(deliveries=storage.deliveries, channels=parts.channels)
-    calendars = CalendarActivities(calendars=storage.calendars, zones=PinnedZones())
-    code_runs = CodeRunActivities(
-        runs=storage.runs,
-        run_ledger=storage.journal,
-        specs=parts.toolbox.registry.specs,
-        agents=storage.agents,
-        startable=parts.statuses.startable,
-    )
+    served = served_by(parts)
     return Worker(
         parts.client,
         task_queue=parts.task_queue,
         workflows=parts.workflows,
-        activities=[
-            tools.call_tool,
-            segments.run_segment,
-            prompts.complete_prompt,
-            records.flush_facts,
-            records.check_decision,
-            records.check_completion,
-            records.resolve_effect,
-            calendars.resolve_calendar,
-            code_runs.open_run,
-            deliveries.send_delivery,
-            listeners.keep_listener,
-        ],
-        interceptors=[JournalInterceptor(around)],
+        activities=served.activities,
+        interceptors=[served.interceptor],
         build_id=BUILD_ID,
         max_cached_workflows=parts.cached_runs_max,
         graceful_shutdown_timeout=GRACE,
