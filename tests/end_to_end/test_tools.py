@@ -43,7 +43,7 @@ class TestTools:
     async def test_registered_alone_are_called_and_audited(self, client: ClientOf) -> None:
         developer, operator = client("developer"), client("operator")
         async with serving(answer(200, '{"celsius": 21}')) as server:
-            properties = {"place": {"type": "string"}}
+            properties: dict[str, JsonValue] = {"place": {"type": "string"}}
             declared: dict[str, JsonValue] = {
                 "name": "weather.now",
                 "description": "The weather",
