@@ -55,7 +55,10 @@ class DeclaredDatabases:
         try:
             async with asyncio.timeout(deadline_s + CONNECT_S), await self._connected(url, deadline_s) as connection:
                 await _refuse_power(connection, name)
-                return await _read(connection, query, parameters, rows_max)
+                try:
+                    return await _read(connection, query, parameters, rows_max)
+                finally:
+                    await connection.rollback()  # some functions write in a read-only transaction: large objects before PostgreSQL 16
         except TimeoutError as error:
             raise ToolFailed(f"the statement took longer than {deadline_s:g} s") from error
         except psycopg.errors.QueryCanceled as error:
@@ -121,7 +124,7 @@ def _shown(value: object) -> JsonValue:
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else str(value)  # noqa: PLR0124 - NaN is not itself
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)[:TEXT_CHARS_MAX].hex()
+        return bytes(cast("bytes", value))[:TEXT_CHARS_MAX].hex()
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     if isinstance(value, (list, tuple)):

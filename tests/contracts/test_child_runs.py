@@ -31,8 +31,8 @@ class House:
 
     async def open(self) -> "House":
         await self.runs.accept(new_run(self.tenant, PARENT))
-        made: DefinitionDraft = draft().model_copy(update={"name": "follow-up", "input_schema": SCHEMA})
-        await self.definitions.register(self.tenant, made, registered_by="prn_a")
+        made: DefinitionDraft = draft("1.0.0", name="follow-up").model_copy(update={"input_schema": SCHEMA})
+        await self.definitions.register(self.tenant, made, principal="prn_a")
         return self
 
     def request(self, *, parent: str = PARENT, key: str = "k" * 64, given: JsonValue = None, definition: str = "follow-up") -> ChildRequest:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pydantic import JsonValue
 
 from domain.agent_questions import HUMAN_ASK
 from domain.completion import TaskCompletion
@@ -28,7 +29,7 @@ async def test_an_agent_waits_for_what_a_person_says(bench: Bench) -> None:
         task = await run.task("human")
         assert (task.projection.title, task.projection.call) == ("Is it urgent?", "1.0")
         assert (await run.row()).status is RunStatus.WAITING
-        said = {"answer": "yes"}
+        said: JsonValue = {"answer": "yes"}
         ref = await bench.storage.payloads.put(bench.tenant, run.run, said)  # as the gateway stores it with the task
         completion = {"task": task.projection.task, "resolution": "completed", "output": said, "ref": ref, "principal": REVIEWER}
         await run.tell(TaskCompletion.model_validate(completion))
