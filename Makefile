@@ -70,6 +70,7 @@ bench: $(READY) ## measure steps, segments, journal and ledger beside what they 
 	@$(BIN)/python -m benchmarks.waiting
 	@$(BIN)/python -m benchmarks.sandbox_start
 	@$(BIN)/python -m benchmarks.token_delay
+	@$(BIN)/python -m benchmarks.policy_decision
 
 data: $(READY) ## unpack the flight tables of February to December 2013
 	@$(BIN)/python -m examples.delay_claim.unpack_data

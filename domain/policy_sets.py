@@ -5,6 +5,7 @@ tenant has the shipped one. Which version decides is the tenant's choice; a choi
 permits nothing.
 """
 
+from functools import lru_cache
 from typing import Final, Protocol
 
 from pydantic import Field, JsonValue
@@ -48,6 +49,7 @@ class StoredPolicySet(PolicySetDraft):
     active: bool = False
 
 
+@lru_cache(maxsize=64)
 def policy_sha256(text: str) -> str:
     """Return the hash that verdicts and ledger entries name a policy set by (hex SHA-256 over its whole text)."""
     return digest_hex("standfast:policy:v1", {"text": text})
