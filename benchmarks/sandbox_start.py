@@ -35,8 +35,6 @@ GOAL = 1.1
 IMAGE = "standfast-test:busybox"
 """Made by `.ci/build-test-image.sh`."""
 EMPTY = '(module (memory (export "memory") 1) (func (export "_start")))'
-SETTLE_S = 1.5
-"""How long a warm pool is left alone to fill again before it is asked."""
 
 Start = Callable[[], Awaitable[object]]
 
@@ -85,7 +83,7 @@ async def monty(rounds: int, stack: AsyncExitStack) -> None:
         limits: ResourceLimits = {"max_feed_duration_secs": 10.0, "max_total_sleep_secs": 10.0, "max_memory": profile.memory_bytes}
         said: list[str] = []
         async with pool.checkout(limits=limits) as session, asyncio.timeout(11.0):
-            files = OSAccess([MemoryFile("/work/main.py", content=b"1 + 1")])
+            files = OSAccess([MemoryFile("/work/snippet.py", content=b"1 + 1")])
             await session.feed_run("1 + 1", print_callback=lambda _stream, text: said.append(text), os=files, cwd="/work")
 
     await compared("monty", own, run_of(sandbox, profile, ["python", "main.py"], {"main.py": b"1 + 1"}), rounds * 10)
@@ -143,11 +141,11 @@ async def containers(name: str, runtime: str | None, rounds: int) -> None:
     try:
         await compared(name, own, run_of(cold, profile, ["true"], {}), rounds)
         await run()
-        await asyncio.sleep(SETTLE_S)
+        await warm.ready()
         taken: list[float] = []
         for _ in range(max(3, rounds // 3)):
             taken.append(await timed(run))
-            await asyncio.sleep(SETTLE_S)
+            await warm.ready()
         print(f"{'':<12} with one container waiting     {statistics.median(taken):8.2f} ms")
     finally:
         await asyncio.gather(cold.aclose(), warm.aclose())

@@ -25,7 +25,7 @@ from adapters.sandboxes.inner_network import inner_network
 from adapters.sandboxes.output import OutputCollector
 from adapters.sandboxes.process_tree import InnerFiles, kill_group
 from adapters.sandboxes.seccomp import SeccompUnavailableError, bpf_program
-from adapters.sandboxes.watched import Watched
+from adapters.sandboxes.watched import Limits, Watched
 from adapters.sandboxes.work_files import INODES_MAX
 from domain.errors import SandboxUnavailable
 from domain.sandbox import OnOutput, SandboxProfile, SandboxResult
@@ -87,8 +87,9 @@ class BubblewrapSandbox:
                 arguments = [*bwrap_arguments(profile, placed, seccomp), "--", *inside]
                 process, group = await held.enter_async_context(self._started(profile, arguments, (*placed.values(), seccomp)))
                 files_made = InnerFiles(process.pid, ("/work", "/tmp"), INODES_MAX)  # noqa: S108 (the sandbox's own)
-                limits = [files_made] if group is None else [files_made, group]
-                result = await Watched(process, profile, given or output, limits=limits).result(stdin)
+                limits: list[Limits] = [files_made] if group is None else [files_made, group]
+                kill = None if group is None else group.kill
+                result = await Watched(process, profile, given or output, limits=limits, kill=kill).result(stdin)
                 return result if given is None else result.model_copy(update={"files": given.files()})
 
     @asynccontextmanager

@@ -161,9 +161,13 @@ class ContainerPool:
             raise
         return started
 
+    async def ready(self) -> None:
+        """Wait until what is being made ready is so."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def aclose(self) -> None:
         """Remove what waits."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.ready()
         waiting, self._waiting = self._waiting, {}
         for container, timer in [each for group in waiting.values() for each in group]:
             timer.cancel()

@@ -126,6 +126,10 @@ class DockerSandbox:
             self._client = connect(self._base_url)
         return self._client
 
+    async def ready(self) -> None:
+        """Wait until the containers that are being made ready are so."""
+        await self._pool.ready()
+
     async def aclose(self) -> None:
         """Remove waiting containers and close the connections to the daemon."""
         await self._pool.aclose()

@@ -103,9 +103,6 @@ class InnerFiles:
                         return "output"
         return None
 
-    def kill(self) -> None:
-        """Kill nothing: files have no processes of their own."""
-
 
 def _children(pid: int) -> list[int]:
     """Return the children of all threads of `pid`."""

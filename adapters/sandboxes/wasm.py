@@ -223,9 +223,6 @@ class _Folder:
                 return "output"
         return None
 
-    def kill(self) -> None:
-        """Kill nothing: a folder has no processes of its own."""
-
 
 @contextmanager
 def _work_folder(files: dict[str, bytes]) -> Generator[Path]:

@@ -44,19 +44,24 @@ class Limits(Protocol):
         """Return which limit is broken now, or None."""
         ...
 
-    def kill(self) -> None:
-        """Kill everything in it."""
-        ...
-
 
 class Watched:
-    """One running sandbox: `process` leads a process group of its own and has pipes for all three streams."""
+    """One running sandbox: `process` leads a process group of its own and has pipes for all three streams; `kill` kills besides."""
 
-    def __init__(self, process: Process, profile: SandboxProfile, output: Kept, *, limits: Sequence[Limits] = ()) -> None:
+    def __init__(
+        self,
+        process: Process,
+        profile: SandboxProfile,
+        output: Kept,
+        *,
+        limits: Sequence[Limits] = (),
+        kill: Callable[[], object] | None = None,
+    ) -> None:
         self._process = process
         self._profile = profile
         self._output = output
         self._limits = limits
+        self._kill_more = kill
         self._began_s = time.monotonic()
         self._broken: Ended | None = None
 
@@ -97,8 +102,8 @@ class Watched:
         """
         if self._process.returncode is None:
             kill_group(self._process.pid)
-        for each in self._limits:
-            each.kill()
+        if self._kill_more is not None:
+            self._kill_more()
 
     async def _read(self, stream: str, reader: asyncio.StreamReader | None) -> None:
         """Collect one stream until its last writer is gone; what comes after the limit is read too, else the pipe never closes."""

@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from adapters.sandboxes.profiles import DEFAULT_PROFILES
 from adapters.sandboxes.select import SandboxRouter
@@ -19,7 +20,14 @@ KEY = base64.b64encode(bytes(32))
 SPEC = ToolSpec.model_validate(
     {"name": "a.b", "version": "1.0.0", "description": "Does it.", "input_schema": {}, "effect_class": "none", "sandbox": "container"}
 )
-CONTAINER = {"kind": "container", "name": "a.b", "description": "Does it.", "input": {}, "effect_class": "none", "command": ["do"]}
+CONTAINER: dict[str, JsonValue] = {
+    "kind": "container",
+    "name": "a.b",
+    "description": "Does it.",
+    "input": {},
+    "effect_class": "none",
+    "command": ["do"],
+}
 
 
 class TestMasterKey:
@@ -88,7 +96,7 @@ class TestRegistration:
 
     async def test_judges_what_a_declaration_adds_to_its_profile(self) -> None:
         with pytest.raises(SandboxUnavailable, match="has no network"):
-            await self.gate(same_machine=True).require(SPEC, CONTAINER | {"egress": ["a.example"]})
+            await self.gate(same_machine=True).require(SPEC, {**CONTAINER, "egress": ["a.example"]})
 
     async def test_refuses_a_backend_that_is_not_there_at_all(self) -> None:
         gate = ProfiledSandboxes(SandboxRouter({}), {"wasm": SandboxProfile(name="wasm", backend="wasm")}, same_machine=False)

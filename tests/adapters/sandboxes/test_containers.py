@@ -41,12 +41,6 @@ def waiting(engine: Engine) -> list[str]:
     return [str(container.attrs["Id"]) for container in found]
 
 
-async def settled(sandbox: DockerSandbox) -> None:
-    """Wait until the pool is filled."""
-    for task in list(sandbox._pool._tasks):
-        await task
-
-
 class TestImages:
     @pytest.mark.parametrize("image", ["python:3.11-slim", "python", f"python@{DIGEST[:-1]}", "registry.example/x:sha256"])
     async def test_named_by_a_tag_are_refused_in_production(self, image: str) -> None:
@@ -73,10 +67,10 @@ class TestImages:
 class TestWarmContainers:
     async def test_are_used_once_and_replaced(self, warm: DockerSandbox, engine: Engine) -> None:
         await warm.run(PROFILE, ["true"], files={})
-        await settled(warm)
+        await warm.ready()
         (ready,) = waiting(engine)
         first = await warm.run(PROFILE, ["sh", "-c", "echo x >/work/left; hostname"], files={})
-        await settled(warm)
+        await warm.ready()
         assert first.exit_code == 0
         assert ready not in waiting(engine)
         second = await warm.run(PROFILE, ["sh", "-c", "cat /work/left; echo $?"], files={})
@@ -84,7 +78,7 @@ class TestWarmContainers:
 
     async def test_wait_apart_for_each_profile(self, warm: DockerSandbox) -> None:
         await warm.run(PROFILE, ["true"], files={})
-        await settled(warm)
+        await warm.ready()
         result = await warm.run(
             PROFILE.model_copy(update={"pids": 9}), ["cat", "/sys/fs/cgroup/pids/pids.max", "/sys/fs/cgroup/pids.max"], files={}
         )
@@ -92,12 +86,12 @@ class TestWarmContainers:
 
     async def test_are_no_more_than_asked_for_when_many_run_at_once(self, warm: DockerSandbox, engine: Engine) -> None:
         await asyncio.gather(*(warm.run(PROFILE, ["true"], files={}) for _ in range(4)))
-        await settled(warm)
+        await warm.ready()
         assert len(waiting(engine)) == 1
 
     async def test_that_died_while_they_waited_are_not_used(self, warm: DockerSandbox, engine: Engine) -> None:
         await warm.run(PROFILE, ["true"], files={})
-        await settled(warm)
+        await warm.ready()
         for container in engine.containers.list(all=True, filters={"label": f"{LABEL}={PROFILE.name}"}, ignore_removed=True):
             container.kill()
         assert (await warm.run(PROFILE, ["echo", "fresh"], files={})).stdout == "fresh\n"

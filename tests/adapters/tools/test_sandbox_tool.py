@@ -51,6 +51,11 @@ PROFILES = {
 }
 
 
+def changed(declared: dict[str, JsonValue], **changes: JsonValue) -> dict[str, JsonValue]:
+    """Return a declaration with some fields changed."""
+    return {**declared, **changes}
+
+
 async def secret_of(tenant: str, name: str) -> str:
     """Have one secret.
 
@@ -80,7 +85,7 @@ def ended(**fields: object) -> FakeSandbox:
 class TestContainerTool:
     async def test_gives_arguments_key_and_secrets_on_standard_input_and_reads_json(self) -> None:
         sandbox = ended(stdout='{"sum": 3}\n')
-        tool = tool_of(CONTAINER | {"secrets": ["TOKEN"]}, sandbox)
+        tool = tool_of(changed(CONTAINER, secrets=["TOKEN"]), sandbox)
         assert await tool.call(tool_call({"claim": "c1"})) == {"sum": 3}
         profile, command, files = sandbox.runs[0]
         assert (command, files, profile.image, profile.wall_s) == (["convert", "--json"], {}, CONTAINER["image"], 5.0)
@@ -113,21 +118,21 @@ class TestContainerTool:
     )
     async def test_tells_what_an_end_means(self, result: dict[str, object], effect_class: str, error: type[StandfastError]) -> None:
         with pytest.raises(error):
-            await tool_of(CONTAINER | {"effect_class": effect_class}, ended(**result)).call(tool_call({}))
+            await tool_of(changed(CONTAINER, effect_class=effect_class), ended(**result)).call(tool_call({}))
 
     async def test_tells_no_secret_that_the_program_complained_of(self) -> None:
-        tool = tool_of(CONTAINER | {"secrets": ["TOKEN"]}, ended(exit_code=1, stderr="bad token acme-t0ken"))
+        tool = tool_of(changed(CONTAINER, secrets=["TOKEN"]), ended(exit_code=1, stderr="bad token acme-t0ken"))
         with pytest.raises(ToolFailed) as caught:
             await tool.call(tool_call({}))
         assert "t0ken" not in caught.value.detail
 
     async def test_needs_its_secrets(self) -> None:
         with pytest.raises(ToolFailed, match="needs the secret OTHER"):
-            await tool_of(CONTAINER | {"secrets": ["OTHER"]}, ended()).call(tool_call({}))
+            await tool_of(changed(CONTAINER, secrets=["OTHER"]), ended()).call(tool_call({}))
 
     async def test_needs_a_profile_of_this_worker(self) -> None:
         with pytest.raises(ToolFailed, match="needs the sandbox profile gpu; this worker has container, wasm"):
-            tool_of(CONTAINER | {"sandbox": "gpu"}, ended())
+            tool_of(changed(CONTAINER, sandbox="gpu"), ended())
 
 
 class TestWasmTool:
@@ -136,7 +141,7 @@ class TestWasmTool:
         sandbox = WasmSandbox(warm=0)
         (tmp_path / f"{WASM['module_sha256']}.wasm").write_bytes(MODULE)
         inline: dict[str, JsonValue] = {"module": base64.b64encode(MODULE).decode()} if place == "declaration" else {}
-        tool = tool_of(WASM | inline, sandbox, modules=tmp_path)
+        tool = tool_of(changed(WASM, **inline), sandbox, modules=tmp_path)
         said = cast("dict[str, JsonValue]", await tool.call(tool_call({"claim": "c1"})))
         assert said["arguments"] == {"claim": "c1"}
 
@@ -165,15 +170,15 @@ class TestDeclaration:
     )
     def test_refuses_a_module_that_is_not_the_one_named(self, change: dict[str, JsonValue], told: str) -> None:
         with pytest.raises(ValidationError, match=told):
-            declaration_of(WASM | change)
+            declaration_of(changed(WASM, **change))
 
     @pytest.mark.parametrize("host", ["https://api.example.org", "API.example.org", "*", "api example"])
     def test_refuses_hosts_that_are_none(self, host: str) -> None:
         with pytest.raises(ValidationError, match="is no host"):
-            declaration_of(CONTAINER | {"egress": [host]})
+            declaration_of(changed(CONTAINER, egress=[host]))
 
     def test_becomes_a_spec_of_its_kind(self) -> None:
-        container, wasm = declaration_of(CONTAINER | {"egress": ["api.example.org"]}).spec(), declaration_of(WASM).spec()
+        container, wasm = declaration_of(changed(CONTAINER, egress=["api.example.org"])).spec(), declaration_of(WASM).spec()
         assert (container.kind, container.sandbox, container.egress, container.timeout_s) == (
             "container",
             "container",
