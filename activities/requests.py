@@ -77,9 +77,10 @@ class PromptRequest(Wire):
     """Call a model.
 
     `append` are the messages since `head`: `{kind: user, value, attachments}`, `{kind: reply, ref}`, `{kind: tool, vendor_id, ref | error,
-    bytes}`, `{kind: transcript, conversation, head, ref, of}` of an agent that handed its task on; attachments are `{ref, path}` (domain/attachments.py). `known_tokens` is what the provider counted of the conversation so far,
-    its last answer included. With `behind`, the name of another step's conversation, `head` is of that one, and `append` is added to the
-    request alone: the conversation stays as it was.
+    bytes}`, `{kind: transcript, conversation, head, ref, of}` of an agent that handed its task on; attachments are `{ref, path}`
+    (domain/attachments.py). `known_tokens` is what the provider counted of the conversation so far, its last answer included. With
+    `behind`, the name of another step's conversation, `head` is of that one, and `append` is added to the request alone: the conversation
+    stays as it was. The instructions of a registered `agent` are put in by the worker, before the intent.
     """
 
     model: str

@@ -72,7 +72,8 @@ def check_registered(asked: AskedCall, pin: AgentPin, found: RegisteredAgent | N
         *(tool_of(ASK_TOOL, one) for one in said.asks),
         *(tool_of(HAND_OFF_TOOL, one) for one in said.hands_off_to),
     }
-    _compare(label, asked, allowed, said.model, said.output_schema, said.limits.max_output_tokens)
+    limits = said.limits
+    _compare(label, asked, tools=allowed, model=said.model, schema=said.output_schema, tokens=limits.max_output_tokens)
     if asked.others:
         raise AgentRefused(f"{label} has no other models to fall back on")
     return found
@@ -91,12 +92,12 @@ def check_written(asked: AskedCall, step: str, agents: Mapping[str, AgentStep] |
         raise AgentRefused(f"the definition of {asked.run} has no agent of its own at {step!r}")
     label = f"the agent at {step!r}"
     model = written.model if MODEL.fullmatch(written.model) and "${" not in written.model else asked.model
-    _compare(label, asked, set(written.tools), model, written.output_schema, written.max_output_tokens)
+    _compare(label, asked, tools=written.tools, model=model, schema=written.output_schema, tokens=written.max_output_tokens)
     if not rendered_from(written.instructions, asked.instructions):
         raise AgentRefused(f"{label} is told something else than its definition says")
 
 
-def _compare(label: str, asked: AskedCall, tools: Iterable[str], model: str, schema: dict[str, JsonValue] | None, tokens: int) -> None:
+def _compare(label: str, asked: AskedCall, *, tools: Iterable[str], model: str, schema: dict[str, JsonValue] | None, tokens: int) -> None:
     """Compare what is asked with what may be.
 
     Raises:
