@@ -1,7 +1,6 @@
 """Values by reference, read anew for each use: a rotated secret counts a few seconds later, without a restart."""
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -83,11 +82,6 @@ class SecretValues:
                 value = await asyncio.to_thread(self._vault.read, mount, path, reference.key or "")
                 self._read[reference] = (self._now_s(), value)
             return value
-
-
-def process_environment() -> Mapping[str, str]:
-    """Return this process's variables; secrets are read from them by name, and nothing else is."""
-    return os.environ
 
 
 def _file(tenant: str, reference: SecretReference, sources: Sequence[str]) -> str | None:

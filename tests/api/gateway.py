@@ -237,6 +237,16 @@ def _reviewing(stores: FakeStores) -> ReviewingDeps:
     )
 
 
+def _subjects(stores: FakeStores) -> SubjectDeps:
+    return SubjectDeps(
+        removals=stores.removals,
+        retention=stores.retention,
+        histories=FakeHistories(),
+        objects=FakeObjects(),
+        pseudonym_key=PSEUDONYMS,
+    )
+
+
 def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, *, send_s: float = 20.0, **changes: object) -> Gateway:
     """Return a gateway with the claim definition, one principal per role, a second approver, and a stranger of another tenant."""
     stores, temporal = FakeStores(), FakeTemporal(ATTESTATION)
@@ -253,13 +263,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, *, send_
         "idempotency": stores.idempotency,
         "lineage": stores.lineage,
         "dead_letters": DeadLetterDeps(letters=stores.dead_letters, bulk=stores.bulk_redrives, redrivers=redrivers or {}),
-        "subjects": SubjectDeps(
-            removals=stores.removals,
-            retention=stores.retention,
-            histories=FakeHistories(),
-            objects=FakeObjects(),
-            pseudonym_key=PSEUDONYMS,
-        ),
+        "subjects": _subjects(stores),
         "webhooks": WebhookDeps(subscriptions=stores.subscriptions, deliveries=stores.deliveries, past=stores.ledger_past),
         "hooks": HookDeps(hooks=stores.hooks, requests=stores.hook_requests),
         "models": ModelDeps(aliases=FakeAliases()),

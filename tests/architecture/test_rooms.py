@@ -40,6 +40,7 @@ IMPURE = {
 
 ENVIRONMENT_READERS = {
     "wiring/settings.py": "the one place where settings are read",
+    "wiring/secrets.py": "lends the process's variables to what reads those that references of secrets name",
     "wiring/embedded/commands.py": "hands its own environment on to the programs it starts",
     "wiring/embedded/cache.py": "finds the user's cache folder, which is no setting of ours",
     "wiring/dev/background.py": "hands its own environment on to the supervisor it detaches",
