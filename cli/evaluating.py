@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import JsonValue, ValidationError
 
 from domain.errors import InvalidInput
 from domain.evaluation import Case, CaseResult, Dataset, Evaluation, Judged, Score, judgement, label, read_dataset, read_lines, score
+from domain.golden import Trace, record
 from standfast_client import AsyncStandfast, Run, StandfastError, WaitTimedOutError
 from wiring.documents import read_document
 
@@ -18,9 +20,15 @@ Told = Callable[[CaseResult], None]
 
 
 class Evaluator:
-    """Evaluates one dataset. The same `name` finds the same runs again: an evaluation that was interrupted goes on."""
+    """Evaluates one dataset. The same `name` finds the same runs again: an evaluation that was interrupted goes on.
 
-    def __init__(self, client: AsyncStandfast, dataset: Dataset, *, name: str, at_once: int, timeout_s: float) -> None:
+    With `traces`, a folder, each run that ended as it should is recorded there.
+    """
+
+    def __init__(
+        self, client: AsyncStandfast, dataset: Dataset, *, name: str, at_once: int, timeout_s: float, traces: Path | None = None
+    ) -> None:
+        self._traces = traces
         self._client = client
         self._dataset = dataset
         self._name = name
@@ -47,8 +55,10 @@ class Evaluator:
             )
             run = await self._ended(handle.id)
             output = await handle.result() if run.succeeded else None
+            if self._traces is not None and run.status == case.status:
+                await self._record(definition, case, run, output)
             scores, judged = await self._scores(case, run, output)
-        except StandfastError as error:
+        except (StandfastError, InvalidInput) as error:
             return CaseResult(name=case.name, run=run.run if run else None, status="error", error=str(error)[:1000])
         usages = [run.usage, *(each.usage for each in judged)]
         return CaseResult(
@@ -63,6 +73,25 @@ class Evaluator:
             output_tokens=sum(usage.output_tokens for usage in usages),
             seconds=round(time.monotonic() - began, 3),
         )
+
+    async def _record(self, definition: str, case: Case, run: Run, output: JsonValue) -> None:
+        """Write a run's golden trace.
+
+        Raises:
+            InvalidInput: it cannot be recorded.
+        """
+        events = [event.model_dump(mode="json") async for event in self._client.runs.handle(run.run).events() if event.kind == "entry"]
+        given: dict[str, JsonValue] = {
+            "name": case.name,
+            "run": run.run,
+            "definition": definition,
+            "input": case.input,
+            "config": {**self._dataset.config, **case.config},
+            "status": run.status,
+            "result": output,
+        }
+        if self._traces is not None:
+            save_trace(self._traces, record(given, events))
 
     async def _ended(self, run: str) -> Run:
         """Wait for a run; one that takes longer is asked to stop.
@@ -152,3 +181,35 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
+
+
+def save_trace(folder: Path, trace: Trace) -> Path:
+    """Write a trace into a folder of its own: `trace.json`, and a script of the scripted model for each conversation."""
+    place = folder / re.sub(r"[^A-Za-z0-9._-]+", "-", trace.name).strip(".")
+    place.mkdir(parents=True, exist_ok=True)
+    _write(place / "trace.json", trace.model_dump(mode="json"))
+    for (step, visit), script in trace.scripts().items():
+        _write(place / script_name(step, visit), script)
+    return place
+
+
+def script_name(step: str, visit: int) -> str:
+    """Return the name of a conversation's script."""
+    return f"{step}.{visit}.script.json"
+
+
+def load_trace(place: Path) -> tuple[Trace, dict[tuple[str, int], Path]]:
+    """Read a trace and the places of its scripts.
+
+    Raises:
+        InvalidInput: it cannot be read, or is none.
+    """
+    try:
+        trace = Trace.model_validate_json(_text(place / "trace.json"))
+    except ValidationError as error:
+        raise InvalidInput(f"{place / 'trace.json'} is no trace: {error.errors(include_url=False)[0]['msg']}") from error
+    return trace, {(step, visit): place / script_name(step, visit) for step, visit in trace.scripts()}
+
+
+def _write(path: Path, value: JsonValue) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

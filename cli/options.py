@@ -85,7 +85,17 @@ class EvaluationOptions:
     tolerance: float = 0.0
     fail_under: float | None = None
     out: Path | None = None
+    traces: Path | None = None
     name: str | None = None
     at_once: int = 4
     timeout_s: float = 600.0
+    json_output: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayOptions:
+    """Options of `replay`: a folder of traces, or one of them, and the definitions to play them with."""
+
+    traces: Path
+    bundle: Path
     json_output: bool = False

@@ -79,4 +79,6 @@ class PostgresStreamReader:
             return {}
         called = cast("list[dict[str, JsonValue]]", reply.get("tool_calls") or [])
         calls: list[JsonValue] = [{"name": call["name"], "arguments": call["arguments"]} for call in called]
-        return {"text": str(reply.get("text") or "")} | ({"calls": calls} if calls else {})
+        stop = cast("dict[str, JsonValue]", stored).get("stop")
+        unusual: dict[str, JsonValue] = {"stop": stop} if stop in ("refused", "length") else {}
+        return {"text": str(reply.get("text") or "")} | ({"calls": calls} if calls else {}) | unusual

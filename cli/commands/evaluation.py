@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from cli.connection import open_client
-from cli.options import EvaluationOptions
-from cli.starting import run_local
+from cli.options import EvaluationOptions, ReplayOptions
+from cli.starting import run_and_leave, run_local
 
 
 def evaluate(
@@ -22,6 +22,7 @@ def evaluate(
     tolerance: Annotated[float, typer.Option(help="How far the mean of a scorer may fall.", min=0, max=1)] = 0.0,
     fail_under: Annotated[float | None, typer.Option(help="End with code 9 if a smaller share of the cases passes.", min=0, max=1)] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write the result.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Record each run that ended as it should as a golden trace in this folder.")] = None,
     name: Annotated[str | None, typer.Option("--id", help="Names the runs: with the same id an interrupted evaluation goes on.")] = None,
     at_once: Annotated[int, typer.Option(help="Cases that run at once.", min=1, max=100)] = 4,
     timeout: Annotated[float, typer.Option(help="Seconds that one run may take.", min=1)] = 600.0,
@@ -43,9 +44,20 @@ def evaluate(
         tolerance=tolerance,
         fail_under=fail_under,
         out=out,
+        traces=record,
         name=name,
         at_once=at_once,
         timeout_s=timeout,
         json_output=json_output,
     )
     raise typer.Exit(run_local("evaluation", options))
+
+
+def replay(
+    traces: Annotated[Path, typer.Argument(metavar="FOLDER", help="Golden traces that `eval --record` wrote, or one of them.")],
+    *,
+    bundle: Annotated[Path, typer.Option(help="The definition, or a folder with definition, prompts and schemas.")],
+    json_output: Annotated[bool, typer.Option("--json", help="Write JSON instead of lines.")] = False,
+) -> None:
+    """Play golden traces offline: recorded answers of models and tools, today's definition; code 9 when something differs."""
+    run_and_leave("replay", ReplayOptions(traces=traces, bundle=bundle, json_output=json_output))

@@ -50,7 +50,7 @@ async def _evaluated(options: EvaluationOptions, dataset: Dataset, definition: s
         note(clean(f"  {result.name}: {'passed' if result.passed else result.error or 'not passed'}"))
 
     async with AsyncStandfast(options.url, options.key) as client:
-        evaluator = Evaluator(client, dataset, name=name, at_once=options.at_once, timeout_s=options.timeout_s)
+        evaluator = Evaluator(client, dataset, name=name, at_once=options.at_once, timeout_s=options.timeout_s, traces=options.traces)
         return await evaluator.evaluate(definition, told)
 
 

@@ -131,5 +131,5 @@ class TestSettledText:
         reader = PostgresStreamReader(db, bench.cipher)
         key = StreamKey(tenant=tenant, run=RUN, step="settle.pay", visit=1, call="0", epoch=1, attempt=1)
         await bench.journal.intent(intent(bench))
-        await bench.journal.outcome(outcome(bench, state=EffectState.DONE, output="x" * OUTPUT_BYTES_MAX))
-        assert await reader.settled(key, Kind.TOOL_CALLED) == {"output_bytes": OUTPUT_BYTES_MAX + 2}
+        await bench.journal.outcome(outcome(bench, state=EffectState.DONE, output="x" * (OUTPUT_BYTES_MAX + 1)))
+        assert await reader.settled(key, Kind.TOOL_CALLED) == {"output_bytes": OUTPUT_BYTES_MAX + 1}

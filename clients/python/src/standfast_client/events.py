@@ -36,7 +36,8 @@ class RunEvent(BaseModel):
         name: The tool, with the first delta of a call.
         sequence: The entry's place in the ledger.
         data: The entry's data.
-        calls: With the entry of an answer: the tools that the model called, with their arguments.
+        calls: With the entry of an answer: the tools that the model called, with their arguments; `stop` is
+            `refused` or `length` where the model did not end by itself.
         output: With the entry of a tool's call: what it gave; `output_bytes` instead if that is more than 64 KiB.
         status: How the run ended.
     """
@@ -58,6 +59,7 @@ class RunEvent(BaseModel):
     principal: str | None = None
     data: dict[str, JsonValue] = Field(default={})
     calls: list[dict[str, JsonValue]] = Field(default=[])
+    stop: str | None = None
     output: JsonValue = None
     output_bytes: int | None = None
     status: str | None = None

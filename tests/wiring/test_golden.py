@@ -1,0 +1,132 @@
+"""Golden traces: recorded from events, played offline by the real stepper and model activity, and different when the definition is."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import JsonValue
+
+from adapters.definitions.yaml_reader import YamlBundleReader
+from cli.evaluating import load_trace, save_trace
+from domain.compile import compile_program
+from domain.effects import EffectClass
+from domain.errors import InvalidInput
+from domain.golden import Trace, record
+from domain.program import Program
+from domain.tools import ToolSpec
+from wiring.golden import Replay, Replayed
+
+NOTES = ToolSpec(
+    name="notes.read",
+    version="1.0.0",
+    description="Reads a note.",
+    input_schema={"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}},
+    output_schema={"type": "object", "properties": {"text": {"type": "string"}}},
+    effect_class=EffectClass.READ,
+)
+CLAIM = """\
+standfast: 1
+name: claim
+version: 1.0.0
+input: {schema: {type: object, required: [letter], properties: {letter: {type: string}}}}
+do:
+  - review:
+      agent:
+        model: anthropic/claude-sonnet-4-5
+        instructions: {text: "Decide."}
+        input: "${ input.letter }"
+        tools: [notes.read]
+        max_turns: 4
+        output: {schema: {type: object, required: [amount], properties: {amount: {type: integer}}}}
+  - gate:
+      if: "${ steps.review.output.amount > LIMIT }"
+      approve: {title: "Pay?", reviewers: {role: claims-approver}, timeout: 1h, on_timeout: reject}
+  - look:
+      call: notes.read
+      with: {n: "${ steps.review.output.amount }"}
+output: {amount: "${ steps.review.output.amount }", note: "${ steps.look.output.text }"}
+"""
+GIVEN: dict[str, JsonValue] = {
+    "name": "late flight ${1}",
+    "run": "run_00000000000000000000000001",
+    "definition": "claim@^1",
+    "input": {"letter": "I was late. ${ not an expression }"},
+    "status": "succeeded",
+    "result": {"amount": 250, "note": "b"},
+}
+
+
+def event(what: str, step: str, call: str, **fields: JsonValue) -> dict[str, JsonValue]:
+    """Build an event as the client gives it."""
+    return {"kind": "entry", "what": what, "step": step, "visit": 1, "call": call, **fields}
+
+
+EVENTS: list[dict[str, JsonValue]] = [
+    event("agent:model:answered", "review", "1.model", text="", calls=[{"name": "notes.read", "arguments": {"n": 7}}]),
+    event("agent:tool:requested", "review", "1.0", data={"subject": "notes.read@1.0.0"}),
+    event("agent:tool:called", "review", "1.0", output={"text": "a"}),
+    event("agent:model:answered", "review", "2.model", text='{"amount": 250}'),
+    event("human:approval:decided", "gate", "", data={"verdict": "approve"}),
+    event("agent:tool:requested", "look", "call", data={"subject": "notes.read@1.0.0"}),
+    event("agent:tool:called", "look", "call", output={"text": "b"}),
+]
+
+
+def program(limit: int = 200, **changes: str) -> Program:
+    """Compile the definition; `changes` replace parts of its text."""
+    text = CLAIM.replace("LIMIT", str(limit))
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    drafts, problems = YamlBundleReader().read({"claim.yaml": text}, tools=[NOTES])
+    assert not problems, problems
+    return compile_program(drafts[0], tools=[NOTES], config={})
+
+
+async def played(folder: Path, trace: Trace, using: Program) -> Replayed:
+    """Write a trace, read it again and play it."""
+    loaded, scripts = load_trace(save_trace(folder, trace))
+    assert loaded == trace
+    return await Replay(using, loaded, scripts).play()
+
+
+@pytest.fixture(name="trace")
+def _trace() -> Trace:
+    return record(GIVEN, EVENTS)
+
+
+class TestTrace:
+    def test_holds_what_models_tools_and_people_said(self, trace: Trace) -> None:
+        assert [one.text for one in trace.answers] == ["", '{"amount": 250}']
+        assert [(one.step, one.output) for one in trace.outputs] == [("review", {"text": "a"}), ("look", {"text": "b"})]
+        assert [one.verdict for one in trace.decisions] == ["approve"]
+
+    def test_refuses_what_could_not_be_played(self) -> None:
+        with pytest.raises(InvalidInput, match="too large to be recorded"):
+            record(GIVEN, [event("agent:tool:called", "look", "call", output_bytes=100_000)])
+
+    def test_lies_in_a_folder_of_its_own_with_a_script_for_each_conversation(self, trace: Trace, tmp_path: Path) -> None:
+        place = save_trace(tmp_path, trace)
+        assert sorted(path.name for path in place.iterdir()) == ["review.1.script.json", "trace.json"]
+        script = json.loads((place / "review.1.script.json").read_text(encoding="utf-8"))
+        assert [turn["when"] for turn in script["turns"]] == [{"turn": 0}, {"turn": 1}]
+
+
+class TestReplay:
+    async def test_gives_what_was_recorded(self, trace: Trace, tmp_path: Path) -> None:
+        found = await played(tmp_path, trace, program())
+        assert (found.differences, found.status, found.result) == ([], "succeeded", GIVEN["result"])
+
+    async def test_says_when_the_result_is_another(self, trace: Trace, tmp_path: Path) -> None:
+        found = await played(tmp_path, trace, program(**{'note: "${ steps.look.output.text }"': 'note: "x"'}))
+        assert found.differences == ["its result is not the one that was recorded"]
+
+    async def test_says_when_an_answer_does_not_fit_any_more(self, trace: Trace, tmp_path: Path) -> None:
+        found = await played(tmp_path, trace, program(**{"required: [amount]": "required: [amount, why]"}))
+        assert "was recorded" in found.differences[0]
+
+    async def test_stops_where_nothing_was_recorded(self, trace: Trace, tmp_path: Path) -> None:
+        found = await played(tmp_path, trace.model_copy(update={"decisions": []}), program())
+        assert found.differences == ["the recording has no answer to: ask_approval at gate"]
+
+    async def test_follows_the_definition_past_what_it_does_not_ask_any_more(self, trace: Trace, tmp_path: Path) -> None:
+        assert (await played(tmp_path, trace, program(limit=300))).differences == []
