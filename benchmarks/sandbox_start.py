@@ -110,7 +110,7 @@ async def bubblewrap(rounds: int) -> None:
                 pass_fds=(seccomp,),
                 start_new_session=True,
             )
-            await process.communicate(b"")
+            await process.communicate()
 
     await compared("bubblewrap", own, run_of(sandbox, profile, ["true"], {}), rounds * 2)
 

@@ -177,7 +177,7 @@ class BubblewrapSandbox:
         process = await self._start([self._program, *bwrap_arguments(PROBE, {}, seccomp), "--", "true"], (seccomp,))
         try:
             async with asyncio.timeout(PROBE_S):
-                _, stderr = await process.communicate(b"")
+                _, stderr = await process.communicate()
         except TimeoutError:
             kill_group(process.pid)
             return f"an empty sandbox did not start within {PROBE_S:g} s"

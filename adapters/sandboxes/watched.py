@@ -111,14 +111,14 @@ class Watched:
             self._output.take(stream, chunk)
 
     async def _write(self, stdin: bytes) -> None:
-        """Feed standard input; code that does not read it is no error."""
+        """Feed standard input; code that does not read it, or has ended already, is no error (uvloop raises RuntimeError for that)."""
         writer = self._process.stdin
         if writer is None:
             return
         try:
             writer.write(stdin)
             await writer.drain()
-        except (BrokenPipeError, ConnectionResetError):
+        except (OSError, RuntimeError):
             return
         finally:
             writer.close()
