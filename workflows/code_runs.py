@@ -27,7 +27,7 @@ from domain.labels import Label, merged
 from domain.ledger import Kind
 from domain.model import Wire
 from domain.pinned_agents import PinnedAgent, tools_for_others
-from domain.program import CallStep, DoStep, PinnedTool, Program, RetryRule
+from domain.program import CallStep, PinnedTool, Program, RetryRule, SetStep
 from domain.projection import unproject
 from domain.recorder import Recorder
 from domain.runs import Projection, RunStatus
@@ -330,7 +330,7 @@ class Run:
 
     def close_step(self, path: str, failure: Failure | None, *, output: JsonValue = None) -> None:
         """Note how a step ended that is no call, and what it gave."""
-        step = DoStep(path=path, steps=[])
+        step = SetStep(path=path)
         if failure is None:
             complete_step(self.recorder, step, fields={} if output is None else {"": output}, ref=None, digest=None)
         else:
