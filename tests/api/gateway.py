@@ -247,6 +247,16 @@ def _subjects(stores: FakeStores) -> SubjectDeps:
     )
 
 
+def _channels(stores: FakeStores) -> ChannelDeps:
+    return ChannelDeps(
+        store=stores.channels,
+        link_keys=LINK_KEYS,
+        form_key=FORMS,
+        kinds=("email", "slack"),
+        activate=FakeRelay(stores.delivery_tables).activate,
+    )
+
+
 def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, *, send_s: float = 20.0, **changes: object) -> Gateway:
     """Return a gateway with the claim definition, one principal per role, a second approver, and a stranger of another tenant."""
     stores, temporal = FakeStores(), FakeTemporal(ATTESTATION)
@@ -275,13 +285,7 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, *, send_
         "secrets": SecretDeps(references=stores.secret_references),
         "agents": AgentDeps(store=stores.agents, reader=YamlAgentReader(), startable=PRODUCTION.startable),
         "streams": StreamDeps(reader=stores.streams, watching=stores.watching, heartbeat_s=0.05, send_s=send_s),
-        "channels": ChannelDeps(
-            store=stores.channels,
-            link_keys=LINK_KEYS,
-            form_key=FORMS,
-            kinds=("email", "slack"),
-            activate=FakeRelay(stores.delivery_tables).activate,
-        ),
+        "channels": _channels(stores),
         "bundle_reader": YamlBundleReader(),
         "compile_program": compile_program,
         "tool_specs": lambda: [PAY],

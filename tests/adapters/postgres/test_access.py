@@ -160,36 +160,8 @@ async def fill_deliveries(db: Database, tenant: str) -> None:
             await tx.execute(f"INSERT INTO {table} VALUES (%s{', %s' * len(values)})", [tenant, *values])  # noqa: S608 - names of ours
 
 
-async def fill(bench: PostgresBench, db: Database) -> None:
-    """Put a row of the tenant into every table."""
-    tenant = bench.tenant
-    await bench.journal.intent(intent(bench, fact(1)))
-    await bench.journal.outcome(outcome(bench, output=1))
-    both = Projection(open_approval=approval(f"apr_{tenant}"), open_task=task(f"tsk_{tenant}"))
-    await bench.journal.flush(carrier(bench, fact(1)), both, fact_seq=1)
-    await bench.approvals.store_decision(
-        DecisionRow(
-            tenant=tenant,
-            run=RUN,
-            decision_id=f"dec_{tenant}",
-            approval=f"apr_{tenant}",
-            verdict="approve",
-            digest="d",
-            principal="prn_b",
-            attestation="",
-        )
-    )
-    await PostgresDefinitionStore(db).register(tenant, draft("1.0.0"), principal="prn_a")
-    await PostgresKeyStore(db).create(
-        tenant, key_id=f"k-{tenant}", secret_hmac=b"s", principal="prn_a", name="Ada", role=Role.ADMIN, reviewer_roles=()
-    )
-    await PostgresIdempotencyStore(db, bench.cipher).begin(tenant, route="r", key="k", fingerprint="f", lease_s=1)
-    head = ConversationHead(count=0, digest="")
-    await PostgresMessageStore(db, bench.cipher).append(tenant, RUN, "c", head, [Message(role="user", text="hello")])
-    money = MoneyBench(db, tenant)
-    for step in ("a", "b"):
-        await money.begin(step, 10, caps=[Cap(usd_micros=20)])
-    await money.end("a", 10)
+async def fill_lives(db: Database, tenant: str) -> None:
+    """Continue a run, hold and erase some, and register a prompt and an agent."""
     async with db.tenant(tenant) as tx:
         await tx.execute(
             "INSERT INTO continuations (tenant_id, run, epoch, kind, after_temporal_run_id, start_ref, lease_until)"
@@ -220,6 +192,39 @@ async def fill(bench: PostgresBench, db: Database) -> None:
             "INSERT INTO agent_moves (tenant_id, name, version, place, after, principal) VALUES (%s, 'a', '1.0.0', 1, 'draft', 'prn_a')",
             [tenant],
         )
+
+
+async def fill(bench: PostgresBench, db: Database) -> None:
+    """Put a row of the tenant into every table."""
+    tenant = bench.tenant
+    await bench.journal.intent(intent(bench, fact(1)))
+    await bench.journal.outcome(outcome(bench, output=1))
+    both = Projection(open_approval=approval(f"apr_{tenant}"), open_task=task(f"tsk_{tenant}"))
+    await bench.journal.flush(carrier(bench, fact(1)), both, fact_seq=1)
+    await bench.approvals.store_decision(
+        DecisionRow(
+            tenant=tenant,
+            run=RUN,
+            decision_id=f"dec_{tenant}",
+            approval=f"apr_{tenant}",
+            verdict="approve",
+            digest="d",
+            principal="prn_b",
+            attestation="",
+        )
+    )
+    await PostgresDefinitionStore(db).register(tenant, draft("1.0.0"), principal="prn_a")
+    await PostgresKeyStore(db).create(
+        tenant, key_id=f"k-{tenant}", secret_hmac=b"s", principal="prn_a", name="Ada", role=Role.ADMIN, reviewer_roles=()
+    )
+    await PostgresIdempotencyStore(db, bench.cipher).begin(tenant, route="r", key="k", fingerprint="f", lease_s=1)
+    head = ConversationHead(count=0, digest="")
+    await PostgresMessageStore(db, bench.cipher).append(tenant, RUN, "c", head, [Message(role="user", text="hello")])
+    money = MoneyBench(db, tenant)
+    for step in ("a", "b"):
+        await money.begin(step, 10, caps=[Cap(usd_micros=20)])
+    await money.end("a", 10)
+    await fill_lives(db, tenant)
     await fill_people(db, tenant)
     await fill_dead_letters(db, tenant)
     await fill_hooks(db, tenant)
