@@ -22,6 +22,7 @@ from api.context import Context
 from api.deps import GatewayDeps
 from api.problems import Mistake, Mistaken
 from api.routes.definitions import check_paths
+from api.tool_deps import usable_tools
 from domain.agents import AgentManifest, PromptRef, RegisteredAgent, RegisteredPrompt, check_move
 from domain.errors import InvalidDefinition, InvalidInput, NotFound, VersionExists
 from domain.prompt_text import check_template, variables_of
@@ -61,9 +62,10 @@ class AgentRoutes:
         caller = context.principal
         owner = await self._owner(caller.tenant, body.owner) if body.owner is not None else caller.id
         known = await self._store.prompts(caller.tenant)
+        tools = await usable_tools(self._deps, caller.tenant)
         # In a thread: reading a large bundle takes long, and others wait for the loop.
         manifests, problems = await asyncio.to_thread(
-            self._deps.agents.reader.read_agents, body.files, tools=self._deps.tool_specs(), prompts=known
+            self._deps.agents.reader.read_agents, body.files, tools=list(tools.specs), prompts=known
         )
         if problems:
             mistakes = [Mistake(where=f"{p.file}:{p.line}:{p.column}", detail=p.message, instead=p.instead) for p in problems]
