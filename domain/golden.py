@@ -108,7 +108,8 @@ def _reply(answer: RecordedAnswer) -> dict[str, JsonValue]:
         for call in answer.calls
     ]
     stop: dict[str, JsonValue] = {} if answer.stop is None else {"stop": answer.stop}
-    return {"text": _literal(answer.text)} | ({"tool_calls": calls} if calls else {}) | stop
+    said: dict[str, JsonValue] = {"text": _literal(answer.text), **stop}
+    return {**said, "tool_calls": calls} if calls else said
 
 
 def _literal(value: JsonValue) -> JsonValue:

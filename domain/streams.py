@@ -194,7 +194,7 @@ class Narrator:
             if requested:
                 self._keys[entry.seq], self._told[entry.seq] = key, 0
         self._seq = entry.seq
-        return [*events, self._event("entry", _shown(entry, body) | settled)]
+        return [*events, self._event("entry", {**_shown(entry, body), **settled})]
 
     def end(self, status: RunStatus) -> list[StreamEvent]:
         """Tell that the run has ended; what was told of attempts that never ended is taken back."""

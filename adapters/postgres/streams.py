@@ -81,4 +81,5 @@ class PostgresStreamReader:
         calls: list[JsonValue] = [{"name": call["name"], "arguments": call["arguments"]} for call in called]
         stop = cast("dict[str, JsonValue]", stored).get("stop")
         unusual: dict[str, JsonValue] = {"stop": stop} if stop in ("refused", "length") else {}
-        return {"text": str(reply.get("text") or "")} | ({"calls": calls} if calls else {}) | unusual
+        shown: dict[str, JsonValue] = {"text": str(reply.get("text") or ""), **unusual}
+        return {**shown, "calls": calls} if calls else shown

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
+from cli.exit_codes import ExitCode
 from examples.delay_claim.demo.bundle import read_bundle_files, with_addresses
 from examples.delay_claim.services.bank import BANK
 from examples.delay_claim.services.mail import MAIL
 from standfast_client import RunFailedError, Standfast
+from tests.cli.command_line import in_process
 from tests.examples.running_service import Caller, serving
 from tests.servers.model_doors import ACCESS_KEY_ID
 from tests.servers.model_server import Answer, ModelServer, PlannedCall
@@ -240,3 +242,44 @@ class TestDelayClaim:
         assert paid == [120_000_000]
         usage = run.read().usage
         assert (usage.model, usage.cost_usd_micros > 0) == (VENDORS[vendor], True)
+
+
+JUDGE = """\
+standfast: 1
+name: strict-judge
+version: 1.0.0
+input: {schema: {type: object, required: [output, expected], properties: {output: {type: object}, expected: {type: object}}}}
+do:
+  - grade: {set: {score: "${ input.output == input.expected ? 1.0 : 0.25 }", reason: by the book}}
+output: "${ steps.grade.output }"
+"""
+DATASET = """\
+standfast_dataset: 1
+definition: sums
+scorers: [{kind: exact}, {kind: judge, definition: strict-judge}]
+cases: [{name: easy, input: {question: "20 + 22?"}, expected: {sum: 42}}]
+"""
+
+
+@pytest.mark.timeout(120)
+class TestEvaluation:
+    def test_runs_cases_judges_them_and_records_what_replays_offline(
+        self, stack_with_models: LiveStack, models: ModelServer, tmp_path: Path
+    ) -> None:
+        with stack_with_models.api("developer") as api:
+            assert api.post("/v1/definitions", json={"files": {"judge.yaml": JUDGE}}).status_code in (200, 201)
+        (tmp_path / "cases.yaml").write_text(DATASET, encoding="utf-8")
+        (tmp_path / "sums.yaml").write_text(AGENT, encoding="utf-8")
+        place = {"STANDFAST_URL": stack_with_models.dev["gateway_url"], "STANDFAST_API_KEY": stack_with_models.dev["api_keys"]["operator"]}
+        models.plan(Answer(calls=(WORK,)), RIGHT)
+        done = in_process("eval", "cases.yaml", "--out", "now.json", "--record", "golden", folder=tmp_path, **place)
+        assert done.returncode == ExitCode.OK, done.stderr
+        (case,) = json.loads((tmp_path / "now.json").read_text(encoding="utf-8"))["cases"]
+        assert {name: score["value"] for name, score in case["scores"].items()} == {"exact": 1, "judge": 1}
+        assert case["cost_usd_micros"] > 0
+        replayed = in_process("replay", "golden", "--bundle", "sums.yaml", folder=tmp_path)
+        assert (replayed.returncode, replayed.stdout) == (ExitCode.OK, "easy: as recorded\n"), replayed.stderr
+        models.plan(Answer(text='{"sum": 41}'))
+        worse = in_process("eval", "cases.yaml", "--baseline", "now.json", folder=tmp_path, **place)
+        assert worse.returncode == ExitCode.REGRESSED
+        assert "worse: easy" in worse.stderr

@@ -72,10 +72,10 @@ EVENTS: list[dict[str, JsonValue]] = [
 ]
 
 
-def program(limit: int = 200, **changes: str) -> Program:
+def program(changes: dict[str, str] | None = None, *, limit: int = 200) -> Program:
     """Compile the definition; `changes` replace parts of its text."""
     text = CLAIM.replace("LIMIT", str(limit))
-    for old, new in changes.items():
+    for old, new in (changes or {}).items():
         text = text.replace(old, new)
     drafts, problems = YamlBundleReader().read({"claim.yaml": text}, tools=[NOTES])
     assert not problems, problems
@@ -117,11 +117,11 @@ class TestReplay:
         assert (found.differences, found.status, found.result) == ([], "succeeded", GIVEN["result"])
 
     async def test_says_when_the_result_is_another(self, trace: Trace, tmp_path: Path) -> None:
-        found = await played(tmp_path, trace, program(**{'note: "${ steps.look.output.text }"': 'note: "x"'}))
+        found = await played(tmp_path, trace, program({'note: "${ steps.look.output.text }"': 'note: "x"'}))
         assert found.differences == ["its result is not the one that was recorded"]
 
     async def test_says_when_an_answer_does_not_fit_any_more(self, trace: Trace, tmp_path: Path) -> None:
-        found = await played(tmp_path, trace, program(**{"required: [amount]": "required: [amount, why]"}))
+        found = await played(tmp_path, trace, program({"required: [amount]": "required: [amount, why]"}))
         assert "was recorded" in found.differences[0]
 
     async def test_stops_where_nothing_was_recorded(self, trace: Trace, tmp_path: Path) -> None:
