@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Final, cast
+from typing import Final
 
 from pydantic import Field, JsonValue, ValidationError
 
@@ -67,4 +67,4 @@ def agent_of(task: PlannedTask, agents: Mapping[str, str]) -> str:
 
 def results_for(task: PlannedTask, results: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return what a task is given of what others found."""
-    return {need: cast("JsonValue", results[need]) for need in task.needs}
+    return {need: results[need] for need in task.needs}

@@ -153,7 +153,7 @@ async def route(run: Run, name: str, task: JsonValue, *, router: str, routes: Ma
         CancelledError: the run was cancelled.
     """
     needs(run, router, "route")
-    chosen = _object(await run_agent(run, f"{name}.choose", router, {"task": task, "routes": sorted(routes)})).get("route")
+    chosen = _object(await run_agent(run, f"{name}.choose", router, {"task": task, "routes": [*sorted(routes)]})).get("route")
     label = chosen if isinstance(chosen, str) else ""
     agent = routes.get(label, otherwise)
     if agent is None:
@@ -197,7 +197,7 @@ async def plan_and_execute(
     trouble: dict[str, JsonValue] = {}
     failed: ApplicationError | None = None
     for number in range(1, plans_max + 1):
-        about: dict[str, JsonValue] = {"goal": goal, "agents": sorted(executors), "done": dict(results), **trouble}
+        about: dict[str, JsonValue] = {"goal": goal, "agents": [*sorted(executors)], "done": dict(results), **trouble}
         plan, problems = read_plan(await run_agent(run, f"{name}.plan_{number}", planner, about), agents=executors, tasks_max=tasks_max)
         if plan is None:
             trouble = {"problems": cast("JsonValue", problems)}

@@ -37,6 +37,7 @@ from domain.state import (
     Done,
     Failed,
     Failure,
+    Finish,
     Outcome,
     RunContext,
     StepRecord,
@@ -220,7 +221,7 @@ class AgentTurn:
         self._run.program.projections[self._path] = [""]
         if self._path in self._run.earlier:
             self._run.earlier.discard(self._path)
-            return [command for command in state.pending.values() if command.step == self._path]
+            return self._pending()
         if self._path in state.steps:
             raise ValueError(f"two steps of this run are named {self._path}: give each its own name")
         own = seconds_from_now(timedelta(seconds=self._step.timeout_s)) if self._step.timeout_s is not None else None
@@ -231,6 +232,10 @@ class AgentTurn:
         recorder = self._recorder()
         recorder.fact(Kind.STEP_ENTERED, step=self._path, data=said)
         return self._opened(recorder, before, variables)
+
+    def _pending(self) -> list[Command]:
+        """What this step has asked for and has no outcome of."""
+        return [one for one in self._run.state.pending.values() if not isinstance(one, Finish) and one.step == self._path]
 
     def _opened(self, recorder: Recorder, before: list[dict[str, JsonValue]], variables: Mapping[str, JsonValue]) -> list[Command]:
         self._run.state.agents[self._path] = AgentState(before=before, variables=dict(variables))
@@ -300,15 +305,15 @@ class AgentTurn:
             await self._run.shielded(self._run.tell_decision(command))
         return recorder.commands
 
-    def _anew(self, recorder: Recorder, command: CallTool | CompletePrompt | Command) -> list[Command]:
+    def _anew(self, recorder: Recorder, command: Command) -> list[Command]:
         """Begin the step again with its next visit: what it did before was done with other arguments."""
         state = self._run.state
         visit = getattr(command, "visit", 1)
         if visit < self._record.visit:
             return []  # another call of the same turn has said so already
         self._record.visit += 1
-        for other in [one.id for one in state.pending.values() if one.step == self._path]:
-            state.pending.pop(other)
+        for other in self._pending():
+            state.pending.pop(other.id)
         for task in list(self._running):
             self._running.pop(task)
         return self._opened(recorder, [], state.agents[self._path].variables)

@@ -12,13 +12,11 @@ from typing import Self, TypeVar
 
 from pydantic import JsonValue
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
+from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
-from activities.code_runs import OPEN_RUN, OpenRunRequest, code_sha256
-from activities.options import FLUSH_OPTIONS
+from activities.code_runs import OpenRunRequest, code_sha256
 from domain.budget import BudgetRule
 from domain.completion import TaskCompletion
-from domain.envelope import Receipt
 from domain.errors import CompensatedByHand, RunCancelled
 from domain.expressions import ENGINE
 from domain.ids import format_id
@@ -47,10 +45,10 @@ from domain.state import (
     Tick,
 )
 from domain.step_entry import complete_step, fail_step
-from workflows.couriers import Courier, brief, now_text
+from workflows.couriers import Courier, now_text
 from workflows.effects import EffectRunner
-from workflows.failures import failure_of
 from workflows.messages import COMPENSATE, COMPLETE_TASK, RunInput, RunState
+from workflows.opening import OpeningCourier, failure_error
 from workflows.people import People, shown
 from workflows.renewals import Renewal
 from workflows.reviews import answer_reviewers
@@ -64,27 +62,6 @@ class Call(Wire):
 
     tool: str
     arguments: Mapping[str, JsonValue] = {}
-
-
-class _OpeningCourier(Courier):
-    """The courier, which also opens the run."""
-
-    async def open(self, request: OpenRunRequest) -> Receipt:
-        """Open the run.
-
-        Raises:
-            failure_error: an ApplicationError: a tool or an agent is not there, or may not be used.
-        """
-        envelope = self.envelope(request.model_dump(mode="json"), deadline_s=30, project=[])
-        handle: workflow.ActivityHandle[Receipt] = workflow.start_activity(
-            OPEN_RUN, envelope, result_type=Receipt, summary=brief("open the run"), **FLUSH_OPTIONS
-        )
-        try:
-            receipt = await handle
-        except ActivityError as error:
-            raise failure_error(failure_of(error, "")) from error
-        self.acknowledge(receipt.fact_head)
-        return receipt
 
 
 class Run:
@@ -130,7 +107,7 @@ class Run:
             program=self.program,
         )
         self._context = RunContext(tenant=ticket.tenant, run=ticket.run, principal=ticket.principal, input=None)
-        self.courier = _OpeningCourier(given, self.state)
+        self.courier = OpeningCourier(given, self.state)
         self._people = People(self.courier, [], self._note)
         self.effects = EffectRunner(self.program, self.courier, self._people)
         self._tools, self._agents = list(tools), list(agents)
@@ -142,6 +119,11 @@ class Run:
     def cancelled(self) -> bool:
         """Whether the run was asked to end."""
         return self._people.cancelled
+
+    @property
+    def flushing(self) -> Courier:
+        """What writes the run's facts."""
+        return self.courier
 
     @property
     def recorder(self) -> Recorder:
@@ -388,11 +370,6 @@ class Run:
 def is_business(error: BaseException) -> bool:
     """Whether an exception is a failure that undoes sagas; any other one is a bug, which stops the workflow task and undoes nothing."""
     return isinstance(error, FailureError | asyncio.CancelledError | TimeoutError)
-
-
-def failure_error(failure: Failure) -> ApplicationError:
-    """Return the exception of a step that failed."""
-    return ApplicationError(failure.detail, type=failure.code, non_retryable=True)
 
 
 def seconds_from_now(timeout: timedelta) -> str:

@@ -1,6 +1,6 @@
 """A hand-written run with a long history goes on in a new execution: when nothing is under way, with all it knows. Deterministic."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -24,8 +24,12 @@ class Renewed(Protocol):
     program: Program
     state: State
     agents: dict[str, PinnedAgent]
-    courier: Courier
     called: set[str]
+
+    @property
+    def flushing(self) -> Courier:
+        """What writes its facts."""
+        ...
 
     @property
     def cancelled(self) -> bool:
@@ -50,7 +54,7 @@ class Renewal:
         self._holders -= 1
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Generator[None]:
         """Hold for the length of a block."""
         self.hold()
         try:
@@ -64,11 +68,11 @@ class Renewal:
         Raises:
             ContinueAsNewError: it goes on elsewhere.
         """
-        await self._run.courier.relieve()
+        await self._run.flushing.relieve()
         if not self._due():
             return
         if self._run.state.unacked:
-            await self._run.courier.flush(Projection(), "facts")
+            await self._run.flushing.flush(Projection(), "facts")
         if self._due():
             carried = CarriedRun(
                 state=self._run.state.model_dump(mode="json"),

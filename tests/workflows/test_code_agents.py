@@ -56,7 +56,7 @@ class Long:
 
 
 SOLO, DESK, LONG = (Solo, Solo.run), (Desk, Desk.run), (Long, Long.run)
-NOTES = ("notes.read", {"n": 1})
+NOTES: tuple[str, dict[str, JsonValue]] = ("notes.read", {"n": 1})
 
 
 def notes() -> ScriptedTool:
