@@ -43,6 +43,7 @@ def concrete(path: str) -> str:
         "grant_id": fresh_id("tgr"),
         "version": "1.0.0",
         "name": "some-name",
+        "alias": "fast",
         "scope": "tenant",
         "server_name": "files",
         "environment": "test",

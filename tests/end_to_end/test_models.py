@@ -4,6 +4,7 @@ import json
 from base64 import b64decode
 from collections.abc import Generator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pydantic import JsonValue
@@ -182,7 +183,7 @@ class TestChain:
         run = user.runs.start("chained", {"question": "20 + 22?"})
         assert run.result(timeout=30) == {"sum": 42}
         [said] = self.said_of(stack_with_models, run.id)
-        [declined] = said["fallbacks"] if isinstance(said["fallbacks"], list) else []
+        [declined] = cast("list[dict[str, str]]", said["fallbacks"])
         assert (said["answered_by"], declined["reason"], int(declined["cost_usd_micros"]) > 3000) == ("compatible/any", "refusal", True)
         assert run.read().usage.input_tokens == 1011
 
