@@ -249,7 +249,7 @@ class TestNewExecution:
         read, pay = notes(), ScriptedTool("bank.pay", {"paid": 1})
         cast = Cast(solo=[*[calls(NOTES)] * 6, "one", *[calls(NOTES)] * 6, "two"])
         async with playing(bench, LONG, cast, tools=[read, pay], history_max=30) as run:
-            [first, paid, second, epoch] = await run.handle.result()  # pyright: ignore[reportGeneralTypeIssues] - what it returns
+            [first, paid, second, epoch] = await run.handle.result()
             kinds = await run.kinds()
         assert (first, paid, second) == ("one", {"paid": 1}, "two")
         assert int(epoch) > 2  # pyright: ignore[reportArgumentType] - a number
