@@ -5,13 +5,14 @@ import threading
 
 import httpx2
 import pytest
+from pydantic import JsonValue
 
 from cli.mcp_authorization import authorize
 from standfast_client import McpServer
 from tests.cli.command_line import CommandLine
 from tests.clients.live_gateway import LiveGateway
 
-SERVER = {"name": "files", "transport": "http", "url": "https://mcp.example/mcp", "oauth": {}}
+SERVER: dict[str, JsonValue] = {"name": "files", "transport": "http", "url": "https://mcp.example/mcp", "oauth": {}}
 
 
 def free_port() -> int:

@@ -1,12 +1,13 @@
 """MCP servers and references of secrets through the client against the real gateway."""
 
 import pytest
+from pydantic import JsonValue
 
 from domain.mcp import Listed
 from standfast_client import InvalidInputError, NotFoundError
 from tests.clients.live_gateway import LiveGateway
 
-SERVER = {"name": "files", "transport": "http", "url": "https://mcp.example/mcp", "headers": {"X-Key": "FILES_KEY"}}
+SERVER: dict[str, JsonValue] = {"name": "files", "transport": "http", "url": "https://mcp.example/mcp", "headers": {"X-Key": "FILES_KEY"}}
 READ = Listed(name="read", description="Read.", input_schema={"type": "object"})
 REFERENCE = "env:STANDFAST_SECRET_DEFAULT__BANK"
 
@@ -18,7 +19,7 @@ class TestMcpServers:
             assert client.mcp_servers.add(SERVER).revision == 1
             [tool] = client.mcp_servers.check("files").tools
             assert (tool.name, tool.state, tool.pin) == ("mcp.files.read", "found", READ.pin)
-            approval = {"tool": tool.name, "pin": tool.pin, "effect_class": "read"}
+            approval: dict[str, JsonValue] = {"tool": tool.name, "pin": tool.pin, "effect_class": "read"}
             assert client.mcp_servers.approve("files", approval).state == "approved"
             assert client.mcp_servers.quarantine("files", tool.name, "odd").reason == "odd"
             assert [one.name for one in client.mcp_servers.list()] == ["files"]
