@@ -8,6 +8,7 @@ import pytest
 
 from adapters.definitions.yaml_reader import YamlBundleReader
 from domain.agents import NO_AGENTS, AgentChoice
+from domain.model_table import NO_ALIASES, ModelTable
 from domain.registry import DefinitionDraft, Problem
 from domain.tools import ToolSpec
 from tests.api.gateway import CLAIM, PAY, Gateway, gateway
@@ -61,11 +62,11 @@ class LongReader(YamlBundleReader):
         self.reading, self.go_on = threading.Event(), threading.Event()
 
     def read(
-        self, files: dict[str, str], *, tools: list[ToolSpec], agents: AgentChoice = NO_AGENTS
+        self, files: dict[str, str], *, tools: list[ToolSpec], agents: AgentChoice = NO_AGENTS, models: ModelTable = NO_ALIASES
     ) -> tuple[list[DefinitionDraft], list[Problem]]:
         self.reading.set()
         assert self.go_on.wait(10)
-        return super().read(files, tools=tools, agents=agents)
+        return super().read(files, tools=tools, agents=agents, models=models)
 
 
 class TestLongBundle:
