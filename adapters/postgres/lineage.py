@@ -114,7 +114,7 @@ class PostgresLineageStore:
             output_digest=row["output_digest"],
             output=output,
             request=request,
-            usage=Usage.model_validate({name: row[name] for name in Usage.model_fields}),
+            usage=Usage.model_validate({name: row[name] for name in Usage.model_fields if name in row}),
         )
 
     async def _stands(self, tenant: str, effect: KnownEffect, happened: dict[tuple[str, int, str], Row]) -> KnownEffect:
