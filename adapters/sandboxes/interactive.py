@@ -19,6 +19,7 @@ from domain.sandbox import SandboxProfile
 CHUNK_BYTES = 65536
 WATCH_S = 0.05
 """How often the process tree is weighed."""
+DRAIN_S = 1.0
 COMPLAINT_BYTES = 4096
 """How much of standard error is kept: its end says why a program gave up."""
 FOLDER_INSIDE = "/servers"
@@ -106,6 +107,8 @@ class BubblewrapProcess:
         if self._process.stdin is not None:
             self._process.stdin.close()
         await asyncio.shield(self._process.wait())
+        for stream in (self._process.stdout, self._process.stderr):
+            await _drained(stream)  # the pipes close with their last byte, and asyncio's transport with the pipes
 
     async def _listen(self) -> None:
         """Keep the end of standard error, so that its pipe never fills."""
@@ -125,6 +128,14 @@ class BubblewrapProcess:
             else:
                 await asyncio.sleep(WATCH_S)
         kill_group(self._process.pid)
+
+
+async def _drained(stream: asyncio.StreamReader | None) -> None:
+    """Read what is left, which is soon over: everything that could write is dead."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            while stream is not None and await stream.read(CHUNK_BYTES):
+                pass
 
 
 def _with_folder(arguments: list[str], folder: Path | None) -> list[str]:
