@@ -224,15 +224,9 @@ async def fill(bench: PostgresBench, db: Database) -> None:
     for step in ("a", "b"):
         await money.begin(step, 10, caps=[Cap(usd_micros=20)])
     await money.end("a", 10)
-    await fill_lives(db, tenant)
-    await fill_people(db, tenant)
-    await fill_dead_letters(db, tenant)
-    await fill_hooks(db, tenant)
-    await fill_streams(db, tenant)
-    await fill_policies(db, tenant)
-    await fill_tools(db, tenant)
-    await fill_deliveries(db, tenant)
-    await fill_log(db, tenant)
+    rest = (fill_lives, fill_people, fill_dead_letters, fill_hooks, fill_streams, fill_policies, fill_tools, fill_deliveries, fill_log)
+    for each in rest:
+        await each(db, tenant)
 
 
 def counts(connection: psycopg.Connection) -> dict[str, int]:
