@@ -21,7 +21,27 @@ PrincipalId = NewType("PrincipalId", str)
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford base32 alphabet, lower case: no i, l, o, u."""
 
-PREFIXES = ("run", "apr", "dec", "tsk", "key", "whk", "prn", "sub", "era", "hld", "sbs", "dlq", "rdv", "evt", "dlv", "hok", "chn", "lnk", "tgr")
+PREFIXES = (
+    "run",
+    "apr",
+    "dec",
+    "tsk",
+    "key",
+    "whk",
+    "prn",
+    "sub",
+    "era",
+    "hld",
+    "sbs",
+    "dlq",
+    "rdv",
+    "evt",
+    "dlv",
+    "hok",
+    "chn",
+    "lnk",
+    "tgr",
+)
 
 _ID = re.compile(rf"^({'|'.join(PREFIXES)})_([{CROCKFORD}]{{26}})\Z")
 _TENANT = re.compile(r"^[a-z][a-z0-9-]{0,38}[a-z0-9]\Z")

@@ -55,7 +55,6 @@ class PinnedTool(Wire):
         default=None, description="the declaration of a bundle's http tool; it travels with each call"
     )
 
-
     @property
     def guarded(self) -> list[str]:
         """The dotted arguments that no untrusted source may choose by itself: recipients, URLs, amounts, commands, queries."""

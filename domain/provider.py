@@ -35,7 +35,8 @@ class ModelToolCall(Wire):
 class Attachment(Wire):
     """An image or a file that a message shows, by reference: `ref` names a payload, `path` a place in it.
 
-    `media_type` is what its bytes are. `content` is there only within the activity that calls the model: it is left out wherever a message is stored, sent or shown.
+    `media_type` is what its bytes are. `content` is there only within the activity that calls the model: it is left out wherever a
+    message is stored, sent or shown.
     """
 
     ref: str

@@ -13,7 +13,7 @@ import pytest
 from adapters.sandboxes.bubblewrap import BubblewrapSandbox
 from adapters.sandboxes.docker_backend import DockerSandbox
 
-Facility = Literal["bubblewrap", "docker", "runsc", "chromium", "postgres15", "pgvector15", "promtool"]
+Facility = Literal["bubblewrap", "docker", "runsc", "chromium", "postgres15", "promtool"]
 
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin/postgres")
 """Debian's place of it."""
@@ -78,7 +78,6 @@ _LOOK: dict[Facility, Callable[[], str | None]] = {
     "runsc": lambda: _waited(lambda: _docker("runsc")),
     "chromium": _chromium,
     "postgres15": lambda: None if POSTGRES_15.exists() else f"{POSTGRES_15} is missing: apt-get install postgresql-15",
-    "pgvector15": lambda: None if PGVECTOR_15.exists() else "no pgvector for PostgreSQL 15: apt-get install postgresql-15-pgvector",
     "promtool": lambda: None if shutil.which("promtool") else "promtool is missing: apt-get install prometheus",
 }
 _FOUND: dict[Facility, str | None] = {}

@@ -36,7 +36,7 @@ class MemoryRecords(Table, table=True):
     run: str = column(Text())
     agent: str | None = column(Text(), nullable=True)
     embedder: str = column(Text())
-    embedding: list[float] = column(ARRAY(REAL()))
+    embedding: list[float] = column(ARRAY(REAL))
     labels: list[str] = column(ARRAY(Text()))
     quarantine: str | None = column(Text(), nullable=True)
     reviewed_by: str | None = column(Text(), nullable=True)

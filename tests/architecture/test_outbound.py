@@ -25,7 +25,6 @@ MAY = {
     "adapters/mcp/authorizer.py": "on a guarded transport",
     "adapters/mcp/sessions.py": "on a guarded transport",
     "api/routes/mcp.py": "requests to this gateway itself, which never leave the process",
-    "api/routes/mcp.py": "requests to the gateway itself, which never leave the process",
     "adapters/mail/smtp.py": "the operator's mail server: no HTTP, and no address that a tenant sets",
     "adapters/secrets/vault.py": "the operator's Vault, on the vendor's SDK",
     "adapters/sandboxes/docker_engine.py": "the operator's Docker daemon",

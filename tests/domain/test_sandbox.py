@@ -11,7 +11,9 @@ class TestSandboxProfile:
     def test_allows_hosts(self, host: str) -> None:
         assert SandboxProfile(name="x", backend="docker", network="allow", egress=(host,)).egress == (host,)
 
-    @pytest.mark.parametrize("host", ["", "*", "https://a", "A.example", "a.example/", "a b", "user@a.example", "*.*.a", "a.example:", "a.example\n"])
+    @pytest.mark.parametrize(
+        "host", ["", "*", "https://a", "A.example", "a.example/", "a b", "user@a.example", "*.*.a", "a.example:", "a.example\n"]
+    )
     def test_refuses_what_is_no_host(self, host: str) -> None:
         with pytest.raises(ValidationError, match="is no host"):
             SandboxProfile(name="x", backend="docker", network="allow", egress=(host,))

@@ -63,10 +63,12 @@ def answering(*fields: str) -> dict[str, JsonValue]:
     return {"type": "object", "required": [*fields], "properties": properties}
 
 
-def actor(name: str, *, fields: Sequence[str] = (), limits: AgentLimits | None = None, **more: object) -> AgentManifest:
+def actor(
+    name: str, *, fields: Sequence[str] = (), limits: AgentLimits | None = None, version: str = "1.0.0", **more: object
+) -> AgentManifest:
     """Build an agent of the cast."""
     schema = answering(*fields) if fields else None
-    return manifest(name, text=f"You are {name}.", output_schema=schema, limits=limits or AgentLimits(), **more)
+    return manifest(name, text=f"You are {name}.", output_schema=schema, limits=limits or AgentLimits(), version=version, **more)
 
 
 async def approve(bench: Bench, *manifests: AgentManifest, status: AgentStatus = AgentStatus.APPROVED) -> None:

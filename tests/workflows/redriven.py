@@ -60,7 +60,7 @@ class Station:
             "attestation_key": self.bench.keys.attestation,
         }
         with ThreadPoolExecutor(max_workers=1) as thread:  # the builder makes keys on an event loop of its own
-            return thread.submit(lambda: gateway(None, **ports)).result().deps
+            return thread.submit(lambda: gateway(None, send_s=20, **ports)).result().deps
 
     def starter(self) -> TemporalRuns:
         """Return the port to the test's server and queue."""

@@ -106,7 +106,7 @@ class TestValidated:
         assert await play(bench, "validated", cast=cast, verdict=["problems"]) == "output-invalid"
 
     async def test_takes_no_silence_for_consent(self, bench: Bench) -> None:
-        cast = Cast(writer=["a"] * 3, critic=[{"problems": "none"}] * 3)
+        cast = Cast(writer=["a"] * 3, critic=[{"problems": "none"} for _ in range(3)])
         assert await play(bench, "validated", cast=cast, verdict=["problems"]) == "output-invalid"
 
 

@@ -266,4 +266,3 @@ class TestNewExecution:
         assert started.continued_execution_run_id
         assert (len(tool.calls), len(cast.requests)) == (8, 11)
         assert cast.told("solo")[-1] == '"found"'
-

@@ -131,7 +131,7 @@ class TestExpressions:
 
 
 class TestModels:
-    @pytest.mark.parametrize("model", ["gpt", "'${ input.order }'", "'${ steps.a.output }'"])
+    @pytest.mark.parametrize("model", ["GPT 5", "'${ input.order }'", "'${ steps.a.output }'"])
     def test_come_from_the_config_or_are_written_in_full(self, model: str) -> None:
         assert len(messages_of(f"- a: {{agent: {{model: {model}, instructions: {{text: x}}}}}}\n")) >= 1
 
