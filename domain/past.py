@@ -122,8 +122,8 @@ class KnownSignal(Value):
 class Past(Value):
     """One run as PostgreSQL knows it.
 
-    `facts` are the ledger's facts as (kind, step, visit), `call_facts` those about one call, with its name, `surely_not` the failed steps whose effect surely did not happen; `fact_head`
-    and `fact_digest` are of the last fact. `base` is the state that a fork began with.
+    `facts` are the ledger's facts as (kind, step, visit), `call_facts` those about one call, with its name, `surely_not` the failed steps
+    whose effect surely did not happen; `fact_head` and `fact_digest` are of the last fact. `base` is the state that a fork began with.
     """
 
     run: str
