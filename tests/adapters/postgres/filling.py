@@ -25,8 +25,8 @@ BY_TYPE: dict[str, object] = {
 }
 LATER = datetime(2026, 1, 3, tzinfo=UTC)
 SECOND = "y"
-HEXADECIMAL, DIGEST = "[0-9a-f]{64}", "0" * 64
-"""What a check of a SHA-256 says, and a value that it takes."""
+MATCHING = {"[0-9a-f]{64}": "0" * 64, "^(env|file|vault):": "env:X"}
+"""Patterns of checks, and a value that each takes."""
 REFERRED_TWICE = {"principals": "principal"}
 """Tables to whose rows a table refers twice, and the column that tells their two rows apart."""
 TRIES_MAX = 500
@@ -152,7 +152,7 @@ def _candidates(table: Table, first: Row) -> Iterator[Row]:
     for columns, text in table.checks.values():
         for column in columns:
             named: list[object] = [*re.findall(r"'([^']*)'", text)] if table.types[column] == "text" else []
-            named += [DIGEST] if HEXADECIMAL in text else []
+            named += [value for pattern, value in MATCHING.items() if pattern in text]
             empty: list[object] = [None] if column in table.nullable else []
             later: list[object] = [LATER] if isinstance(first[column], datetime) else []
             choices.setdefault(column, [first[column]]).extend([*named, *later, *empty])
