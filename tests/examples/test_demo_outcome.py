@@ -119,7 +119,9 @@ class TestModel:
 
         assert not model.scripted
         assert setting.lower().removeprefix("standfast_").startswith(model.name.split("/")[0])
-        assert "STANDFAST_SCRIPTS" not in model.environment
+        assert list(json.loads(model.environment["STANDFAST_SCRIPTS"])) == [
+            "careless-clerk"
+        ]  # the injected letter's, whose clerk is always scripted
 
     def test_is_the_one_that_is_named(self) -> None:
         assert choose_model({"OPENAI_API_KEY": "x", "STANDFAST_DEMO_MODEL": "openai/other"}).name == "openai/other"
