@@ -61,34 +61,34 @@ def register(
         say(clean(f"prompt {prompt.name} {prompt.version} {prompt.sha256[:12]}"))
 
 
-def review(ctx: typer.Context, name: Name, version: Version, *, comment: Comment = "") -> None:
+def review(ctx: typer.Context, name: Name, version: Version, *, comment: Comment = "", json_output: JsonOption = False) -> None:
     """Ask for the approval of a draft."""
-    _move(ctx, name, version, "review", comment)
+    _move(ctx, name, version, "review", comment, json_output=json_output)
 
 
-def approve(ctx: typer.Context, name: Name, version: Version, *, comment: Comment = "") -> None:
+def approve(ctx: typer.Context, name: Name, version: Version, *, comment: Comment = "", json_output: JsonOption = False) -> None:
     """Approve a version that somebody else owns and registered: from now on, runs may begin to use it."""
-    _move(ctx, name, version, "approved", comment)
+    _move(ctx, name, version, "approved", comment, json_output=json_output)
 
 
-def reject(ctx: typer.Context, name: Name, version: Version, *, comment: Comment = "") -> None:
+def reject(ctx: typer.Context, name: Name, version: Version, *, comment: Comment = "", json_output: JsonOption = False) -> None:
     """Give a version in review back to its owner."""
-    _move(ctx, name, version, "draft", comment)
+    _move(ctx, name, version, "draft", comment, json_output=json_output)
 
 
-def deprecate(ctx: typer.Context, name: Name, version: Version, *, comment: Comment = "") -> None:
+def deprecate(ctx: typer.Context, name: Name, version: Version, *, comment: Comment = "", json_output: JsonOption = False) -> None:
     """Let no more runs begin to use a version; those that do go on."""
-    _move(ctx, name, version, "deprecated", comment)
+    _move(ctx, name, version, "deprecated", comment, json_output=json_output)
 
 
-def retire(ctx: typer.Context, name: Name, version: Version, *, comment: Comment = "") -> None:
+def retire(ctx: typer.Context, name: Name, version: Version, *, comment: Comment = "", json_output: JsonOption = False) -> None:
     """Take a version out of use for good: workers refuse it from now on, in runs that are under way too."""
-    _move(ctx, name, version, "retired", comment)
+    _move(ctx, name, version, "retired", comment, json_output=json_output)
 
 
-def _move(ctx: typer.Context, name: str, version: str, status: str, comment: str) -> None:
+def _move(ctx: typer.Context, name: str, version: str, status: str, comment: str, *, json_output: bool) -> None:
     agent = open_client(ctx).agents.move(name, version, status, comment=comment)
-    say(clean(f"{agent.name} {agent.version} is {agent.status}"))
+    show_json(agent) if json_output else say(clean(f"{agent.name} {agent.version} is {agent.status}"))
 
 
 def prompts(ctx: typer.Context, *, json_output: JsonOption = False) -> None:

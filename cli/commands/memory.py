@@ -46,10 +46,10 @@ def release(ctx: typer.Context, record: RecordArgument, *, json_output: JsonOpti
     _show(open_client(ctx).memory.release(record), json_output=json_output)
 
 
-def forget(ctx: typer.Context, record: RecordArgument) -> None:
+def forget(ctx: typer.Context, record: RecordArgument, *, json_output: JsonOption = False) -> None:
     """Remove a record for good."""
     open_client(ctx).memory.forget(record)
-    say(f"{clean(record)} is forgotten")
+    show_json({"record": record, "forgotten": True}) if json_output else say(f"{clean(record)} is forgotten")
 
 
 def _show(record: MemoryRecord, *, json_output: bool) -> None:

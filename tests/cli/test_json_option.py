@@ -7,8 +7,8 @@ from typer.main import get_command
 
 from cli.main import app
 
-SHOW_NOTHING = {"demo", "worker", "gateway", "migrate", "export"}
-"""Commands that run a part, play on the screen, or write a file that is JSON itself."""
+SHOW_NOTHING = {"demo", "worker", "gateway", "migrate", "export", "serve"}
+"""Commands that run a part, play on the screen, speak MCP on standard output, or write a file that is JSON itself."""
 
 
 def without_json(command: object, name: str) -> Iterator[str]:
