@@ -88,7 +88,9 @@ class TestResidue:
             wanted = RUNS // 10 if RUNS == IN_CI and name in ("docker", "gvisor") else RUNS
             for first in range(0, wanted, AT_ONCE):
                 await asyncio.gather(*(run(subject, mark, number) for number in range(first, first + AT_ONCE)))
-        async with asyncio.timeout(SOON_S):
-            while (after := await asyncio.to_thread(residue, mark)) != before:
-                await asyncio.sleep(0.05)
+        after = before | {"processes": {"not looked yet"}}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SOON_S):
+                while (after := await asyncio.to_thread(residue, mark)) != before:
+                    await asyncio.sleep(0.05)
         assert after == before
