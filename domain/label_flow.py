@@ -71,15 +71,20 @@ class LabelFlow:
 
     def arguments(self, step: CallStep, arguments: dict[str, JsonValue], names: Iterable[str]) -> Parts:
         """Return the labels of some dotted arguments of a call; an exact copy of a trusted part of the input is the user's."""
-        known, found = TrustedValues(), Parts()
+        found: Parts = {name: self._part_of(step.arguments, name) for name in names}
+        strange = [name for name, labels in found.items() if untrusted(labels)]
+        if strange:  # most calls have none, and the input may be large
+            known = self._users_own()
+            found |= {name: ["user"] for name in strange if known.holds_all(arguments, name)}
+        return found
+
+    def _users_own(self) -> TrustedValues:
+        """The parts of the run's input that no untrusted source has shaped."""
+        known = TrustedValues()
         for name, part in leaves(self._run.input):
             if not untrusted(self.input(name)):
                 known.add_part(name, part)
-        for name in names:
-            labels = self._part_of(step.arguments, name)
-            copied = untrusted(labels) and known.holds_all(arguments, name)
-            found[name] = ["user"] if copied else labels
-        return found
+        return known
 
     def _part_of(self, template: JsonValue, name: str) -> list[Label]:
         """The labels of one dotted part; as far as a template spells it out, of that part alone."""
