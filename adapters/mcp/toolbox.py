@@ -10,7 +10,7 @@ from adapters.mcp.access import Access
 from adapters.mcp.authorizer import McpAuthorizer
 from domain.egress import EgressRules, OutboundClients
 from domain.errors import NotFound, StandfastError, ToolFailed, ToolQuarantined
-from domain.mcp import Listed, McpServer, McpTool, drift, quarantined, seen, spec_of
+from domain.mcp import SERVER_TOOLS, Listed, McpServer, McpTool, drift, quarantined, seen, spec_of
 from domain.mcp_stores import McpServerStore
 from domain.sandbox import SandboxProfile
 from domain.sandbox_sessions import SandboxSessions
@@ -75,7 +75,8 @@ class McpToolbox:
             ToolFailed: there is none of that name and version.
             ToolQuarantined: it was approved, and is another one now.
         """
-        tool = next((one for one in await self._servers.tools(tenant) if one.wire_name == name), None)
+        of = name.removeprefix(SERVER_TOOLS).partition(".")[0]  # the other servers' listings need not be opened
+        tool = next((one for one in await self._servers.tools(tenant, of) if one.wire_name == name), None)
         if tool is None or tool.approved is None:
             raise ToolFailed(f"nobody approved a tool {name}: `standfast mcp approve`")
         if tool.state != "approved":
