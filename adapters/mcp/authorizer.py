@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar, cast
 
 import httpx2
@@ -14,6 +14,7 @@ from domain.egress import EgressRules, OutboundClients
 from domain.errors import InvalidInput, ToolFailed, ToolUnavailable
 from domain.mcp import McpServer
 from domain.mcp_stores import McpTokens
+from domain.secrets import ResolveSecret
 
 M = TypeVar("M", bound=BaseModel)
 ANSWER_BYTES_MAX = 256 * 1024
@@ -21,8 +22,6 @@ TIMEOUT_S = 15.0
 VERIFIER_BYTES = 48
 """64 characters in base64url; RFC 7636 §4.1 asks for 43 to 128."""
 STATE_BYTES = 32
-
-ResolveSecret = Callable[[str, str], Awaitable[str]]
 
 
 class McpAuthorizer:
