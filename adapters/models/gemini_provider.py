@@ -13,7 +13,7 @@ from google.genai.types import FinishReason, GenerateContentResponse, HttpOption
 from pydantic import ValidationError
 
 from adapters.models.addresses import GEMINI_BASE_URL
-from adapters.models.gemini_request import SIGNED, content_call
+from adapters.models.gemini_request import SIGNED, ContentCall, content_call
 from adapters.models.tool_names import ToolNames
 from adapters.models.vendor_errors import VendorErrors
 from domain.errors import ModelFailed, ModelUnavailable
@@ -63,7 +63,7 @@ class GeminiProvider:
                     with self._errors.reading():
                         draft.add(answer)
                 else:
-                    await self._stream(request, draft, on_delta)
+                    await self._stream(call, draft, on_delta)
         if draft.finish is None:
             raise self._errors.cut_off() if on_delta is not None else self._errors.not_the_protocol("no finish reason")
         if draft.finish not in _STOPS:
@@ -75,9 +75,9 @@ class GeminiProvider:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _stream(self, request: CompletionRequest, draft: "_Draft", on_delta: OnDelta) -> None:
+    async def _stream(self, call: ContentCall, draft: "_Draft", on_delta: OnDelta) -> None:
         models = self._client.aio.models
-        given = await models.generate_content_stream(**content_call(request))  # pyright: ignore[reportUnknownMemberType]  # its unions name PIL
+        given = await models.generate_content_stream(**call)  # pyright: ignore[reportUnknownMemberType]  # its unions name PIL
         # It is a generator, and only its end closes the connection: a receiver that raises must not leave it open.
         async with contextlib.aclosing(cast("AsyncGenerator[GenerateContentResponse]", given)) as chunks:
             async for chunk in chunks:
