@@ -16,7 +16,7 @@ from domain.model import Value
 from domain.schemas import check_schema
 from domain.tool_access import ToolGrant
 from domain.tools import ToolSpec
-from domain.versions import newest_first
+from domain.versions import by_name
 
 PLAIN_VERSION: Final = re.compile(r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)\Z")
 """semver.org 2.0.0 §2: tools have plain versions, without pre-release or build parts."""
@@ -165,8 +165,7 @@ def catalogue(installed: list[ToolSpec], rows: list[ToolRow]) -> list[Registered
             found[key] = RegisteredTool(spec=spec, source="registered", state=row.state, **kept)
         elif key in found:
             found[key] = found[key].model_copy(update={"state": row.state})
-    names = sorted({name for name, _ in found})
-    return [found[name, version] for name in names for version in newest_first(v for n, v in found if n == name)]
+    return [found[key] for key in by_name(found)]
 
 
 class UsableTools(Value):

@@ -69,6 +69,18 @@ def newest_first(versions: Iterable[str]) -> list[str]:
     return sorted(versions, key=_version, reverse=True)
 
 
+def by_name(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return (name, version) pairs by name, each name's versions from the highest to the lowest.
+
+    Raises:
+        InvalidInput: one of them is no semantic version.
+    """
+    versions: dict[str, list[str]] = {}
+    for name, version in keys:
+        versions.setdefault(name, []).append(version)
+    return [(name, version) for name in sorted(versions) for version in newest_first(versions[name])]
+
+
 def _version(text: str) -> Version:
     try:
         return Version(text)

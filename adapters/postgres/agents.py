@@ -8,7 +8,7 @@ from adapters.postgres.pool import Database, Row, Transaction
 from adapters.postgres.values import rfc3339
 from domain.agents import AgentManifest, AgentMove, AgentStatus, RegisteredAgent, RegisteredPrompt, text_sha256
 from domain.errors import VersionExists, WrongStatus
-from domain.versions import newest_first, parse_version
+from domain.versions import by_name, parse_version
 
 _VERSION = b"SELECT * FROM agents WHERE tenant_id = %(tenant)s AND name = %(name)s AND version = %(version)s"
 _NAMED = b"SELECT * FROM agents WHERE tenant_id = %(tenant)s AND name = ANY(%(names)s)"
@@ -79,7 +79,7 @@ class PostgresAgentStore:
         """Return every version, by name, then newest first."""
         async with self._db.tenant(tenant) as tx:
             found = {(row["name"], row["version"]): _agent(row) for row in await tx.rows(_ALL, {"tenant": tenant})}
-        return [found[key] for key in _ordered(found)]
+        return [found[key] for key in by_name(found)]
 
     async def move(self, tenant: str, agent: RegisteredAgent, after: AgentStatus, *, principal: str, comment: str) -> RegisteredAgent:
         """Move a version that stands where `agent` says, and note who did.
@@ -126,15 +126,7 @@ class PostgresAgentStore:
         """Return every version of one prompt, or of all, by name, then newest first."""
         async with self._db.tenant(tenant) as tx:
             found = {(row["name"], row["version"]): _prompt(row) for row in await tx.rows(_PROMPTS, {"tenant": tenant, "name": name})}
-        return [found[key] for key in _ordered(found)]
-
-
-def _ordered(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return names in order, each with its versions from the highest down."""
-    versions: dict[str, list[str]] = {}
-    for name, version in keys:
-        versions.setdefault(name, []).append(version)
-    return [(name, version) for name in sorted(versions) for version in newest_first(versions[name])]
+        return [found[key] for key in by_name(found)]
 
 
 async def _one(tx: Transaction, key: dict[str, object]) -> RegisteredAgent | None:

@@ -7,7 +7,7 @@ from adapters.postgres.select_texts import DEFINITION_NAMES, DEFINITION_VERSION,
 from adapters.postgres.values import rfc3339
 from domain.errors import NotFound, VersionExists
 from domain.registry import DefinitionDraft, RegisteredDefinition
-from domain.versions import highest, newest_first, parse_version
+from domain.versions import by_name, highest, newest_first, parse_version
 
 _INSERT = b"""
 INSERT INTO definition_versions (tenant_id, name, version, sha256, document, input_schema, config_schema, config_defaults, tools,
@@ -68,10 +68,8 @@ class PostgresDefinitionStore:
         """Return every version, by name, then newest first."""
         async with self._db.tenant(tenant) as tx:
             rows = [_registered(row) for row in await tx.rows(DEFINITION_VERSIONS, {"tenant": tenant})]
-        by_name: dict[str, dict[str, RegisteredDefinition]] = {}
-        for row in rows:
-            by_name.setdefault(row.name, {})[row.version] = row
-        return [versions[version] for _, versions in sorted(by_name.items()) for version in newest_first(versions)]
+        found = {(row.name, row.version): row for row in rows}
+        return [found[key] for key in by_name(found)]
 
 
 async def _one(tx: Transaction, tenant: str, name: str, version: str) -> RegisteredDefinition:

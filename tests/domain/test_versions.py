@@ -3,7 +3,7 @@
 import pytest
 
 from domain.errors import InvalidInput
-from domain.versions import highest, is_range, is_version, newest, newest_first, parse_version
+from domain.versions import by_name, highest, is_range, is_version, newest, newest_first, parse_version
 
 VERSIONS = ["1.9.0", "1.10.0", "2.0.0", "0.9.1", "3.0.0-rc.1"]
 
@@ -34,6 +34,9 @@ class TestNewest:
 
     def test_counts_numbers_as_numbers(self) -> None:
         assert newest_first(VERSIONS) == ["3.0.0-rc.1", "2.0.0", "1.10.0", "1.9.0", "0.9.1"]
+
+    def test_of_several_names_come_by_name(self) -> None:
+        assert by_name([("b", "1.9.0"), ("a", "1.0.0"), ("b", "1.10.0")]) == [("a", "1.0.0"), ("b", "1.10.0"), ("b", "1.9.0")]
 
     def test_says_how_a_range_is_written(self) -> None:
         with pytest.raises(InvalidInput, match=r"\^1"):
