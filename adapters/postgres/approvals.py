@@ -23,6 +23,12 @@ VALUES (%(tenant)s, %(decision_id)s, %(run)s, %(approval)s, %(verdict)s, %(diges
 ON CONFLICT (tenant_id, decision_id) DO NOTHING
 """
 
+_ALONE = b"""
+SELECT a.* FROM set_config('standfast.tenant', %s, true) AS setting(tenant)
+LEFT JOIN approvals a ON a.tenant_id = setting.tenant AND a.approval = %s
+"""
+_UNKNOWN = "there is no approval {}"
+
 
 class PostgresApprovalStore:
     """Implements `ApprovalStore`."""
@@ -80,8 +86,9 @@ class PostgresApprovalStore:
         Raises:
             NotFound: there is none of that id in the tenant.
         """
-        async with self._db.tenant(tenant) as tx:
-            row = await _approval_row(tx, tenant, approval)
+        row = await self._db.select(_ALONE, [tenant, approval])
+        if row["approval"] is None:
+            raise NotFound(_UNKNOWN.format(approval))
         return await self._approval(tenant, row)
 
     async def store_decision(self, decision: DecisionRow) -> DecisionRow:
@@ -169,7 +176,7 @@ class PostgresApprovalStore:
 async def _approval_row(tx: Transaction, tenant: str, approval: str) -> Row:
     row = await tx.row(APPROVAL, {"tenant": tenant, "approval": approval})
     if row is None:
-        raise NotFound(f"there is no approval {approval}")
+        raise NotFound(_UNKNOWN.format(approval))
     return row
 
 

@@ -8,27 +8,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters.postgres.pool import Database
-from adapters.postgres.select_texts import PRINCIPAL
 from adapters.postgres.tool_store import grant_of
 from domain.tool_access import AccessPicture, ToolUse, refusal
 
 MAX_AGE_S = 1.0
 """A quarantine reaches every worker within this time; calls in quick succession share what was read."""
-TENANTS_MAX = 1000
+KEPT_MAX = 10_000
+"""Of how many principals a worker remembers what it read."""
 
-_GRANTS = b"SELECT * FROM tool_grants WHERE tenant_id = %(tenant)s"
-_HELD = b"""
-SELECT t.name || '@' || t.version AS tool, c.reason FROM tools t
-LEFT JOIN LATERAL (SELECT reason FROM tool_changes s
-    WHERE s.tenant_id = t.tenant_id AND s.name = t.name AND s.version = t.version ORDER BY s.change DESC LIMIT 1) c ON true
-WHERE t.tenant_id = %(tenant)s AND t.state = 'quarantined'
+_PICTURE = b"""
+SELECT p.role, p.reviewer_roles, h.held, g.*
+FROM set_config('standfast.tenant', %s, true) AS setting(tenant)
+LEFT JOIN principals p ON p.tenant_id = setting.tenant AND p.principal = %s
+LEFT JOIN LATERAL (
+    SELECT json_object_agg(t.name || '@' || t.version, coalesce(c.reason, 'no reason')) AS held FROM tools t
+    LEFT JOIN LATERAL (SELECT reason FROM tool_changes s
+        WHERE s.tenant_id = t.tenant_id AND s.name = t.name AND s.version = t.version ORDER BY s.change DESC LIMIT 1) c ON true
+    WHERE t.tenant_id = setting.tenant AND t.state = 'quarantined') h ON true
+LEFT JOIN tool_grants g ON g.tenant_id = setting.tenant
 """
+"""A row for each grant; one without a grant where there are none."""
 
 
 @dataclass(frozen=True)
 class _Seen:
     picture: AccessPicture
-    roles: dict[str, tuple[str, ...]]
+    roles: tuple[str, ...]
     until: float
 
 
@@ -45,7 +50,7 @@ class PostgresToolGate:
         self._db = db
         self._max_age_s = max_age_s
         self._clock = clock
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[tuple[str, str], _Seen] = {}
 
     async def admit(self, use: ToolUse) -> tuple[str, ...]:
         """Return the roles of the run's principal.
@@ -55,34 +60,27 @@ class PostgresToolGate:
             Unavailable: PostgreSQL does not answer.
         """
         seen = await self._look(use)
-        roles = seen.roles[use.principal]
-        refused = refusal(seen.picture, use, roles)
+        refused = refusal(seen.picture, use, seen.roles)
         if refused is not None:
             raise refused
-        return roles
+        return seen.roles
 
     def forget(self) -> None:
         """Look anew at the next call."""
         self._seen.clear()
 
     async def _look(self, use: ToolUse) -> _Seen:
-        seen = self._seen.get(use.tenant)
-        fresh = seen is not None and self._clock() < seen.until
-        if seen is not None and fresh and use.principal in seen.roles:
+        """Return what was read at most `max_age_s` ago, or read it now, in one round trip."""
+        whose = (use.tenant, use.principal)
+        seen = self._seen.get(whose)
+        if seen is not None and self._clock() < seen.until:
             return seen
         until = self._clock() + self._max_age_s
-        async with self._db.tenant(use.tenant) as tx:
-            row = await tx.row(PRINCIPAL, {"tenant": use.tenant, "principal": use.principal})
-            roles = () if row is None else (str(row["role"]), *row["reviewer_roles"])
-            if seen is not None and fresh:
-                seen.roles[use.principal] = roles
-                return seen
-            grants = await tx.rows(_GRANTS, {"tenant": use.tenant})
-            held = await tx.rows(_HELD, {"tenant": use.tenant})
-        picture = AccessPicture(
-            grants=tuple(grant_of(each) for each in grants), quarantined={each["tool"]: each["reason"] or "no reason" for each in held}
-        )
-        if len(self._seen) >= TENANTS_MAX:
+        rows = await self._db.select_all(_PICTURE, [use.tenant, use.principal])
+        first = rows[0]
+        grants = tuple(grant_of(row) for row in rows if row["tool_grant"] is not None)
+        roles = () if first["role"] is None else (str(first["role"]), *first["reviewer_roles"])
+        if len(self._seen) >= KEPT_MAX:
             self._seen.clear()
-        self._seen[use.tenant] = found = _Seen(picture, {use.principal: roles}, until)
+        self._seen[whose] = found = _Seen(AccessPicture(grants=grants, quarantined=first["held"] or {}), roles, until)
         return found
