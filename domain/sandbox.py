@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from domain.model import Value
 
@@ -15,6 +15,22 @@ PINNED_IMAGE = re.compile(r"(@|^)sha256:[0-9a-f]{64}\Z")
 """An image by its digest (`name@sha256:…`, OCI distribution-spec) or by its id on this daemon (`sha256:…`); a tag can be moved."""
 EGRESS = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?\Z")
 """`host`, `*.host`, or either with `:port`; without a port 443 and 80 are meant."""
+
+
+def _named_hosts(egress: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what is no host.
+
+    Raises:
+        ValueError: says what to write.
+    """
+    for each in egress:
+        if not EGRESS.match(each):
+            raise ValueError(f"{each!r} is no host: write `api.example.org`, `*.example.org` or `api.example.org:8443`, in lower case")
+    return egress
+
+
+EgressHosts = Annotated[tuple[str, ...], AfterValidator(_named_hosts)]
+"""The hosts that code in a sandbox may reach."""
 
 
 class SandboxProfile(Value):
@@ -34,22 +50,9 @@ class SandboxProfile(Value):
     pids: int = Field(default=32, ge=1)
     output_bytes: int = Field(default=64 * 1024, ge=0)
     network: Literal["none", "allow"] = "none"
-    egress: tuple[str, ...] = ()
+    egress: EgressHosts = ()
     files_out: tuple[str, ...] = ()
     image: str | None = None
-
-    @field_validator("egress")
-    @classmethod
-    def _egress_names_hosts(cls, egress: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what is no host.
-
-        Raises:
-            ValueError: says what to write.
-        """
-        for each in egress:
-            if not EGRESS.match(each):
-                raise ValueError(f"{each!r} is no host: write `api.example.org`, `*.example.org` or `api.example.org:8443`, in lower case")
-        return egress
 
     @model_validator(mode="after")
     def _network_and_egress_fit(self) -> "SandboxProfile":

@@ -11,11 +11,11 @@ import hashlib
 import re
 from typing import Literal, Protocol
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from domain.effects import EffectClass, RetryClass
 from domain.model import Value
-from domain.sandbox import EGRESS
+from domain.sandbox import EgressHosts
 from domain.tools import ToolSpec, Trust
 
 TRY_AGAIN = 75
@@ -62,20 +62,7 @@ class ContainerToolDeclaration(SandboxToolDeclaration):
     image: str | None = None
     command: tuple[str, ...] = Field(min_length=1)
     sandbox: str = "container"
-    egress: tuple[str, ...] = ()
-
-    @field_validator("egress")
-    @classmethod
-    def _egress_names_hosts(cls, egress: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what is no host.
-
-        Raises:
-            ValueError: says what to write.
-        """
-        for each in egress:
-            if not EGRESS.match(each):
-                raise ValueError(f"{each!r} is no host: write `api.example.org`, `*.example.org` or `api.example.org:8443`, in lower case")
-        return egress
+    egress: EgressHosts = ()
 
 
 class WasmToolDeclaration(SandboxToolDeclaration):
