@@ -6,6 +6,7 @@ render, never workflow code. jinja2 is loaded with the first template: it costs 
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from pydantic import JsonValue
@@ -53,6 +54,49 @@ def check_template(text: str) -> None:
     Raises:
         InvalidInput: its syntax is wrong, or it uses what no prompt may; the message has the line.
     """
+    _checked(text)
+
+
+def variables_of(text: str) -> list[str]:
+    """Return the names of the variables that a template reads, sorted.
+
+    Raises:
+        InvalidInput: it is no template.
+    """
+    tree = _checked(text)
+    from jinja2.meta import find_undeclared_variables  # noqa: PLC0415 - see the module
+
+    return sorted(find_undeclared_variables(tree))
+
+
+def render_prompt(text: str, variables: Mapping[str, JsonValue]) -> str:
+    """Return the text of a checked template.
+
+    Raises:
+        InvalidInput: a variable is missing, a value has no such part, or the text grows over its bound.
+    """
+    tree = _checked(text)
+    from jinja2 import TemplateError  # noqa: PLC0415 - see the module
+
+    parts: list[str] = []
+    size = 0
+    try:
+        for part in _engine().from_string(tree).generate(dict(variables)):
+            size += len(part.encode())
+            if size > TEXT_BYTES_MAX:
+                raise InvalidInput(f"the prompt would have over {TEXT_BYTES_MAX} bytes with these variables")
+            parts.append(part)
+    except (TemplateError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise InvalidInput(f"the prompt cannot be rendered: {error}") from error
+    return "".join(parts)
+
+
+def _checked(text: str) -> "nodes.Template":
+    """Return a template as it was read.
+
+    Raises:
+        InvalidInput: as `check_template` says.
+    """
     if len(text.encode()) > TEXT_BYTES_MAX:
         raise InvalidInput(f"a prompt has at most {TEXT_BYTES_MAX} bytes, and this one {len(text.encode())}")
     from jinja2 import TemplateSyntaxError  # noqa: PLC0415 - see the module
@@ -63,42 +107,10 @@ def check_template(text: str) -> None:
         line = error.lineno if isinstance(error, TemplateSyntaxError) else 1
         raise InvalidInput(f"line {line}: {error}") from error
     _check(tree, loops=0)
+    return tree
 
 
-def variables_of(text: str) -> list[str]:
-    """Return the names of the variables that a template reads, sorted.
-
-    Raises:
-        InvalidInput: it is no template.
-    """
-    check_template(text)
-    from jinja2.meta import find_undeclared_variables  # noqa: PLC0415 - see the module
-
-    return sorted(find_undeclared_variables(_engine().parse(text)))
-
-
-def render_prompt(text: str, variables: Mapping[str, JsonValue]) -> str:
-    """Return the text of a checked template.
-
-    Raises:
-        InvalidInput: a variable is missing, a value has no such part, or the text grows over its bound.
-    """
-    check_template(text)
-    from jinja2 import TemplateError  # noqa: PLC0415 - see the module
-
-    parts: list[str] = []
-    size = 0
-    try:
-        for part in _engine().from_string(text).generate(dict(variables)):
-            size += len(part.encode())
-            if size > TEXT_BYTES_MAX:
-                raise InvalidInput(f"the prompt would have over {TEXT_BYTES_MAX} bytes with these variables")
-            parts.append(part)
-    except (TemplateError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise InvalidInput(f"the prompt cannot be rendered: {error}") from error
-    return "".join(parts)
-
-
+@cache
 def _engine() -> "ImmutableSandboxedEnvironment":
     from jinja2 import StrictUndefined  # noqa: PLC0415 - see the module
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415 - see the module
