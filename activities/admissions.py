@@ -43,6 +43,7 @@ class AgentAdmission:
             tools=tuple(tool.name for tool in request.tools),
             output_schema=request.output_schema,
             max_output_tokens=request.max_output_tokens,
+            max_call_usd_micros=request.max_call_usd_micros,
         )
         if request.agent is None:
             step = envelope.step if request.behind is None else request.behind.partition("#")[0]

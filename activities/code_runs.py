@@ -16,8 +16,10 @@ from domain.envelope import Envelope, Receipt
 from domain.errors import AgentRefused, InvalidInput, NotFound
 from domain.expressions import ENGINE
 from domain.model import Wire
-from domain.pinned_agents import choose, pinned_agent
+from domain.model_table import NO_ALIASES, AliasStore, ModelTable
+from domain.pinned_agents import PinnedAgent, choose, pinned_agent
 from domain.program import PinnedTool
+from domain.resolved_models import resolved_agent
 from domain.runs import Projection, RunLedger, RunStatus
 from domain.stores import NewRun, RunStore
 from domain.tools import ToolSpec
@@ -41,7 +43,11 @@ def code_sha256(definition: str, version: str) -> str:
 
 
 class CodeRunActivities:
-    """Opens runs; `specs` returns the tools of this worker, `startable` are the statuses of agents that a run may begin to use."""
+    """Opens runs.
+
+    `specs` returns the tools of this worker, `startable` are the statuses of agents that a run may begin to use; `models` are the
+    operator's aliases, and `aliases` the tenants' own.
+    """
 
     def __init__(
         self,
@@ -51,12 +57,16 @@ class CodeRunActivities:
         specs: Callable[[], list[ToolSpec]],
         agents: AgentStore,
         startable: frozenset[AgentStatus],
+        aliases: AliasStore,
+        models: ModelTable = NO_ALIASES,
     ) -> None:
         self._runs = runs
         self._ledger = run_ledger
         self._specs = specs
         self._agents = agents
         self._startable = startable
+        self._aliases = aliases
+        self._models = models
 
     @activity.defn(name=OPEN_RUN)
     async def open_run(self, envelope: Envelope) -> Receipt:
@@ -64,12 +74,12 @@ class CodeRunActivities:
 
         Raises:
             InvalidInput: the run is another workflow's, or a tool is not there.
-            AgentRefused: an agent is not there, or not in a status to begin with.
+            AgentRefused: an agent is not there, not in a status to begin with, or its model is none.
         """
         request = OpenRunRequest.model_validate(envelope.request)
         chosen = await self._chosen(envelope.tenant, request.agents)
         wanted = dict.fromkeys(tool for agent in chosen for tool in agent.manifest.tools)
-        agents: dict[str, JsonValue] = {agent.name: pinned_agent(agent).model_dump(mode="json") for agent in chosen}
+        agents: dict[str, JsonValue] = {one.pin.name: one.model_dump(mode="json") for one in await self._resolved(envelope.tenant, chosen)}
         tools = dict(self._pinned(reference) for reference in request.tools) | dict(self._pinned(one, shown=True) for one in wanted)
         sha256 = code_sha256(request.definition, request.version)
         row = await self._runs.accept(
@@ -104,6 +114,16 @@ class CodeRunActivities:
             return choose(references, AgentChoice(agents=tuple(await self._agents.all(tenant)), startable=self._startable))
         except (NotFound, InvalidInput) as error:
             raise AgentRefused(error.detail) from error
+
+    async def _resolved(self, tenant: str, chosen: list[RegisteredAgent]) -> list[PinnedAgent]:
+        """Return the agents with what their models stand for now; the run keeps that.
+
+        Raises:
+            AgentRefused: a word stands for nothing, or for a model that cannot do what its agent asks.
+        """
+        own = {one.alias: one for one in await self._aliases.all(tenant)} if chosen else {}
+        models = self._models.with_tenant(own)
+        return [resolved_agent(pinned_agent(agent), models) for agent in chosen]
 
     def _pinned(self, reference: str, *, shown: bool = False) -> tuple[str, JsonValue]:
         """A tool's name and pin; only what a model is `shown` has a description and a schema.

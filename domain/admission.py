@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from domain.agents import RegisteredAgent, StatusRules
 from domain.errors import AgentRefused
+from domain.fallbacks import Fallback
 from domain.model import Value
 from domain.model_table import MODEL
 from domain.program import AgentPin, AgentStep
@@ -35,6 +36,7 @@ class AskedCall(Value):
     tools: tuple[str, ...]
     output_schema: dict[str, JsonValue] | None
     max_output_tokens: int
+    max_call_usd_micros: int | None = None
 
 
 class RunAgents(Protocol):
@@ -73,9 +75,8 @@ def check_registered(asked: AskedCall, pin: AgentPin, found: RegisteredAgent | N
         *(tool_of(HAND_OFF_TOOL, one) for one in said.hands_off_to),
     }
     limits = said.limits
-    _compare(label, asked, tools=allowed, model=said.model, schema=said.output_schema, tokens=limits.max_output_tokens)
-    if asked.others:
-        raise AgentRefused(f"{label} has no other models to fall back on")
+    _compare(label, asked, tools=allowed, model=_model(said.model, asked), schema=said.output_schema, tokens=limits.max_output_tokens)
+    _compare_chain(label, asked, said.model, said.fallbacks, most=said.max_call_usd_micros)
     return found
 
 
@@ -91,10 +92,34 @@ def check_written(asked: AskedCall, step: str, agents: Mapping[str, AgentStep] |
     if written is None or written.uses is not None:
         raise AgentRefused(f"the definition of {asked.run} has no agent of its own at {step!r}")
     label = f"the agent at {step!r}"
-    model = written.model if MODEL.fullmatch(written.model) and "${" not in written.model else asked.model
+    model = _model(written.model, asked)
     _compare(label, asked, tools=written.tools, model=model, schema=written.output_schema, tokens=written.max_output_tokens)
+    _compare_chain(label, asked, written.model, written.fallbacks, most=written.max_call_usd_micros)
     if not rendered_from(written.instructions, asked.instructions):
         raise AgentRefused(f"{label} is told something else than its definition says")
+
+
+def _whole(model: str) -> bool:
+    """Whether it is a model as it stands, and no alias or expression, whose meaning a run keeps from its start."""
+    return MODEL.fullmatch(model) is not None and "${" not in model
+
+
+def _model(said: str, asked: AskedCall) -> str:
+    return said if _whole(said) else asked.model
+
+
+def _compare_chain(label: str, asked: AskedCall, model: str, fallbacks: Iterable[Fallback], *, most: int | None) -> None:
+    """Compare the models that may take over, where none of their names is an alias, and the most that a call may cost.
+
+    Raises:
+        AgentRefused: there are others, or a call may cost more.
+    """
+    said = [model, *(one.model for one in fallbacks)]
+    others = sorted(set(asked.others) - set(said))
+    if others and all(_whole(name) for name in said):
+        raise AgentRefused(f"{label} may not fall back on {', '.join(others)}")
+    if most is not None and (asked.max_call_usd_micros is None or asked.max_call_usd_micros > most):
+        raise AgentRefused(f"{label} may not make calls for more than its `max_call_usd`")
 
 
 def _compare(label: str, asked: AskedCall, *, tools: Iterable[str], model: str, schema: dict[str, JsonValue] | None, tokens: int) -> None:

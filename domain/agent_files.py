@@ -6,12 +6,15 @@ from pydantic import JsonValue
 
 from domain.agents import NAME_CHARS_MAX, AgentInstructions, AgentLimits, AgentManifest, PromptRef, text_sha256
 from domain.definition_blocks import BlockReader
-from domain.definition_keywords import NAME
+from domain.definition_keywords import MODEL_KEYS, NAME
+from domain.definition_model_grammar import model_options
+from domain.definition_models import check_manifest_models
 from domain.definition_parts import DocPath, Mistake, ParsedDefinition
 from domain.definition_reader import Node
 from domain.definition_rules import pin_tools
 from domain.errors import InvalidInput
-from domain.model_table import MODEL
+from domain.model_table import ALIAS, DEFAULT, MODEL, NO_ALIASES, ModelTable
+from domain.program import AgentStep
 from domain.prompt_text import check_template, variables_of
 from domain.tools import ToolSpec
 from domain.versions import is_range, is_version
@@ -21,16 +24,37 @@ AT: Final[DocPath] = ("agent",)
 MANIFEST_KEYS: Final = (
     *("name", "version", "description", "model", "instructions", "variables", "tools", "asks", "hands_off_to"),
     *("max_turns", "max_output_tokens", "timeout", "budget", "output"),
+    *(key for key in MODEL_KEYS if key != "attachments"),
 )
 """Keys of `agent:` in a file of its own."""
 
 
-def parse_agent(document: dict[str, JsonValue], tools: list[ToolSpec]) -> tuple[AgentManifest | None, list[Mistake]]:
+def parse_agent(
+    document: dict[str, JsonValue], tools: list[ToolSpec], models: ModelTable = NO_ALIASES
+) -> tuple[AgentManifest | None, list[Mistake]]:
     """Return the manifest, or what is wrong; never both."""
     reader = AgentFileReader(ParsedDefinition())
     manifest = reader.manifest(document)
     pin_tools(reader.parsed, tools, reader.mistakes)
+    if manifest is not None:
+        reader.mistakes.extend(check_manifest_models(_asking(manifest), AT, models))
     return (None, reader.mistakes) if reader.mistakes else (manifest, [])
+
+
+def _asking(manifest: AgentManifest) -> AgentStep:
+    """Return what an agent asks of its models."""
+    return AgentStep(
+        path=manifest.name,
+        model=manifest.model,
+        fallbacks=list(manifest.fallbacks),
+        max_call_usd_micros=manifest.max_call_usd_micros,
+        temperature=manifest.temperature,
+        parallel_tools=manifest.parallel_tools,
+        instructions="",
+        tools=[*manifest.tools, *manifest.asks, *manifest.hands_off_to],
+        output_schema=manifest.output_schema,
+        max_output_tokens=manifest.limits.max_output_tokens,
+    )
 
 
 class AgentFileReader(BlockReader):
@@ -51,6 +75,7 @@ class AgentFileReader(BlockReader):
             "version": self._version(node),
             "description": self.text(node, "description", AT, required=False),
             "model": self._model(node),
+            **model_options(self, node, AT),
             "instructions": self._template(node, variables),
             "variables": variables,
             "tools": self._references(node, "tools"),
@@ -80,9 +105,13 @@ class AgentFileReader(BlockReader):
         return ""
 
     def _model(self, node: Node) -> str:
-        model = self.text(node, "model", AT, example="model: provider/name")
-        if model and (not MODEL.fullmatch(model) or "${" in model):
-            self.note((*AT, "model"), f"`{model}` is no model: write provider/name", "anthropic/…")
+        model = self.text(node, "model", AT, example="model: provider/name") if "model" in node else DEFAULT
+        fallbacks = node.get("fallback")
+        later = [item.get("model") if isinstance(item, dict) else item for item in fallbacks] if isinstance(fallbacks, list) else []
+        named = [(model, (*AT, "model")), *((text, (*AT, "fallback", place)) for place, text in enumerate(later))]
+        for text, at in named:
+            if isinstance(text, str) and text and ("${" in text or not (MODEL.fullmatch(text) or ALIAS.fullmatch(text))):
+                self.note(at, f"`{text}` is no model: write provider/name, or an alias", "anthropic/…")
         return model
 
     def _variables(self, node: Node) -> Node | None:

@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue
 from domain.budget import BudgetRule
 from domain.canonical import digest_hex
 from domain.errors import Forbidden, NotFound, WrongStatus
+from domain.fallbacks import FALLBACKS_MAX, Fallback
 from domain.model import Value
 from domain.principals import Principal, Role
 from domain.versions import newest
@@ -83,13 +84,19 @@ class AgentLimits(Value):
 class AgentManifest(Value):
     """Everything a version says. `tools` are `name` or `name@range`, as are the agents it `asks` and `hands_off_to`.
 
-    `variables` is the JSON Schema of what its instructions read; None when they read nothing.
+    `model` and those of `fallbacks` are `provider/name`, or aliases that are resolved when a run starts. `variables` is the JSON Schema of
+    what its instructions read; None when they read nothing. What a version does not say of how its models are asked is no part of its
+    bytes, so that older versions keep their digests.
     """
 
     name: str = Field(pattern=NAME_PATTERN, max_length=NAME_CHARS_MAX)
     version: str
     description: str = ""
     model: str
+    fallbacks: tuple[Fallback, ...] = Field(default=(), max_length=FALLBACKS_MAX, exclude_if=lambda said: not said)
+    max_call_usd_micros: int | None = Field(default=None, exclude_if=lambda said: said is None)
+    temperature: float | None = Field(default=None, exclude_if=lambda said: said is None)
+    parallel_tools: bool | None = Field(default=None, exclude_if=lambda said: said is None)
     instructions: AgentInstructions
     variables: dict[str, JsonValue] | None = None
     tools: tuple[str, ...] = ()

@@ -8,19 +8,17 @@ import hashlib
 from pydantic import JsonValue, ValidationError
 
 from domain.agents import NO_AGENTS, AgentChoice
-from domain.capabilities import lacks
 from domain.declared_tools import declaration_of
-from domain.definition_models import wanted_of
 from domain.definition_parse import parse_definition
 from domain.definition_parts import Mistake, ParsedDefinition, Spot
 from domain.definition_rules import check_definition, pin_tools, unbound_arguments
 from domain.definition_scope import Scope, inner_steps
 from domain.errors import ExpressionFailed, InvalidDefinition
 from domain.expressions import ENGINE, references, render
-from domain.fallbacks import FALLBACKS_MAX, Fallback
 from domain.model_table import NO_ALIASES, ModelAlias, ModelTable
 from domain.program import AgentStep, ApproveStep, CallStep, DoStep, PinnedTool, Program, SagaStep, SetStep, Step, SwitchStep
 from domain.registry import DefinitionDraft
+from domain.resolved_models import resolved_chain, unfit
 from domain.schemas import validate
 from domain.tools import ToolSpec
 from domain.untrusted_input import untrusted_parts
@@ -181,16 +179,12 @@ def _chain(step: AgentStep, scope: Scope, config: dict[str, JsonValue], models: 
     Raises:
         InvalidDefinition: one of them cannot do what the step asks.
     """
-    meant = _meant(step.model, step, config, models)
-    chain = list(meant.fallbacks)
-    for one in step.fallbacks:
-        other = _meant(one.model, step, config, models)
-        chain += [Fallback(model=other.model, on=one.on), *other.fallbacks]
-    wanted, asked = wanted_of(step, scope), [meant.model, *(one.model for one in chain)]
-    unfit = [sentence for model in asked for _, sentence in lacks(model, models.able(model), wanted)]
-    if unfit:
-        raise InvalidDefinition(f"step {step.path}: {'; '.join(unfit)}", where=step.path)
-    return {"model": meant.model, "fallbacks": chain[:FALLBACKS_MAX]}
+    model, chain = resolved_chain(step, lambda text: _meant(text, step, config, models))
+    resolved: dict[str, object] = {"model": model, "fallbacks": chain}
+    problems = unfit(step.model_copy(update=resolved), models, scope)
+    if problems:
+        raise InvalidDefinition(f"step {step.path}: {'; '.join(problems)}", where=step.path)
+    return resolved
 
 
 def _meant(text: str, step: AgentStep, config: dict[str, JsonValue], models: ModelTable) -> ModelAlias:

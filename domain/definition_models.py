@@ -21,9 +21,19 @@ def check_models(step: AgentStep, path: DocPath, parsed: ParsedDefinition, scope
     return mistakes
 
 
+def check_manifest_models(step: AgentStep, path: DocPath, table: ModelTable) -> list[Mistake]:
+    """Return what is wrong with the models of a registered agent's own file; `path` is where its `agent` stands."""
+    mistakes = _check_price(step, path)
+    for name, at in _named(step, path, ParsedDefinition()):
+        mistakes.extend(_check_named(name, at, step, path, scope=None, table=table))
+    return mistakes
+
+
 def _named(step: AgentStep, path: DocPath, parsed: ParsedDefinition) -> Iterator[tuple[str, DocPath]]:
     """Give each model of the chain as it is known before a run starts, and where it is named: its text, or a default of the config."""
     texts = [(step.model, (*path, "model")), *((one.model, (*path, "fallback", i)) for i, one in enumerate(step.fallbacks))]
+    if step.pin:  # a registered agent names its models in its own file
+        texts = [(text, (*path, "uses")) for text, _ in texts]
     for text, at in texts:
         try:
             reads = references(text)
@@ -37,7 +47,7 @@ def _named(step: AgentStep, path: DocPath, parsed: ParsedDefinition) -> Iterator
                 yield default, ("config", "defaults", dotted)
 
 
-def _check_named(name: str, at: DocPath, step: AgentStep, path: DocPath, *, scope: Scope, table: ModelTable) -> list[Mistake]:
+def _check_named(name: str, at: DocPath, step: AgentStep, path: DocPath, *, scope: Scope | None, table: ModelTable) -> list[Mistake]:
     if not name:
         return []
     meant = table.resolve(name)

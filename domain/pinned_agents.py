@@ -12,6 +12,7 @@ from domain.agents import AgentChoice, RegisteredAgent, text_sha256
 from domain.budget import BudgetRule
 from domain.effects import EffectClass, RetryClass
 from domain.errors import InvalidInput
+from domain.fallbacks import Fallback
 from domain.model import Wire
 from domain.program import AgentPin, AgentStep, PinnedTool
 from domain.versions import newest
@@ -26,6 +27,10 @@ class PinnedAgent(Wire):
     pin: AgentPin
     description: str = ""
     model: str
+    fallbacks: list[Fallback] = []
+    max_call_usd_micros: int | None = None
+    temperature: float | None = None
+    parallel_tools: bool | None = None
     instructions_sha256: str = ""
     tools: list[str] = []
     asks: list[str] = []
@@ -50,6 +55,10 @@ def pinned_agent(agent: RegisteredAgent) -> PinnedAgent:
         pin=AgentPin(name=agent.name, version=agent.version, sha256=agent.sha256),
         description=said.description,
         model=said.model,
+        fallbacks=list(said.fallbacks),
+        max_call_usd_micros=said.max_call_usd_micros,
+        temperature=said.temperature,
+        parallel_tools=said.parallel_tools,
         instructions_sha256=text_sha256(said.instructions.text),
         tools=said.tool_names,
         asks=[one.partition("@")[0] for one in said.asks],
@@ -69,6 +78,10 @@ def filled(step: AgentStep, agent: PinnedAgent) -> AgentStep:
         update={
             "pin": agent.pin,
             "model": agent.model,
+            "fallbacks": agent.fallbacks,
+            "max_call_usd_micros": agent.max_call_usd_micros,
+            "temperature": agent.temperature,
+            "parallel_tools": agent.parallel_tools,
             "instructions": "",
             "instructions_sha256": agent.instructions_sha256,
             "tools": [*agent.tools, *agent.others],

@@ -80,7 +80,7 @@ class AgentReader(Protocol):
     """Reads the agents of a bundle (path → text)."""
 
     def read_agents(
-        self, files: dict[str, str], *, tools: list[ToolSpec], prompts: list[RegisteredPrompt]
+        self, files: dict[str, str], *, tools: list[ToolSpec], prompts: list[RegisteredPrompt], models: ModelTable = NO_ALIASES
     ) -> tuple[list[AgentManifest], list[Problem]]:
         """Return what every agent file of the bundle says, or the problems; prompts that the bundle has not are looked for in `prompts`."""
         ...

@@ -163,4 +163,6 @@ def _code_runs(parts: WorkerParts) -> CodeRunActivities:
         specs=parts.toolbox.registry.specs,
         agents=storage.agents,
         startable=parts.statuses.startable,
+        aliases=storage.aliases,
+        models=parts.models,
     )

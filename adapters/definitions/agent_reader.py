@@ -1,6 +1,9 @@
 """Reads the agent files of a bundle into manifests, or into problems with file, line and column."""
 
 import posixpath
+from collections.abc import Callable
+
+from pydantic import JsonValue
 
 from adapters.definitions.documents import Document, Unreadable, read_yaml
 from adapters.definitions.inlining import Inlined, inline
@@ -9,22 +12,26 @@ from adapters.definitions.yaml_reader import TOOL_FOLDER, check_size, is_yaml
 from domain.agent_files import parse_agent
 from domain.agents import AgentManifest, RegisteredPrompt
 from domain.definition_parts import Mistake
+from domain.model_table import NO_ALIASES, ModelTable
 from domain.registry import Problem
 from domain.tools import ToolSpec
+
+Parse = Callable[[dict[str, JsonValue]], tuple[AgentManifest | None, list[Mistake]]]
+"""Reads an inlined document, by the tools and models that there are."""
 
 
 class YamlAgentReader:
     """An `AgentReader` for folders of YAML; an agent's file is one whose top says `agent:`."""
 
     def read_agents(
-        self, files: dict[str, str], *, tools: list[ToolSpec], prompts: list[RegisteredPrompt]
+        self, files: dict[str, str], *, tools: list[ToolSpec], prompts: list[RegisteredPrompt], models: ModelTable = NO_ALIASES
     ) -> tuple[list[AgentManifest], list[Problem]]:
         """Return what every agent file says, or every problem found; never both."""
         problems = check_size(files)
         found: list[AgentManifest] = []
         seen: dict[tuple[str, str], str] = {}
         for document in [] if problems else _agents(files, problems):
-            manifest, mistakes = _read(document, files, tools, prompts)
+            manifest, mistakes = _read(document, files, prompts, lambda said: parse_agent(said, tools, models))
             problems.extend(mistakes)
             if manifest is None:
                 continue
@@ -56,13 +63,13 @@ def _agents(files: dict[str, str], problems: list[Problem]) -> list[Document]:
 
 
 def _read(
-    document: Document, files: dict[str, str], tools: list[ToolSpec], prompts: list[RegisteredPrompt]
+    document: Document, files: dict[str, str], prompts: list[RegisteredPrompt], parse: Parse
 ) -> tuple[AgentManifest | None, list[Problem]]:
     folder = posixpath.dirname(document.file)
     own = {posixpath.basename(file).removesuffix(".md").partition("@")[0] for file in files if posixpath.dirname(file).endswith("prompts")}
     known = {posixpath.join(folder, "prompts", f"{p.name}@{p.version}.md"): p.text for p in prompts if p.name not in own}
     inlined = inline(document, {**known, **files})
-    manifest, mistakes = parse_agent(inlined.value, tools)
+    manifest, mistakes = parse(inlined.value)
     if inlined.problems:  # a prompt or schema that is not there would only cause mistakes of no use to anyone
         return None, inlined.problems
     return manifest, [locate(mistake, inlined, {**known, **files}) for mistake in mistakes]

@@ -62,10 +62,10 @@ class AgentRoutes:
         caller = context.principal
         owner = await self._owner(caller.tenant, body.owner) if body.owner is not None else caller.id
         known = await self._store.prompts(caller.tenant)
-        tools = await usable_tools(self._deps, caller.tenant)
+        tools, models = await usable_tools(self._deps, caller.tenant), await self._deps.models.table_for(caller.tenant)
         # In a thread: reading a large bundle takes long, and others wait for the loop.
         manifests, problems = await asyncio.to_thread(
-            self._deps.agents.reader.read_agents, body.files, tools=list(tools.specs), prompts=known
+            self._deps.agents.reader.read_agents, body.files, tools=list(tools.specs), prompts=known, models=models
         )
         if problems:
             mistakes = [Mistake(where=f"{p.file}:{p.line}:{p.column}", detail=p.message, instead=p.instead) for p in problems]

@@ -84,7 +84,16 @@ class TestRegistering:
     @pytest.mark.parametrize(
         ("change", "said"),
         [
-            (("model: fake/model", "model: gpt"), "reviewer.yaml:6:10: `gpt` is no model"),
+            (("model: fake/model", "model: a b"), "reviewer.yaml:6:10: `a b` is no model"),
+            (("model: fake/model", "model: fake/model\n  fallback: ['${ config.x }']"), "reviewer.yaml:7:14: `${ config.x }` is no model"),
+            (
+                ("model: fake/model", "model: openai/gpt-5-mini\n  temperature: 0.2"),
+                "reviewer.yaml:7:3: `openai/gpt-5-mini` takes no temperature",
+            ),
+            (("model: fake/model", "model: fake/model\n  fallback: [{model: fake/x, on: [price]}]"), "`max_call_usd`, which is missing"),
+            (("model: fake/model", "model: fake/model\n  attachments: [input.photo]"), "unknown key `attachments`"),
+            (("  model: fake/model\n", ""), "an agent names one, or there is an alias `default`"),
+            (("model: fake/model", "model: gpt"), "reviewer.yaml:6:10: `gpt` is no alias that is set"),
             (("instructions: strict@^1", "instructions: lax"), "there is no prompt `lax`"),
             (("description:", "descripton:"), "unknown key `descripton`"),
             (("version: 1.0.0", "version: one"), "full semantic version"),
@@ -98,6 +107,20 @@ class TestRegistering:
         assert refused.status_code == 422
         assert said in refused.json()["detail"]
         assert house.stores.agents.agents == house.stores.agents.texts == {}
+
+    def test_takes_words_for_models_and_says_which_of_theirs_cannot_do_it(self, house: Gateway) -> None:
+        asking = AGENT.replace("model: fake/model", "model: fast\n  fallback: [fake/last]\n  temperature: 0.2")
+        house.client().put("/v1/models/aliases/fast", json={"model": "openai/gpt-5-mini"})
+        refused = register(house, files={**FILES, "reviewer.yaml": asking})
+        assert "`openai/gpt-5-mini` takes no temperature, and `fast` stands for it" in refused.json()["detail"]
+        house.client().put("/v1/models/aliases/fast", json={"model": "fake/fast"})
+        assert register(house, files={**FILES, "reviewer.yaml": asking}).status_code == 201
+        manifest = house.client("viewer").get("/v1/agents/reviewer").json()["manifest"]
+        assert (manifest["model"], manifest["fallbacks"], manifest["temperature"]) == (
+            "fast",
+            [{"model": "fake/last", "on": ["overload", "refusal"]}],
+            0.2,
+        )
 
     @pytest.mark.parametrize("text", ["{{ tone", "{% set x = 1 %}", "{{ tone.__class__ }}", "{{ cycler() }}"])
     def test_refuses_prompts_that_do_more_than_read(self, house: Gateway, text: str) -> None:
@@ -225,6 +248,21 @@ class TestDefinition:
         pins = [pinned(house, run) for run in (first, second)]
         assert [pin["version"] for pin in pins] == ["1.0.0", "1.1.0"]
         assert pins[1]["sha256"] == newer["sha256"] != pins[0]["sha256"]
+
+    def test_keeps_what_the_words_of_its_agent_stood_for(self, house: Gateway) -> None:
+        meant = {"model": "fake/fast", "fallbacks": [{"model": "fake/slow", "on": ["overload"]}]}
+        house.client().put("/v1/models/aliases/fast", json=meant)
+        files = {**FILES, "reviewer.yaml": AGENT.replace("model: fake/model", "model: fast\n  fallback: [fake/last]")}
+        assert register(house, files=files).status_code == 201
+        move(house, "developer", "review")
+        move(house, "approver", "approved")
+        assert self.register(house).status_code == 201
+        [step] = house.temporal.started[self.start(house).json()["run"]].program.steps
+        assert step.kind == "agent"
+        assert [step.model, *(one.model for one in step.fallbacks)] == ["fake/fast", "fake/slow", "fake/last"]
+        house.client().delete("/v1/models/aliases/fast")
+        refused = self.start(house)
+        assert (refused.status_code, "`fast` is no alias that is set" in refused.json()["detail"]) == (422, True)
 
     @pytest.mark.parametrize("status", ["deprecated", "retired"])
     def test_begins_no_more_with_one_that_went_out_of_use(self, house: Gateway, status: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 from domain.admission import AskedCall, check_registered, check_written, rendered_from
 from domain.agents import DEVELOPMENT, PRODUCTION, AgentStatus, RegisteredAgent
 from domain.errors import AgentRefused
+from domain.fallbacks import Fallback
 from domain.program import AgentPin, AgentStep
 from tests.domain.agent_samples import manifest, registered
 
@@ -65,7 +66,7 @@ class TestRegisteredAgent:
         [
             ({"tools": ("bank.pay",)}, "bank.pay"),
             ({"model": "fake/other"}, "fake/other"),
-            ({"others": ("fake/other",)}, "no other models"),
+            ({"others": ("fake/other",)}, "may not fall back"),
             ({"output_schema": {"type": "object"}}, "schema"),
             ({"max_output_tokens": 5000}, "tokens"),
         ],
@@ -76,6 +77,38 @@ class TestRegisteredAgent:
 
 
 WRITTEN = AgentStep(path="judge", model="${ config.model }", instructions="Review ${ input.claim } with care.", tools=["notes.read"])
+
+
+class TestChain:
+    CHAINED = registered(manifest(fallbacks=[{"model": "fake/next"}], max_call_usd_micros=50))
+
+    def test_is_the_one_that_the_version_names(self) -> None:
+        call = asked(others=("fake/next",), max_call_usd_micros=50, tools=())
+        assert check_registered(call, pin(self.CHAINED), self.CHAINED, PRODUCTION) is self.CHAINED
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"others": ("fake/next", "fake/other")}, "may not fall back on fake/other"),
+            ({"max_call_usd_micros": 51}, "max_call_usd"),
+            ({"max_call_usd_micros": None}, "max_call_usd"),
+        ],
+    )
+    def test_is_refused_when_it_is_another_or_dearer(self, changes: dict[str, object], said: str) -> None:
+        call = asked(**{"max_call_usd_micros": 50, "tools": (), **changes})
+        with pytest.raises(AgentRefused, match=said):
+            check_registered(call, pin(self.CHAINED), self.CHAINED, DEVELOPMENT)
+
+    def test_of_a_written_agent_is_the_one_of_its_definition(self) -> None:
+        step = AgentStep(path="judge", model="fake/model", instructions="Be strict.", fallbacks=[Fallback(model="fake/next")])
+        check_written(asked(others=("fake/next",), instructions="Be strict.", tools=()), "judge", {"judge": step})
+        with pytest.raises(AgentRefused, match="may not fall back on fake/other"):
+            check_written(asked(others=("fake/other",), instructions="Be strict.", tools=()), "judge", {"judge": step})
+
+    def test_of_a_word_is_what_the_run_keeps_of_it(self) -> None:
+        worded = registered(manifest(model="fast"))
+        call = asked(model="fake/meant", others=("fake/behind",), tools=())
+        assert check_registered(call, pin(worded), worded, PRODUCTION) is worded
 
 
 class TestWrittenAgent:

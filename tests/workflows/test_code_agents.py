@@ -1,5 +1,7 @@
 """Registered agents in hand-written workflows: their loop, each other, their limits, and what the worker refuses."""
 
+import json
+
 import pytest
 from pydantic import JsonValue
 from temporalio import workflow
@@ -8,8 +10,12 @@ from domain.agents import AgentLimits, AgentStatus
 from domain.budget import BudgetRule
 from domain.effects import EffectClass
 from domain.errors import ModelFailed
+from domain.fallbacks import Fallback
+from domain.model_table import ModelAlias
+from domain.provider import StopReason
 from domain.runs import RunStatus
 from tests.domain.agent_samples import manifest
+from tests.fake_provider import answered
 from tests.workflows.agent_bench import Cast, actor, approve, calls, playing
 from tests.workflows.bench import Bench, Gate, ScriptedTool
 
@@ -138,6 +144,41 @@ class TestAgent:
         async with bench.worker(tool, workflows=[Solo], provider=Cast(solo=["done"])):  # pyright: ignore[reportArgumentType] - a provider
             assert await run.handle.result() == "done"
         assert len(tool.calls) == 1
+
+
+class TestModels:
+    async def test_are_what_the_words_stood_for_when_the_run_started(self, bench: Bench) -> None:
+        meant = ModelAlias(model="fake/fast", fallbacks=(Fallback(model="fake/slow"),))
+        await bench.storage.aliases.put(bench.tenant, "fast", meant, principal="prn_admin")
+        await approve(bench, actor("solo", model="fast", tools=("notes.read",), temperature=0.5))
+        gate = Gate()
+        cast = Cast(solo=[calls(NOTES), gate, "done"])
+        async with playing(bench, SOLO, cast, "go", {}, tools=[notes()]) as run:
+            await gate.reached.wait()
+            await bench.storage.aliases.put(bench.tenant, "fast", ModelAlias(model="fake/other"), principal="prn_admin")
+            gate.opened.set()
+            assert await run.handle.result() == "done"
+        assert {(request.model, request.temperature) for _, request in cast.requests} == {("fake/fast", 0.5)}
+
+    async def test_take_over_from_each_other_as_the_ledger_says(self, bench: Bench) -> None:
+        await approve(bench, actor("solo", fallbacks=[{"model": "fake/slow", "on": ["refusal"]}]))
+        declined = answered("").model_copy(update={"stop": StopReason.REFUSED})
+        async with playing(bench, SOLO, Cast(solo=[declined, answered("done")]), "go", {}) as run:
+            assert await run.handle.result() == "done"
+            entries = await bench.storage.ledger.entries(bench.tenant, run.run)
+        said = [json.loads(entry.body)["data"] for entry in entries]
+        [settled] = [data for data in said if "answered_by" in data]
+        assert settled["answered_by"] == "fake/slow"
+        [taken] = settled["fallbacks"]
+        assert (taken["model"], taken["reason"]) == ("fake/model", "refusal")
+
+    @pytest.mark.parametrize("meant", [None, "openai/gpt-5-mini"])
+    async def test_are_refused_when_their_word_stands_for_none_that_can_do_it(self, bench: Bench, meant: str | None) -> None:
+        if meant is not None:
+            await bench.storage.aliases.put(bench.tenant, "fast", ModelAlias(model=meant), principal="prn_admin")
+        await approve(bench, actor("solo", model="fast", temperature=0.5))
+        async with playing(bench, SOLO, Cast(solo=["never"]), "go", {}) as run:
+            assert await run.failure() == "agent-refused"
 
 
 class TestRefusal:
