@@ -9,11 +9,10 @@ from adapters.mcp.authorizer import McpAuthorizer
 from adapters.mcp.toolbox import McpToolbox
 from adapters.sandboxes.interactive import BubblewrapSessions
 from adapters.sandboxes.profiles import DEFAULT_PROFILES
-from domain.egress import EgressRules
 from domain.secrets import ResolveSecret
 from domain.tools import ToolCall
 from wiring.keys import clock_text
-from wiring.outbound import build_outbound
+from wiring.outbound import build_outbound, sandbox_addresses
 from wiring.settings import Environment, McpSettings
 from wiring.settings_sandboxes import SandboxSettings
 from wiring.storage import Storage
@@ -30,16 +29,12 @@ class McpParts:
 def build_mcp(storage: Storage, *, secret: ResolveSecret, environment: Environment) -> McpParts:
     """Return the parts; nothing is started or loaded before a server is spoken to."""
     outbound, sandboxes = build_outbound(environment), SandboxSettings()
-
-    async def addresses(host: str, port: int) -> list[str]:
-        return await outbound.addresses(host, port, EgressRules(ports=(port,)))
-
     authorizer = McpAuthorizer(
         clients=outbound, tokens=storage.mcp_tokens, secret=secret, now_s=time.time, allow_plain=environment != "production"
     )
     tools = McpToolbox(
         servers=storage.mcp_servers,
-        sessions=BubblewrapSessions(folder=McpSettings().folder, cgroup=sandboxes.cgroup, addresses=addresses),
+        sessions=BubblewrapSessions(folder=McpSettings().folder, cgroup=sandboxes.cgroup, addresses=sandbox_addresses(outbound)),
         profiles={**DEFAULT_PROFILES, **sandboxes.profiles},
         clients=outbound,
         authorizer=authorizer,

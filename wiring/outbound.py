@@ -3,6 +3,8 @@
 from urllib.request import getproxies, proxy_bypass
 
 from adapters.outbound.clients import GuardedClients
+from adapters.sandboxes.egress_proxy import Addresses
+from domain.egress import EgressRules
 from wiring.settings import Environment, OutboundSettings
 
 
@@ -10,6 +12,15 @@ def build_outbound(environment: Environment, settings: OutboundSettings | None =
     """Return the factory of guarded transports; private networks are open outside production, and where declared."""
     networks = (settings or OutboundSettings()).networks
     return GuardedClients(allow_private=environment != "production", networks=networks, proxy_for=environment_proxy)
+
+
+def sandbox_addresses(outbound: GuardedClients) -> Addresses:
+    """Return what resolves and judges the hosts that sandboxes are let through to, whatever their port."""
+
+    async def addresses(host: str, port: int) -> list[str]:
+        return await outbound.addresses(host, port, EgressRules(ports=(port,)))
+
+    return addresses
 
 
 def environment_proxy(scheme: str, host: str) -> str | None:

@@ -13,13 +13,12 @@ from adapters.tools.platform_ports import PlatformPorts
 from adapters.tools.registry import ToolContext, ToolRegistry
 from adapters.tools.sandbox_tool import profile_for
 from domain.declared_tools import declaration_of
-from domain.egress import EgressRules
 from domain.errors import SandboxUnavailable
 from domain.sandbox import SandboxProfile
 from domain.sandbox_tool import ContainerToolDeclaration, SandboxGate, WasmToolDeclaration
 from domain.secrets import ResolveSecret
 from domain.tools import ToolSpec
-from wiring.outbound import build_outbound
+from wiring.outbound import build_outbound, sandbox_addresses
 from wiring.secrets import no_secrets
 from wiring.settings import Environment
 from wiring.settings_sandboxes import SandboxSettings
@@ -75,10 +74,6 @@ class Toolbox:
 
 def build_sandboxes(settings: SandboxSettings, environment: Environment, outbound: GuardedClients) -> SandboxRouter:
     """Build the router over every backend; in production images are named by digest."""
-
-    async def addresses(host: str, port: int) -> list[str]:
-        return await outbound.addresses(host, port, EgressRules(ports=(port,)))
-
     return SandboxRouter.with_all_backends(
         SandboxOptions(
             docker_url=settings.docker_url,
@@ -86,7 +81,7 @@ def build_sandboxes(settings: SandboxSettings, environment: Environment, outboun
             pinned=environment == "production",
             warm=settings.warm,
             cgroup=settings.cgroup,
-            addresses=addresses,
+            addresses=sandbox_addresses(outbound),
         )
     )
 
