@@ -10,7 +10,7 @@ from domain.agents import DEVELOPMENT, PRODUCTION, StatusRules
 from domain.definition_parse import parse_definition
 from domain.errors import NotFound
 from domain.lineage import LineageStore
-from domain.program import AgentStep, Program
+from domain.program import AgentStep, Program, Step
 from domain.stepper import walk
 from domain.stores import DefinitionStore, RunStore
 from wiring.settings import Environment
@@ -47,16 +47,15 @@ class DefinitionAgents:
         if row.parent_run is not None:
             start = await self._lineage.forked_start(tenant, run)
             if start is not None:  # the gateway stored it when it made the fork: it has the changed prompt or model in it
-                return _agents(Program.model_validate(cast("dict[str, JsonValue]", start["program"])))
+                return _agents(Program.model_validate(cast("dict[str, JsonValue]", start["program"])).steps)
         try:
             definition = await self._definitions.get(tenant, row.definition, row.version)
         except NotFound:
             return None
         if definition.sha256 != row.definition_sha256:
             return None
-        parsed = parse_definition(definition.document)
-        return {step.path: step for step in walk(parsed.steps) if isinstance(step, AgentStep)}
+        return _agents(parse_definition(definition.document).steps)
 
 
-def _agents(program: Program) -> Mapping[str, AgentStep]:
-    return {step.path: step for step in walk(program.steps) if isinstance(step, AgentStep)}
+def _agents(steps: list[Step]) -> Mapping[str, AgentStep]:
+    return {step.path: step for step in walk(steps) if isinstance(step, AgentStep)}
