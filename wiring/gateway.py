@@ -114,7 +114,8 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
         await storage.budgets.set_platform_limits(budgets.limits, budgets.period)
         toolbox = build_toolbox(environment=platform.environment)
         stack.push_async_callback(toolbox.aclose)
-        secrets = build_secrets(storage.secret_references, platform, SecretSettings())
+        models, tool_secrets = ModelSettings(), SecretSettings()
+        secrets = build_secrets(storage.secret_references, platform, tool_secrets)
         redact_logs(secrets.known)
         yield GatewayParts(
             platform=platform,
@@ -134,9 +135,9 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
             sandbox_gate=toolbox.gate,
             read_document=read_document,
             channel_kinds=channel_kinds(),
-            prices=build_prices(ModelSettings()),
-            models=build_table(ModelSettings()),
+            prices=build_prices(models),
+            models=build_table(models),
             mcp=build_mcp(storage, secret=secrets.resolve, environment=platform.environment),
-            secret_sources=SecretSettings().sources,
+            secret_sources=tool_secrets.sources,
             zones=PinnedZones(),
         )
