@@ -3,7 +3,8 @@
 from base64 import b64decode
 
 from domain.ledger import StoredEntry, verify_entries
-from tests.api.gateway import Gateway
+from tests.api.gateway import Gateway, gateway
+from tests.fakes_runs import FakeLedgerReader
 
 
 def ledger_of(house: Gateway, run: str, **query: int) -> dict[str, object]:
@@ -16,6 +17,27 @@ def grown(house: Gateway, entries: int) -> str:
     for _ in range(entries - 1):
         house.client("operator").post(f"/v1/runs/{run}/cancel")
     return run
+
+
+class GrowingReader(FakeLedgerReader):
+    """A ledger to which the run's worker appends between any two reads."""
+
+    def __init__(self, house: Gateway) -> None:
+        super().__init__(house.stores.database)
+        self._house = house
+
+    async def entries(self, tenant: str, run: str, *, after: int = 0, limit: int = 1000) -> list[StoredEntry]:
+        """Return them, after one more was appended."""
+        self._append(run)
+        return await super().entries(tenant, run, after=after, limit=limit)
+
+    async def head(self, tenant: str, run: str) -> tuple[int, bytes]:
+        """Return it, after one more entry was appended."""
+        self._append(run)
+        return await super().head(tenant, run)
+
+    def _append(self, run: str) -> None:
+        self._house.client("operator").post(f"/v1/runs/{run}/cancel")
 
 
 class TestLedger:
@@ -47,6 +69,13 @@ class TestVerify:
         said = house.client("auditor").get(f"/v1/runs/{run}/ledger/verify").json()
         assert (said["ok"], said["entries"], said["broken"]) == (True, 3, None)
         assert said["head"] == house.stores.database.run("default", run).head_hash
+
+    def test_takes_no_entry_that_comes_meanwhile_for_a_missing_tail(self, house: Gateway) -> None:
+        run = grown(house, 3)
+        growing = gateway(ledger=GrowingReader(house), keys=house.stores.keys)
+        growing.keys = house.keys
+        said = growing.client("auditor").get(f"/v1/runs/{run}/ledger/verify").json()
+        assert (said["ok"], said["entries"]) == (True, 4)
 
     def test_names_the_first_entry_whose_bytes_were_changed(self, house: Gateway) -> None:
         run = grown(house, 4)

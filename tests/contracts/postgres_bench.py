@@ -8,11 +8,12 @@ from adapters.postgres.ledger import PostgresLedgerReader
 from adapters.postgres.pool import Database
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.tasks import PostgresTaskStore
-from domain.ledger import StoredEntry, Verification, verify_entries
+from domain.ledger import StoredEntry, Verification
 from domain.people_stores import TaskRow
 from domain.stores import NewRun, RunRow
 from tests.adapters.postgres.sealing_by_xor import XorCipher
 from tests.contracts.journal_bench import RUN
+from tests.standing_ledger import standing
 
 
 def new_run(tenant: str, run: str = RUN, *, definition: str = "delay-claim") -> NewRun:
@@ -55,7 +56,7 @@ class PostgresBench:
 
     async def verification(self) -> Verification:
         """Verify the run's chain against its head."""
-        return verify_entries(await self.entries(), head=await self.ledger.head(self.tenant, RUN))
+        return (await standing(self.ledger, self.tenant, RUN))[1]
 
     async def row(self) -> RunRow:
         """Return the run."""

@@ -22,7 +22,7 @@ from domain.approval import Decision, OpenApproval, attest
 from domain.completion import TaskCompletion, attest_completion
 from domain.effects import EffectClass, EffectJournal, RetryClass
 from domain.ids import format_id
-from domain.ledger import Verification, verify_entries
+from domain.ledger import Verification
 from domain.people_stores import TaskRow
 from domain.principals import Role
 from domain.program import Program
@@ -34,6 +34,7 @@ from tests.fake_provider import FakeProvider
 from tests.fakes_prices import FakePrices
 from tests.fakes_run_agents import FakeRunAgents
 from tests.outbound import outbound
+from tests.standing_ledger import standing
 from wiring.agents import DefinitionAgents
 from wiring.keys import InstallationKeys
 from wiring.storage import Storage
@@ -198,9 +199,7 @@ class LiveRun:
 
     async def kinds(self) -> list[str]:
         """Return the kinds of the run's ledger, in order, after verifying it."""
-        ledger = self.bench.storage.ledger
-        entries = await ledger.entries(self.bench.tenant, self.run)
-        verdict = await self.bench.verdict(self.run)
+        entries, verdict = await standing(self.bench.storage.ledger, self.bench.tenant, self.run)
         assert verdict.ok, verdict.broken
         return [entry.kind for entry in entries]
 
@@ -320,7 +319,7 @@ class Bench:
 
     async def verdict(self, run: str) -> Verification:
         """Verify a run's ledger against its head."""
-        return verify_entries(await self.storage.ledger.entries(self.tenant, run), head=await self.storage.ledger.head(self.tenant, run))
+        return (await standing(self.storage.ledger, self.tenant, run))[1]
 
     @asynccontextmanager
     async def running(self, program: Program, *tools: ScriptedTool, **more: object) -> AsyncGenerator[LiveRun]:

@@ -22,7 +22,7 @@ from adapters.postgres.tasks import PostgresTaskStore
 from adapters.postgres.vault import PayloadLimits, Vault
 from domain.effects import Carrier, EffectClass, EffectKey, EffectState, Intent, Outcome, RetryClass
 from domain.envelope import Usage
-from domain.ledger import Verification, verify_entries
+from domain.ledger import Verification
 from domain.people_stores import DecisionRow
 from domain.provider import Message
 from domain.runs import Projection, RunStatus
@@ -32,6 +32,7 @@ from tests.contracts.journal_bench import AT
 from tests.contracts.postgres_bench import new_run
 from tests.contracts.test_inbox_stores import approval, task
 from tests.fake_objects import FakeObjects
+from tests.standing_ledger import standing
 
 NAME = "Ada Byron King"
 MASTER = bytes(range(32))
@@ -165,7 +166,7 @@ class RemovalBench(Process):
 
     async def verification(self, run: str) -> Verification:
         """Verify a run's chain."""
-        return verify_entries(await self.ledger.entries(self.tenant, run), head=await self.ledger.head(self.tenant, run))
+        return (await standing(self.ledger, self.tenant, run))[1]
 
     async def kinds(self, run: str) -> list[str]:
         """Return the kinds of a run's entries."""
