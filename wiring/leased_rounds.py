@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from domain.errors import Unavailable
@@ -52,6 +53,17 @@ class HeldLeases:
             except Unavailable as error:
                 log.warning("leases end by themselves: %s", error.detail)
                 return
+
+
+@asynccontextmanager
+async def beside(rounds: Coroutine[object, object, None], stop: asyncio.Event) -> AsyncGenerator[None]:
+    """Run a loop beside what the block does; after it `stop` is set, and what is under way is finished."""
+    running = asyncio.create_task(rounds)
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
 
 
 async def go_round(name: str, one_round: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event, *, pause_s: float) -> None:

@@ -21,7 +21,7 @@ from domain.deliveries import DELIVERY_WORKFLOW, Audience, DeliveryInput, Schedu
 from domain.delivery_stores import RELAY_ENTRIES_MAX, RelayStore
 from domain.errors import Unavailable
 from domain.events import Event, events_of
-from wiring.leased_rounds import HeldLeases, go_round
+from wiring.leased_rounds import HeldLeases, beside, go_round
 
 log = logging.getLogger(__name__)
 
@@ -185,9 +185,5 @@ def starter(client: Client, bind_tenant: Callable[[str, str], None], *, task_que
 @asynccontextmanager
 async def relaying(parts: RelayParts, stop: asyncio.Event) -> AsyncGenerator[None]:
     """Run this process's relay beside what the block does; after `stop` the portion under way is finished and the leases are given back."""
-    running = asyncio.create_task(Relay(parts).run(stop))
-    try:
+    async with beside(Relay(parts).run(stop), stop):
         yield
-    finally:
-        stop.set()
-        await running

@@ -17,7 +17,7 @@ from adapters.postgres.sealer import PostgresSealer
 from domain.errors import InvalidInput, LogBroken, StandfastError
 from domain.sealing import Anchor, Anchorage, Refused, SealStore
 from wiring.keys import InstallationKeys, new_token
-from wiring.leased_rounds import HeldLeases, go_round
+from wiring.leased_rounds import HeldLeases, beside, go_round
 from wiring.outbound import build_outbound
 from wiring.settings import Environment, PlatformSettings, SealingSettings
 from wiring.storage import Storage
@@ -162,11 +162,9 @@ async def sealing(storage: Storage, keys: InstallationKeys, stop: asyncio.Event)
             anchor_every_s=settings.anchor_seconds,
         )
     )
-    running = asyncio.create_task(sealer.run(stop))
     try:
-        yield
+        async with beside(sealer.run(stop), stop):
+            yield
     finally:
-        stop.set()
-        await running
         for anchor in anchors:
             await anchor.aclose()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from domain.tool_watching import CALLS_MAX, ToolWatchStore, WatchMode, look_at
-from wiring.leased_rounds import HeldLeases, go_round
+from wiring.leased_rounds import HeldLeases, beside, go_round
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +75,5 @@ class ToolWatcher:
 @asynccontextmanager
 async def watching_tools(parts: ToolWatchParts, stop: asyncio.Event) -> AsyncGenerator[None]:
     """Run this process's watch beside what the block does."""
-    running = asyncio.create_task(ToolWatcher(parts).run(stop))
-    try:
+    async with beside(ToolWatcher(parts).run(stop), stop):
         yield
-    finally:
-        stop.set()
-        await running
