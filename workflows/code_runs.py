@@ -45,7 +45,7 @@ from domain.state import (
     Tick,
 )
 from domain.step_entry import complete_step, fail_step
-from workflows.couriers import Courier, now_text
+from workflows.couriers import now_text
 from workflows.effects import EffectRunner
 from workflows.messages import COMPENSATE, COMPLETE_TASK, RunInput, RunState
 from workflows.opening import OpeningCourier, failure_error
@@ -119,11 +119,6 @@ class Run:
     def cancelled(self) -> bool:
         """Whether the run was asked to end."""
         return self._people.cancelled
-
-    @property
-    def flushing(self) -> Courier:
-        """What writes the run's facts."""
-        return self.courier
 
     @property
     def recorder(self) -> Recorder:

@@ -58,5 +58,5 @@ class Enquiries:
         ).without_facts()
         said = "listen" if request.opened else "listen no more"
         await workflow.execute_activity_method(
-            ListenerActivities.keep_listener, envelope.without_facts(), summary=brief(f"{step}: {said}"), **FLUSH_OPTIONS
+            ListenerActivities.keep_listener, envelope, summary=brief(f"{step}: {said}"), **FLUSH_OPTIONS
         )

@@ -27,7 +27,7 @@ class Renewed(Protocol):
     called: set[str]
 
     @property
-    def flushing(self) -> Courier:
+    def courier(self) -> Courier:
         """What writes its facts."""
         ...
 
@@ -68,11 +68,11 @@ class Renewal:
         Raises:
             ContinueAsNewError: it goes on elsewhere.
         """
-        await self._run.flushing.relieve()
+        await self._run.courier.relieve()
         if not self._due():
             return
         if self._run.state.unacked:
-            await self._run.flushing.flush(Projection(), "facts")
+            await self._run.courier.flush(Projection(), "facts")
         if self._due():
             carried = CarriedRun(
                 state=self._run.state.model_dump(mode="json"),
