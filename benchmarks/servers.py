@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from wiring.embedded.ports import LOOPBACK, free_ports
+from wiring.embedded.port_claims import claimed_ports
+from wiring.embedded.ports import LOOPBACK
 from wiring.embedded.postgres import STOP_SIGNAL, PostgresServer
 from wiring.embedded.temporal_arguments import TemporalPorts, temporal_database_file, temporal_server_arguments
 from wiring.embedded.temporal_ready import wait_for_temporal
@@ -50,18 +51,19 @@ async def postgres_server(folder: Path) -> AsyncGenerator[str]:
 @asynccontextmanager
 async def _temporal(folder: Path) -> AsyncGenerator[str]:
     program = await ensure_temporal_server(progress=print)
-    ports = TemporalPorts(*free_ports(3))
-    database = temporal_database_file(folder)
+    database, log_file = temporal_database_file(folder), folder / "temporal.log"
     database.parent.mkdir(parents=True, exist_ok=True)
-    arguments = temporal_server_arguments(ports=ports, database=database)
-    with (folder / "temporal.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(str(program), *arguments, stdout=log, stderr=log)
-    try:
-        address = f"{LOOPBACK}:{ports.frontend}"
-        await wait_for_temporal(address, alive=lambda: process.returncode is None)
-        yield address
-    finally:
-        await _stopped(process, signal.SIGTERM)
+    with claimed_ports(3) as chosen:
+        ports = TemporalPorts(*chosen)
+        arguments = temporal_server_arguments(ports=ports, database=database)
+        with log_file.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(str(program), *arguments, stdout=log, stderr=log)
+        try:
+            address = f"{LOOPBACK}:{ports.frontend}"
+            await wait_for_temporal(address, alive=lambda: process.returncode is None, log=log_file)
+            yield address
+        finally:
+            await _stopped(process, signal.SIGTERM)
 
 
 async def _stopped(process: asyncio.subprocess.Process, signal_number: int) -> None:

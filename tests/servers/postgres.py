@@ -11,6 +11,9 @@ from pathlib import Path
 
 from wiring.embedded.postgres import STOP_SIGNAL, PostgresServer
 
+READY_SECONDS_MAX = 120
+"""A machine that runs other tests beside may take a while; a server that ends is noticed at once."""
+
 
 @dataclass(frozen=True)
 class EmbeddedPostgres:
@@ -38,10 +41,11 @@ def embedded_postgres(state_dir: Path | None = None, *, durable: bool = False) -
     with tempfile.TemporaryDirectory(prefix="standfast-pg-") as temporary:
         home = state_dir or Path(temporary)
         server = PostgresServer.prepare(home, print, durable=durable)
-        with (home / "postgres.log").open("ab") as log:
+        log_file = home / "postgres.log"
+        with log_file.open("ab") as log:
             process = subprocess.Popen(server.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
         try:
-            _wait_ready(server, process)
+            _wait_ready(server, process, log_file)
             yield EmbeddedPostgres(server.owner_url, server, process.pid)
         finally:
             if process.poll() is None:
@@ -50,7 +54,11 @@ def embedded_postgres(state_dir: Path | None = None, *, durable: bool = False) -
             server.clean_up()
 
 
-def _wait_ready(server: PostgresServer, process: subprocess.Popen[bytes]) -> None:
+def _wait_ready(server: PostgresServer, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait in a thread of its own, so that a test may call this inside a running event loop."""
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: asyncio.run(server.wait_ready(process.pid, alive=lambda: process.poll() is None))).result()
+        pool.submit(lambda: asyncio.run(_ready(server, process, log))).result()
+
+
+async def _ready(server: PostgresServer, process: subprocess.Popen[bytes], log: Path) -> None:
+    await server.wait_ready(process.pid, limit_seconds=READY_SECONDS_MAX, alive=lambda: process.poll() is None, log=log)

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from wiring.embedded.ports import free_ports
+from wiring.embedded.port_claims import claimed_ports
 from wiring.embedded.temporal_arguments import TemporalPorts, common_server_arguments, temporal_server_arguments
 from wiring.embedded.temporal_ready import wait_for_temporal
 from wiring.embedded.temporal_server import ensure_temporal_server
+
+READY_SECONDS_MAX = 120
+"""A machine that runs other tests beside may take a while; a server that ends is noticed at once."""
 
 DEV_SERVER_EXTRA_ARGS = common_server_arguments()
 """For `WorkflowEnvironment.start_local` and `start_time_skipping_v2`: search attributes and server settings."""
@@ -48,16 +51,17 @@ async def temporal_dev_server(
         database: The SQLite file; in memory when None.
         codec_endpoint: What the Web UI decodes payloads with.
     """
-    frontend, ui, metrics = free_ports(3)
-    ports = TemporalPorts(frontend, ui, metrics)
-    arguments = temporal_server_arguments(ports=ports, database=database, codec_endpoint=codec_endpoint)
-    with (folder / "temporal.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(dev_server_existing_path(), *arguments, stdout=log, stderr=log)
-    try:
-        address = f"127.0.0.1:{frontend}"
-        await wait_for_temporal(address, alive=lambda: process.returncode is None)
-        yield TemporalDevServer(address, f"http://127.0.0.1:{ui}", process)
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-        await process.wait()
+    log_file = folder / "temporal.log"
+    with claimed_ports(3) as (frontend, ui, metrics):
+        ports = TemporalPorts(frontend, ui, metrics)
+        arguments = temporal_server_arguments(ports=ports, database=database, codec_endpoint=codec_endpoint)
+        with log_file.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(dev_server_existing_path(), *arguments, stdout=log, stderr=log)
+        try:
+            address = f"127.0.0.1:{frontend}"
+            await wait_for_temporal(address, limit_seconds=READY_SECONDS_MAX, alive=lambda: process.returncode is None, log=log_file)
+            yield TemporalDevServer(address, f"http://127.0.0.1:{ui}", process)
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+            await process.wait()

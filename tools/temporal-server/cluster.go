@@ -69,21 +69,11 @@ func buildServices(o *options) (map[string]config.Service, error) {
 		string(primitives.FrontendService): {RPC: config.RPC{GRPCPort: o.port, BindOnIP: o.ip}},
 	}
 	for _, name := range []primitives.ServiceName{primitives.HistoryService, primitives.MatchingService, primitives.WorkerService} {
-		port, err := freePort(o.ip)
+		port, err := reserve(o.ip, 0)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("no free port on %s: %w", o.ip, err)
 		}
 		services[string(name)] = config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: o.ip}}
 	}
 	return services, nil
-}
-
-// freePort asks the kernel for a port nobody uses now.
-func freePort(ip string) (int, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
-	if err != nil {
-		return 0, fmt.Errorf("no free port on %s: %w", ip, err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }

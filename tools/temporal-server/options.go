@@ -73,11 +73,11 @@ func (o *options) complete() error {
 	if address == nil || !address.IsLoopback() {
 		return fmt.Errorf("--ip %s is refused: this server has no TLS and no authorization, so it listens on loopback only", o.ip)
 	}
-	return o.checkPorts()
+	return o.reservePorts()
 }
 
-// checkPorts turns a taken port into an error that names the flag, before anything is written.
-func (o *options) checkPorts() error {
+// reservePorts turns a taken port into an error that names the flag, before anything is written.
+func (o *options) reservePorts() error {
 	wanted := map[string]int{"--port": o.port}
 	if !o.headless {
 		wanted["--ui-port"] = o.uiPort
@@ -86,11 +86,9 @@ func (o *options) checkPorts() error {
 		wanted["--metrics-port"] = o.metricsPort
 	}
 	for name, port := range wanted {
-		listener, err := net.Listen("tcp", net.JoinHostPort(o.ip, fmt.Sprint(port)))
-		if err != nil {
+		if _, err := reserve(o.ip, port); err != nil {
 			return fmt.Errorf("%s %d cannot be used: %w", name, port, err)
 		}
-		_ = listener.Close()
 	}
 	return nil
 }

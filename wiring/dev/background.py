@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wiring.dev.child import ChildFailedError, describe_exit, log_tail
+from wiring.dev.child import ChildFailedError, describe_exit
 from wiring.dev.leftovers import clean_leftovers
 from wiring.dev.records import (
     STATE_FOLDER_MODE,
@@ -22,6 +22,7 @@ from wiring.dev.records import (
     supervisor_lock,
 )
 from wiring.embedded.cache import Progress
+from wiring.embedded.log_tail import end_of_log
 from wiring.embedded.processes import process_identity, stop_process
 
 _POLL_SECONDS = 0.05
@@ -86,10 +87,10 @@ def detach_dev(state_dir: Path, argv: Sequence[str], progress: Progress, *, read
             ended, code = os.waitpid(pid, os.WNOHANG)
             if ended:
                 how = describe_exit(os.waitstatus_to_exitcode(code))
-                raise ChildFailedError(f"the supervisor ended with {how}; the end of {log}:\n{log_tail(log)}")
+                raise ChildFailedError(f"the supervisor ended with {how}; {end_of_log(log)}")
             time.sleep(_POLL_SECONDS)
     stop_dev(state_dir, progress)
-    raise ChildFailedError(f"the stack was not ready within {ready_seconds_max:.0f} s; the end of {log}:\n{log_tail(log)}")
+    raise ChildFailedError(f"the stack was not ready within {ready_seconds_max:.0f} s; {end_of_log(log)}")
 
 
 def stop_dev(state_dir: Path, progress: Progress, *, patience_seconds: float = STOP_SECONDS_MAX) -> bool:

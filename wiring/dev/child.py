@@ -1,16 +1,19 @@
 """One supervised process: started in a group of its own with its log, watched, restarted, stopped with all it started."""
 
 import asyncio
+import errno
 import os
 import signal
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wiring.embedded.log_tail import end_of_log
+
 _LOG_BYTES_MAX = 10 * 1024 * 1024
-_TAIL_LINES = 15
+_LOG_BYTES_READ_MAX = 1024 * 1024
+_ADDRESS_IN_USE = os.strerror(errno.EADDRINUSE).lower().encode()
 _POLL_SECONDS = 0.02
 _GROUP_SECONDS_MAX = 1.0
 """A killed process stays in its group until its parent collects it, which an idle container may never do."""
@@ -18,6 +21,16 @@ _GROUP_SECONDS_MAX = 1.0
 
 class ChildFailedError(Exception):
     """A part ended or stayed silent while the stack was starting; the text shows the end of its log."""
+
+
+class PortTakenError(ChildFailedError):
+    """A part ended while the stack was starting, because somebody else has a port it was to listen on."""
+
+    def __init__(self, text: str, part: str, log: Path) -> None:
+        """Keep the name of the part and its log beside the text."""
+        super().__init__(text)
+        self.part = part
+        self.log = log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +57,11 @@ class ChildSpec:
 class Child:
     """A process made from a spec; a restarted part is a new Child."""
 
-    def __init__(self, spec: ChildSpec, process: asyncio.subprocess.Process) -> None:
-        """Take over a process that was just started."""
+    def __init__(self, spec: ChildSpec, process: asyncio.subprocess.Process, *, log_start: int = 0) -> None:
+        """Take over a process that was just started; its own lines begin at byte `log_start` of the log."""
         self.spec = spec
         self._process = process
+        self._log_start = log_start
 
     @classmethod
     async def start(cls, spec: ChildSpec) -> "Child":
@@ -60,6 +74,7 @@ class Child:
             await asyncio.to_thread(spec.before_start)
         _turn_log(spec.log)
         with spec.log.open("ab") as log:
+            log_start = log.tell()
             try:
                 process = await asyncio.create_subprocess_exec(
                     *spec.argv,
@@ -72,7 +87,7 @@ class Child:
                 )
             except OSError as error:
                 raise ChildFailedError(f"{spec.name} cannot be started: {error}") from error
-        return cls(spec, process)
+        return cls(spec, process, log_start=log_start)
 
     @property
     def pid(self) -> int:
@@ -118,21 +133,24 @@ class Child:
 
     def failure(self, what: str) -> ChildFailedError:
         """Make the error for a part that did not become ready."""
-        return ChildFailedError(f"{self.spec.name} {what}; the end of {self.spec.log}:\n{log_tail(self.spec.log)}")
+        text = f"{self.spec.name} {what}; {end_of_log(self.spec.log)}"
+        return PortTakenError(text, self.spec.name, self.spec.log) if self._met_a_taken_port() else ChildFailedError(text)
+
+    def _met_a_taken_port(self) -> bool:
+        """Tell whether the process has ended and its log says that an address was in use, as the system words it."""
+        if self.alive:
+            return False
+        try:
+            with self.spec.log.open("rb") as log:
+                log.seek(self._log_start)
+                return _ADDRESS_IN_USE in log.read(_LOG_BYTES_READ_MAX).lower()
+        except OSError:
+            return False
 
 
 def describe_exit(code: int) -> str:
     """Say how a process ended from its return code, which is minus the signal's number after a signal."""
     return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-
-
-def log_tail(log: Path) -> str:
-    """Return the last lines of a log, indented."""
-    try:
-        with log.open(encoding="utf-8", errors="replace") as file:
-            return "".join(f"    {line.rstrip()}\n" for line in deque(file, maxlen=_TAIL_LINES))
-    except OSError:
-        return "    (no log)\n"
 
 
 def _turn_log(log: Path) -> None:

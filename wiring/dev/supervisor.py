@@ -8,13 +8,14 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from wiring.dev.child import Child, ChildSpec
+from wiring.dev.child import Child, ChildSpec, PortTakenError
 from wiring.dev.config import DevConfig
 from wiring.dev.leftovers import clean_leftovers
 from wiring.dev.parts import (
     StackPorts,
     choose_ports,
     gateway_spec,
+    log_file,
     make_file,
     postgres_spec,
     ready_file,
@@ -27,17 +28,22 @@ from wiring.dev.parts import (
 )
 from wiring.dev.records import STATE_FOLDER_MODE, DevState, forget, supervisor_lock, write_dev_state
 from wiring.dev.watch import Watch
-from wiring.embedded.cache import cache_folder
-from wiring.embedded.port_claims import PortClaims
+from wiring.embedded.port_claims import PortClaims, claims_folder
 from wiring.embedded.ports import LOOPBACK
 from wiring.embedded.postgres import PostgresServer
-from wiring.embedded.temporal_ready import wait_for_temporal
+from wiring.embedded.temporal_ready import TemporalNotReadyError, wait_for_temporal
 from wiring.embedded.temporal_server import ensure_temporal_server
+
+_STARTS_MAX = 3
+"""How often Temporal, worker and gateway are started when somebody else takes one of their ports first."""
+
+_LISTENERS = ("temporal", "worker", "gateway")
+"""The parts that start again together, see `Stack._start_listeners`."""
 
 
 @dataclass(frozen=True)
 class _Addresses:
-    """Where everything of this start is, known before anything runs."""
+    """Where everything of one try is, known before anything of it runs."""
 
     ports: StackPorts
     temporal: str
@@ -115,26 +121,25 @@ class Stack:
         self._config = config
         self._watch = Watch(config.state_dir, config.progress, on_change=self._write_state)
         self._postgres: PostgresServer | None = None
-        self._claims = PortClaims(cache_folder() / "ports")
+        self._claims = PortClaims(claims_folder())
         self._server_found = asyncio.Event()
         self._state: DevState | None = None
 
     async def start(self) -> DevState:
         """Start all parts side by side and write `dev.json` when all are ready; see `run_dev` for the errors."""
         remove_traces(self._config)
-        where = self._addresses()
-        environment = self._environment(where)
+        owner_url = self._owner_url()
         async with _first_error() as group:
-            servers = group.create_task(self._start_servers(where))
-            group.create_task(self._start_worker(environment))
-            group.create_task(self._start_gateway(environment, where.ports))
+            database = group.create_task(self._start_database(owner_url))
+            listening = group.create_task(self._start_listeners(owner_url, database))
+        where = listening.result()
         self._state = DevState(
             gateway_url=where.ports.gateway_url,
             temporal_address=where.temporal,
             temporal_ui_url=where.temporal_ui,
             database_url=where.application_url,
             database_owner_url=where.owner_url,
-            api_keys=dict(servers.result()),
+            api_keys=dict(database.result()),
             supervisor_pid=os.getpid(),
             children=self._watch.pids,
         )
@@ -156,11 +161,14 @@ class Stack:
             self._state = self._state.model_copy(update={"children": self._watch.pids})
             write_dev_state(self._config.state_dir, self._state)
 
-    def _addresses(self) -> _Addresses:
+    def _owner_url(self) -> str:
+        config = self._config
+        outside = config.database_url and (config.database_owner_url or config.database_url)
+        return outside or PostgresServer.at(config.state_dir).owner_url
+
+    def _addresses(self, owner_url: str) -> _Addresses:
         config = self._config
         ports = choose_ports(config, self._claims)
-        outside = config.database_url and (config.database_owner_url or config.database_url)
-        owner_url = outside or PostgresServer.at(config.state_dir).owner_url
         return _Addresses(
             ports=ports,
             temporal=config.temporal_address or f"{LOOPBACK}:{ports.temporal.frontend}",
@@ -169,13 +177,40 @@ class Stack:
             application_url=config.database_url or config.application_url(owner_url),
         )
 
-    async def _start_servers(self, where: _Addresses) -> Mapping[str, str]:
-        """Start the servers side by side, let worker and gateway use them, and return the API keys."""
+    async def _start_listeners(self, owner_url: str, database: asyncio.Task[Mapping[str, str]]) -> _Addresses:
+        """Start whatever listens on a port, and worker; again on other ports, all of them, when a port is taken before its server has it.
+
+        A port is chosen before its server listens, and the servers choose ports of their own, so somebody else can be faster. Worker and
+        gateway know the addresses from their start and hence start again too; the database, on its socket, does not.
+        """
+        for _ in range(_STARTS_MAX - 1):
+            try:
+                return await self._try_listeners(owner_url, database)
+            except PortTakenError as taken:
+                self._config.progress(f"{taken.part} met a port in use ({taken.log} has it); starting again on ports that are free now")
+                await self._withdraw_listeners()
+        return await self._try_listeners(owner_url, database)
+
+    async def _try_listeners(self, owner_url: str, database: asyncio.Task[Mapping[str, str]]) -> _Addresses:
+        where = self._addresses(owner_url)
+        environment = self._environment(where)
         async with _first_error() as group:
-            group.create_task(self._start_temporal(where))
-            keys = group.create_task(self._start_database(where))
-        await asyncio.to_thread(make_file, start_file(self._config))
-        return keys.result()
+            group.create_task(self._start_servers(where, database))
+            group.create_task(self._start_worker(environment))
+            group.create_task(self._start_gateway(environment, where.ports))
+        return where
+
+    async def _withdraw_listeners(self) -> None:
+        await self._watch.stop(_LISTENERS)
+        self._claims.release()
+        self._server_found.clear()
+        await asyncio.to_thread(remove_traces, self._config)
+
+    async def _start_servers(self, where: _Addresses, database: asyncio.Task[Mapping[str, str]]) -> None:
+        """Let worker and gateway use the servers once both answer; the database's start goes on when this try is given up."""
+        await self._start_temporal(where)
+        await asyncio.shield(database)
+        make_file(start_file(self._config))
 
     async def _start_temporal(self, where: _Addresses) -> None:
         config = self._config
@@ -186,18 +221,27 @@ class Stack:
         program = await ensure_temporal_server(progress=config.progress, offline=config.offline)
         self._server_found.set()
         child = await self._watch.start(temporal_spec(config, program, where.ports))
-        await wait_for_temporal(where.temporal, limit_seconds=config.ready_seconds_max, alive=lambda: child.alive)
+        try:
+            await wait_for_temporal(
+                where.temporal, limit_seconds=config.ready_seconds_max, alive=lambda: child.alive, log=log_file(config, "temporal")
+            )
+        except TemporalNotReadyError:
+            if child.alive:
+                raise
+            raise child.failure(f"ended with {await child.ended()} before it was ready") from None
         self._watch.keep(child)
 
-    async def _start_database(self, where: _Addresses) -> Mapping[str, str]:
+    async def _start_database(self, owner_url: str) -> Mapping[str, str]:
         config = self._config
         if config.database_url is None:
             server = await asyncio.to_thread(PostgresServer.prepare, config.state_dir, config.progress)
             self._postgres = server
             child = await self._watch.start(postgres_spec(config, server))
-            await server.wait_ready(child.pid, limit_seconds=config.ready_seconds_max, alive=lambda: child.alive)
+            await server.wait_ready(
+                child.pid, limit_seconds=config.ready_seconds_max, alive=lambda: child.alive, log=log_file(config, "postgres")
+            )
             self._watch.keep(child)
-        return await config.prepare(where.owner_url)
+        return await config.prepare(owner_url)
 
     async def _start_worker(self, environment: dict[str, str]) -> None:
         child = await self._start_part(worker_spec(self._config, environment))

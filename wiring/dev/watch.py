@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from wiring.dev.child import Child, ChildFailedError, ChildSpec
@@ -42,7 +42,7 @@ class Watch:
         self._progress = progress
         self._on_change = on_change
         self._children: dict[str, Child] = {}
-        self._watchers: list[asyncio.Task[None]] = []
+        self._watchers: dict[str, asyncio.Task[None]] = {}
 
     @property
     def pids(self) -> dict[str, int]:
@@ -62,16 +62,21 @@ class Watch:
 
     def keep(self, child: Child) -> None:
         """Restart this part from now on whenever it ends."""
-        self._watchers.append(asyncio.create_task(self._keep(child), name=f"watch-{child.spec.name}"))
+        self._watchers[child.spec.name] = asyncio.create_task(self._keep(child), name=f"watch-{child.spec.name}")
 
-    async def stop(self) -> None:
-        """Stop all parts in order; nothing of their groups is left."""
-        for watcher in self._watchers:
+    async def stop(self, parts: Collection[str] | None = None) -> None:
+        """Stop the named parts, or all, in order; nothing of their groups is left."""
+        stopping = set(self._children if parts is None else parts)
+        watchers = [watcher for name, watcher in self._watchers.items() if name in stopping]
+        for watcher in watchers:
             watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
+        await asyncio.gather(*watchers, return_exceptions=True)
         for names in _STOP_ORDER:
-            chosen = [self._children.pop(name) for name in names if name in self._children]
+            chosen = [self._children[name] for name in names if name in self._children and name in stopping]
             await asyncio.gather(*(child.stop(_PATIENCE_SECONDS.get(child.spec.name, _PATIENCE_SECONDS_OTHERS)) for child in chosen))
+            # Only now: whoever is cancelled meanwhile can still stop them.
+            for child in chosen:
+                self._children.pop(child.spec.name, None)
 
     def record(self) -> None:
         """Write down who runs, for whoever has to clean up after us."""

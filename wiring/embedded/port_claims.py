@@ -2,10 +2,28 @@
 
 import fcntl
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from wiring.embedded.ports import free_ports, port_is_free
+from wiring.embedded.cache import cache_folder
+from wiring.embedded.ports import port_is_free, random_ports
+
+
+def claims_folder() -> Path:
+    """Return where the stacks and tests of this user keep their claims."""
+    return cache_folder() / "ports"
+
+
+@contextmanager
+def claimed_ports(count: int) -> Generator[list[int]]:
+    """Give that many ports for servers that start now; no stack and no other test takes them until the block ends."""
+    claims = PortClaims(claims_folder())
+    try:
+        yield [claims.choose() for _ in range(count)]
+    finally:
+        claims.release()
 
 
 class PortClaims:
@@ -20,11 +38,12 @@ class PortClaims:
         self._folder = folder
         self._held: list[IO[str]] = []
 
-    def choose(self, preferred: int) -> int:
+    def choose(self, preferred: int | None = None) -> int:
         """Return the preferred port when nobody uses or has claimed it, else another such one; it is claimed then."""
-        port = preferred
+        choices = random_ports()
+        port = next(choices) if preferred is None else preferred
         while not self._claim(port):
-            (port,) = free_ports(1)
+            port = next(choices)
         return port
 
     def release(self) -> None:

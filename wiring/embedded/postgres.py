@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from wiring.embedded.cache import Progress
+from wiring.embedded.log_tail import end_of_log
 from wiring.embedded.postgres_folders import PostgresFolders, folders_of, make_private_folder
 from wiring.embedded.postgres_programs import Account, PostgresUnavailableError, choose_account, programs_folder, run_program
 from wiring.embedded.processes import command_line, process_identity, stop_process
@@ -103,13 +104,16 @@ class PostgresServer:
         """Return the URL of any role at a database of this server; no password is needed."""
         return f"postgresql://{role}@/{database}?host={quote(str(self.folders.run))}"
 
-    async def wait_ready(self, pid: int, *, limit_seconds: float = 30.0, alive: Callable[[], bool] = lambda: True) -> None:
+    async def wait_ready(
+        self, pid: int, *, limit_seconds: float = 30.0, alive: Callable[[], bool] = lambda: True, log: Path | None = None
+    ) -> None:
         """Wait until the server process accepts connections.
 
         Args:
             pid: The process started from `argv`.
             limit_seconds: How long to wait.
             alive: Asked between looks; False ends the wait.
+            log: Where the process writes its log, to quote when the server does not get ready.
 
         Raises:
             PostgresUnavailableError: When the process ended or the time is up.
@@ -117,9 +121,9 @@ class PostgresServer:
         start = time.monotonic()
         while not self._is_ready(pid):
             if not alive():
-                raise PostgresUnavailableError("PostgreSQL ended while it started; its log says why")
+                raise PostgresUnavailableError(f"PostgreSQL ended while it started; {end_of_log(log)}")
             if time.monotonic() - start >= limit_seconds:
-                raise PostgresUnavailableError(f"PostgreSQL was not ready within {limit_seconds:.0f} s; its log says why")
+                raise PostgresUnavailableError(f"PostgreSQL was not ready within {limit_seconds:.0f} s; {end_of_log(log)}")
             await asyncio.sleep(_POLL_SECONDS)
 
     def stop_leftover(self, progress: Progress) -> None:

@@ -4,7 +4,9 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
+from wiring.embedded.log_tail import end_of_log
 from wiring.embedded.temporal_arguments import NAMESPACE
 from wiring.embedded.temporal_source import TEMPORAL_SERVER_VERSION, version_text
 
@@ -20,7 +22,12 @@ class TemporalTooOldError(Exception):
 
 
 async def wait_for_temporal(
-    address: str, *, namespace: str = NAMESPACE, limit_seconds: float = 30.0, alive: Callable[[], bool] = lambda: True
+    address: str,
+    *,
+    namespace: str = NAMESPACE,
+    limit_seconds: float = 30.0,
+    alive: Callable[[], bool] = lambda: True,
+    log: Path | None = None,
 ) -> str:
     """Wait until the server knows the namespace, and return the server's version.
 
@@ -28,7 +35,8 @@ async def wait_for_temporal(
         address: `host:port` of the frontend.
         namespace: The namespace that must exist.
         limit_seconds: How long to try.
-        alive: Asked between tries; False ends the wait, since a dead server process never answers.
+        alive: Asked after each try; False ends the wait, since a dead server process never answers: whoever does is another one.
+        log: The log of the server process, to quote when it has ended.
 
     Raises:
         TemporalNotReadyError: With the address, the time and the last answer.
@@ -38,10 +46,10 @@ async def wait_for_temporal(
     ask = await asyncio.to_thread(_probe)
     while True:
         version, answer = await ask(address, namespace)
+        if not alive():
+            raise TemporalNotReadyError(f"the Temporal server for {address} ended while it started; {end_of_log(log)}")
         if version is not None:
             return require_version(address, version)
-        if not alive():
-            raise TemporalNotReadyError(f"the Temporal server for {address} ended while it started; its log says why")
         if time.monotonic() - start >= limit_seconds:
             raise TemporalNotReadyError(
                 f"Temporal at {address} did not answer for namespace {namespace} within {limit_seconds:.0f} s: {answer}. "

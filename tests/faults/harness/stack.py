@@ -17,7 +17,7 @@ from tests.faults.harness.processes import Part
 from tests.faults.planted.registry import environment_of, module_of, plant_sql
 from tests.servers.temporal import dev_server_existing_path
 from wiring.dev_stack import PreparedDatabase, prepare_database
-from wiring.embedded.ports import free_ports
+from wiring.embedded.port_claims import claimed_ports
 from wiring.embedded.postgres import STOP_SIGNAL, PostgresServer
 from wiring.embedded.postgres_programs import PostgresUnavailableError
 from wiring.embedded.temporal_arguments import TemporalPorts, temporal_server_arguments
@@ -114,7 +114,7 @@ async def fault_stack(
         bank, mail = [await asyncio.to_thread(ServiceProcess, name, folder / f"{name}.sqlite") for name in ("bank", "mail")]
         for service in (bank, mail):
             stack.callback(service.stop)
-        gateway_port, frontend, ui, metrics = free_ports(4)
+        gateway_port, frontend, ui, metrics = stack.enter_context(claimed_ports(4))
         temporal = await _temporal(folder, TemporalPorts(frontend, ui, metrics), stack)
         postgres, server = await _postgres(folder, stack)
         prepared = await prepare_database(server.owner_url, state=folder, tenant=TENANT)
@@ -160,7 +160,7 @@ async def _temporal(folder: Path, ports: TemporalPorts, stack: AsyncExitStack) -
     arguments = temporal_server_arguments(ports=ports, database=folder / "temporal" / "temporal.db")
 
     async def answers(part: Part) -> bool:
-        await wait_for_temporal(f"127.0.0.1:{ports.frontend}", alive=lambda: part.pid != 0)
+        await wait_for_temporal(f"127.0.0.1:{ports.frontend}", limit_seconds=60, alive=lambda: part.pid != 0, log=part.log)
         return True
 
     part = Part("temporal", (dev_server_existing_path(), *arguments), folder, answers)
@@ -174,7 +174,7 @@ async def _postgres(folder: Path, stack: AsyncExitStack) -> tuple[Part, Postgres
     server = await asyncio.to_thread(PostgresServer.prepare, folder, _quiet)
 
     async def accepts(part: Part) -> bool:
-        await server.wait_ready(part.pid, limit_seconds=60, alive=lambda: part.pid != 0)
+        await server.wait_ready(part.pid, limit_seconds=60, alive=lambda: part.pid != 0, log=part.log)
         return True
 
     part = Part("postgres", tuple(server.argv), folder, accepts, before_start=lambda: server.stop_leftover(_quiet), stop_signal=STOP_SIGNAL)

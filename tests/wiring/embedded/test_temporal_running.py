@@ -54,7 +54,7 @@ class TestTemporalServer:
             (dev_server_existing_path(), "server", "start-dev", "--ip", "0.0.0.0"),  # noqa: S104 - the refusal is the test
             progress=print,
             say=lambda seconds, lines: f"{seconds} {lines}",
-            limit_seconds=20,
+            limit_seconds=120,
         )
 
         assert result.code == 1
@@ -66,7 +66,7 @@ class TestTemporalServer:
             ui, metrics = free_ports(2)
             arguments = temporal_server_arguments(ports=TemporalPorts(taken, ui, metrics))
             result = await run_command(
-                (dev_server_existing_path(), *arguments), progress=print, say=lambda seconds, lines: f"{seconds} {lines}", limit_seconds=20
+                (dev_server_existing_path(), *arguments), progress=print, say=lambda seconds, lines: f"{seconds} {lines}", limit_seconds=120
             )
 
         assert result.code == 1
@@ -103,6 +103,13 @@ class TestWaitForTemporal:
 
         with pytest.raises(TemporalNotReadyError, match="ended while it started"):
             await wait_for_temporal(f"127.0.0.1:{port}", alive=lambda: False)
+
+    async def test_takes_no_other_server_at_the_address_for_the_one_that_has_ended(self, tmp_path: Path) -> None:
+        log = tmp_path / "ours.log"
+        log.write_text("bind: address already in use\n", encoding="utf-8")
+        async with temporal_dev_server(tmp_path) as another:
+            with pytest.raises(TemporalNotReadyError, match=r"ended while it started; the end of .*ours\.log:\n    bind: address already"):
+                await wait_for_temporal(another.address, alive=lambda: False, log=log)
 
     def test_refuses_an_older_server_with_the_reason(self) -> None:
         with pytest.raises(TemporalTooOldError, match=r"at host:7233 is 1\.31\.9; Standfast needs 1\.32\.0 or newer"):
