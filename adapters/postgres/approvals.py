@@ -18,10 +18,13 @@ from domain.stores import Page, PayloadCipher
 _STORE_DECISION = b"""
 INSERT INTO decisions (tenant_id, decision_id, run, approval, verdict, digest, comment_sealed, principal, attestation, state, refusal,
     content_sealed)
-VALUES (%(tenant)s, %(decision_id)s, %(run)s, %(approval)s, %(verdict)s, %(digest)s, %(comment_sealed)s, %(principal)s, %(attestation)s,
-    %(state)s, %(refusal)s, %(content_sealed)s)
-ON CONFLICT (tenant_id, decision_id) DO NOTHING
+SELECT setting.tenant, %(decision_id)s, %(run)s, %(approval)s, %(verdict)s, %(digest)s, %(comment_sealed)s::bytea, %(principal)s,
+    %(attestation)s, %(state)s, %(refusal)s::json, %(content_sealed)s::bytea
+FROM set_config('standfast.tenant', %(tenant)s, true) AS setting(tenant)
+WHERE (SELECT true FROM approvals a WHERE a.tenant_id = setting.tenant AND a.approval = %(approval)s)
+ON CONFLICT (tenant_id, decision_id) DO NOTHING RETURNING *
 """
+"""Answers no row where the approval is unknown or the decision is stored already."""
 
 _ALONE = b"""
 SELECT a.* FROM set_config('standfast.tenant', %s, true) AS setting(tenant)
@@ -104,9 +107,10 @@ class PostgresApprovalStore:
         sealed = None if content is None else seal_text(cipher, decision.tenant, place, content)
         params = {**decision.model_dump(exclude={"content"}), "comment_sealed": comment, "content_sealed": sealed}
         params["refusal"] = json_error(decision.refusal)
+        if stored := await self._db.select_all(_STORE_DECISION, params):
+            return await self._decision(stored[0])
         async with self._db.tenant(decision.tenant) as tx:
             await _approval_row(tx, decision.tenant, decision.approval)
-            await tx.execute(_STORE_DECISION, params)
             row = await tx.row(DECISION, {"tenant": decision.tenant, "decision": decision.decision_id})
         return await self._decision(_found(row, decision.decision_id))
 

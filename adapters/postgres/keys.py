@@ -3,10 +3,14 @@
 import hmac
 
 from adapters.postgres.pool import Database, Row
-from adapters.postgres.select_texts import API_KEY, PRINCIPAL
+from adapters.postgres.select_texts import API_KEY
 from domain.errors import Conflict, NotFound
 from domain.principals import Principal, Role
 
+_PRINCIPAL = b"""
+SELECT p.* FROM set_config('standfast.tenant', %s, true) AS setting(tenant)
+LEFT JOIN principals p ON p.tenant_id = setting.tenant AND p.principal = %s
+"""
 _INSERT_PRINCIPAL = b"""
 INSERT INTO principals (tenant_id, principal, name, role, reviewer_roles)
 VALUES (%(tenant)s, %(principal)s, %(name)s, %(role)s, %(reviewer_roles)s)
@@ -41,9 +45,8 @@ class PostgresKeyStore:
         Raises:
             NotFound: there is none of that id in the tenant.
         """
-        async with self._db.tenant(tenant) as tx:
-            row = await tx.row(PRINCIPAL, {"tenant": tenant, "principal": principal})
-        if row is None:
+        row = await self._db.select(_PRINCIPAL, [tenant, principal])
+        if row["principal"] is None:
             raise NotFound(f"there is no principal {principal}")
         return _principal(row)
 

@@ -171,7 +171,7 @@ class Database:
         )
         return await self.select(query, [*([seen] if seen else []), tenant, *params])
 
-    async def select(self, query: bytes, params: Sequence[object]) -> Row:
+    async def select(self, query: bytes, params: Params) -> Row:
         """Run a statement that sets its own tenant and answers one row, as its own transaction in one round trip.
 
         Raises:
@@ -191,7 +191,7 @@ class Database:
             cursor = await AsyncRawCursor(connection, row_factory=dict_row).execute(query, params)
             return _only(await cursor.fetchall())
 
-    async def select_all(self, query: bytes, params: Sequence[object]) -> list[Row]:
+    async def select_all(self, query: bytes, params: Params) -> list[Row]:
         """Run a statement that sets its own tenant, as its own transaction in one round trip.
 
         Raises:

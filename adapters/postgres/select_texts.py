@@ -1,11 +1,5 @@
 """The SQL of `selects.py`, compiled by `python -m adapters.postgres.reads`: change it there. A test compares the two."""
 
-PRINCIPAL = b"""
-SELECT principals.tenant_id, principals.principal, principals.name, principals.role, principals.reviewer_roles, principals.created_at
-FROM principals
-WHERE principals.tenant_id = %(tenant)s::VARCHAR AND principals.principal = %(principal)s::VARCHAR
-"""
-
 API_KEY = b"""
 SELECT api_keys.tenant_id, api_keys.key_id, api_keys.principal, api_keys.secret_hmac, api_keys.created_at, api_keys.revoked_at
 FROM api_keys

@@ -18,7 +18,6 @@ from adapters.postgres.tables import (
     LedgerEntries,
     Messages,
     Payloads,
-    Principals,
     Runs,
     Tasks,
 )
@@ -38,7 +37,6 @@ _seconds_ago = func.clock_timestamp() - bindparam("seconds", type_=Float()) * li
 
 # Principals and their keys
 
-PRINCIPAL = select(Principals).where(col(Principals.tenant_id) == _tenant, col(Principals.principal) == _param("principal"))
 API_KEY = select(ApiKeys).where(col(ApiKeys.tenant_id) == _tenant, col(ApiKeys.key_id) == _param("key_id"))
 
 # Definitions

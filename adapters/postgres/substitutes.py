@@ -27,9 +27,10 @@ WHERE tenant_id = %(tenant)s AND (%(principal)s::text IS NULL OR %(principal)s I
 ORDER BY since DESC, substitution DESC LIMIT %(limit)s
 """
 _REPRESENTED = b"""
-SELECT p.*, s.roles AS lent FROM substitutes s JOIN principals p ON p.tenant_id = s.tenant_id AND p.principal = s.reviewer
-WHERE s.tenant_id = %(tenant)s AND s.substitute = %(substitute)s AND s.ended_at IS NULL
+SELECT p.*, s.roles AS lent FROM set_config('standfast.tenant', %s, true) AS setting(tenant)
+LEFT JOIN substitutes s ON s.tenant_id = setting.tenant AND s.substitute = %s AND s.ended_at IS NULL
     AND s.since <= clock_timestamp() AND s.until > clock_timestamp()
+LEFT JOIN principals p ON p.tenant_id = s.tenant_id AND p.principal = s.reviewer
 ORDER BY s.since, s.substitution
 """
 
@@ -89,9 +90,8 @@ class PostgresSubstituteStore:
 
     async def represented(self, tenant: str, substitute: str) -> list[Represented]:
         """Return whom a principal may decide for at this moment, earliest substitution first."""
-        async with self._db.tenant(tenant) as tx:
-            rows = await tx.rows(_REPRESENTED, {"tenant": tenant, "substitute": substitute})
-        return [Represented(reviewer=_principal(row), roles=tuple(row["lent"])) for row in rows]
+        rows = await self._db.select_all(_REPRESENTED, [tenant, substitute])
+        return [Represented(reviewer=_principal(row), roles=tuple(row["lent"])) for row in rows if row["principal"] is not None]
 
 
 async def _one(tx: Transaction, tenant: str, substitution: str) -> Substitution:
