@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from activities.requests import PromptRequest
 from domain.canonical import canonical_bytes
 from domain.fallbacks import told
+from domain.large_arguments import SHOWN_BYTES_MAX, LargeArguments, arguments_sha256, cut_arguments
 from domain.policy import PolicyVerdict
 from domain.provider import CompletionReply, Message, ModelToolCall, StopReason
 from domain.schemas import validate
@@ -38,7 +39,7 @@ def outcome(
         "stop": reply.stop.value,
         "head": head,
         "calls": [
-            {**_checked(request, call, room=CALLS_BYTES_MAX // len(reply.tool_calls)), **_told_verdict(verdict)}
+            {**_checked(request, call, verdict, room=CALLS_BYTES_MAX // len(reply.tool_calls)), **_told_verdict(verdict)}
             for call, verdict in zip_longest(reply.tool_calls, verdicts)
         ],
         **({"verdicts": [None if one is None else one.model_dump(mode="json") for one in verdicts]} if verdicts else {}),
@@ -83,8 +84,8 @@ def _within(problems: list[str], room: int) -> list[str]:
     return [problem[:room] for problem in kept]
 
 
-def _checked(request: PromptRequest, call: ModelToolCall, *, room: int) -> dict[str, JsonValue]:
-    """The call as the workflow sees it; `room` bounds what it may put into history."""
+def _checked(request: PromptRequest, call: ModelToolCall, verdict: PolicyVerdict | None, *, room: int) -> dict[str, JsonValue]:
+    """The call as the workflow sees it; `room` bounds what it may put into history, of large arguments too that a person is shown."""
     tool = next((t for t in request.tools if t.name == call.name), None)
     problem: str | None = None
     if call.arguments is None:
@@ -95,6 +96,9 @@ def _checked(request: PromptRequest, call: ModelToolCall, *, room: int) -> dict[
     checked: dict[str, JsonValue] = {"name": call.name[:200], "vendor_id": call.vendor_id, "problem": told, "arguments": None}
     if problem is None and len(canonical_bytes(call.arguments)) <= min(INLINE_ARGUMENTS_MAX, room):
         checked["arguments"] = call.arguments
+    elif problem is None and call.arguments is not None and verdict is not None and verdict.effect == "require_approval":
+        large = LargeArguments(sha256=arguments_sha256(call.arguments), bytes=len(canonical_bytes(call.arguments)))
+        checked["large"] = {**large.model_dump(mode="json"), "shown": cut_arguments(call.arguments, min(SHOWN_BYTES_MAX, room))}
     return checked
 
 

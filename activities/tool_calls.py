@@ -6,7 +6,7 @@ from pydantic import JsonValue
 from temporalio import activity
 
 from activities.audited_calls import told_of
-from activities.policy_checks import permit
+from activities.policy_checks import UNKNOWN, permit
 from activities.requests import CALL_TOOL, FlushRequest, ToolRequest
 from domain.approval import BoundCall, approval_digest
 from domain.canonical import canonical_bytes
@@ -14,6 +14,7 @@ from domain.effects import EffectKey
 from domain.envelope import Envelope, Receipt, Usage
 from domain.errors import InvalidInput, StaleDigest, StandfastError, ToolAnswerInvalid, ToolFailed
 from domain.known_secrets import KnownSecrets
+from domain.large_arguments import arguments_sha256
 from domain.mcp import SERVER_TOOLS
 from domain.mcp_stores import TenantTools
 from domain.objects import PAYLOAD_BYTES_MAX
@@ -90,10 +91,11 @@ class ToolActivities:
         if request.simulate:
             return Receipt(output=await self._simulated(envelope.tenant, request, tool.spec))
         roles = await self._admitted(envelope, request)
-        approved = request.approval is not None and await self._check_approved(envelope, request)
+        approved = request.approval is not None and await self._check_approved(envelope, request, arguments)
         policy: dict[str, JsonValue] = {}
         if self._policy is not None:
-            verdict = await permit(self._policy, envelope, request, arguments, roles=roles, approved=approved)
+            guarded = tool.spec.guarded
+            verdict = await permit(self._policy, envelope, request, arguments, roles=roles, approved=approved, guarded=guarded)
             policy = {"policy": verdict.policy_sha256}
         output = await self._called(
             tool,
@@ -109,7 +111,7 @@ class ToolActivities:
                 agent=request.agent,
                 principal=envelope.principal,
                 roles=roles,
-                labels=tuple(request.policy.taint) if request.policy is not None else (),
+                labels=tuple(UNKNOWN if request.policy is None else request.policy.taint),
             ),
         )
         _check_storable(request.tool, output)
@@ -168,7 +170,7 @@ class ToolActivities:
         reply = Message.model_validate(cast("dict[str, JsonValue]", stored)["reply"])
         return reply.tool_calls[request.arguments_from.index].arguments or {}
 
-    async def _check_approved(self, envelope: Envelope, request: ToolRequest) -> bool:
+    async def _check_approved(self, envelope: Envelope, request: ToolRequest, arguments: dict[str, JsonValue]) -> bool:
         """Compare with the approved call once more, just before the effect (DESIGN §7); return whether a person approved it.
 
         Raises:
@@ -192,12 +194,20 @@ class ToolActivities:
         approved = next((c for c in calls if c.step == envelope.step), None)
         same = approved is not None and approved.tool == request.tool and approved.version == request.version
         free = {name.removeprefix(envelope.step + ".") for name in asked.unbound if name.startswith(envelope.step + ".")}
-        bound = {name: value for name, value in request.arguments.items() if name not in free}
         given = row.state == "approved" or (row.state == "timed_out" and not request.effect_class.changes_world)
         same = same and asked.call in ("", envelope.call)
-        if not given or digest != asked.digest or not same or approved is None or approved.arguments != bound:
+        if not given or digest != asked.digest or not same or approved is None or not _same_arguments(approved, request, arguments, free):
             raise StaleDigest(f"this call of {request.tool} is not what approval {asked.approval} allowed ({row.state}); nothing was done")
         return row.state == "approved"
+
+
+def _same_arguments(approved: BoundCall, request: ToolRequest, arguments: dict[str, JsonValue], free: set[str]) -> bool:
+    """Whether a call has the approved arguments, but for those that are `free`; large ones lie elsewhere, and are known by their digest."""
+    if approved.large is None:
+        return request.arguments_from is None and approved.arguments == {
+            n: value for n, value in request.arguments.items() if n not in free
+        }
+    return request.arguments_from is not None and arguments_sha256(arguments) == approved.large.sha256
 
 
 def _check_storable(tool: str, output: JsonValue) -> None:

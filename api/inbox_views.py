@@ -9,11 +9,14 @@ from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
 from api.deps import instant
 from api.queries import Cursor, Limit
 from api.views import ApprovalView, UsageView, approval_view
+from domain.approval import BoundCall
 from domain.inbox import InboxFilter, InboxOrder, MayDecide
+from domain.large_arguments import arguments_sha256
 from domain.model import Value
 from domain.people_stores import ApprovalRow
 from domain.principals import Principal
 from domain.provider import Message
+from domain.visible_text import hidden_places
 
 TEXT_SHOWN = 2000
 """Longest text of one message; the whole conversation is the run's, not the inbox's."""
@@ -91,10 +94,12 @@ class PastDecisionView(Value):
 class ApprovalDetailView(ApprovalView):
     """One approval with what a reviewer wants to know: the run's cost so far, the conversation behind it, and the last decisions alike.
 
-    `usage` are sums over the run. `messages` are the last of `conversation`; none where no model's answer is behind the question.
+    `whole` are the arguments of a call that `calls` shows cut. `usage` are sums over the run. `messages` are the last of `conversation`;
+    none where no model's answer is behind the question.
     """
 
     usage: UsageView
+    whole: dict[str, JsonValue] | None = None
     messages: tuple[MessageView, ...] = ()
     alike: tuple[PastDecisionView, ...] = ()
 
@@ -128,11 +133,26 @@ def past_view(row: ApprovalRow) -> PastDecisionView:
     return PastDecisionView(approval=row.projection.approval, title=row.projection.title, **same)
 
 
-def detail_view(row: ApprovalRow, *, usage: UsageView, messages: list[Message], alike: list[ApprovalRow]) -> ApprovalDetailView:
-    """Show an approval with what is behind it."""
+def whole_arguments(row: ApprovalRow, reply: Message | None) -> dict[str, JsonValue] | None:
+    """Return the arguments that an approval binds by their digest, out of the model's reply; None without such, or if they are others."""
+    bound = next((call.large for call in map(BoundCall.model_validate, row.projection.calls) if call.large is not None), None)
+    if bound is None or reply is None or bound.index >= len(reply.tool_calls):
+        return None
+    arguments = reply.tool_calls[bound.index].arguments
+    return arguments if arguments is not None and arguments_sha256(arguments) == bound.sha256 else None
+
+
+def detail_view(
+    row: ApprovalRow, *, usage: UsageView, messages: list[Message], alike: list[ApprovalRow], reply: Message | None = None
+) -> ApprovalDetailView:
+    """Show an approval with what is behind it; `reply` is the model's message that asked for the call."""
+    shown, whole = approval_view(row), whole_arguments(row, reply)
+    unseen = () if whole is None else hidden_places(whole, row.projection.step)
+    shown = shown.model_copy(update={"hidden": tuple(dict.fromkeys((*shown.hidden, *unseen)))})
     return ApprovalDetailView(
-        **dict(approval_view(row)),
+        **dict(shown),
         usage=usage,
+        whole=whole,
         messages=tuple(message_view(each) for each in messages),
         alike=tuple(past_view(each) for each in alike),
     )

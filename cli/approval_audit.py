@@ -176,7 +176,7 @@ def digest_of(row: ApprovalDetail, tenant: str) -> str:
         "step": row.step,
         "visit": row.visit,
         "nonce": row.nonce,
-        "calls": [call.model_dump(mode="json") for call in row.calls],
+        "calls": [call.model_dump(mode="json", exclude={"large"} if call.large is None else None) for call in row.calls],
     }
     return hashlib.sha256(DIGEST_DOMAIN + canonical_text(said).encode()).hexdigest()
 

@@ -1,6 +1,6 @@
 """What people see behind an approval, and of calendars and substitutes: rows and fields. Pure: nothing is written here."""
 
-from cli.views import Fields, dollars, moment
+from cli.views import Fields, compact, dollars, moment
 from standfast_client import ApprovalDetail, ArgumentOrigin, Calendar, Substitution
 
 CALENDAR_COLUMNS = ("NAME", "VERSION", "ZONE", "HOURS", "HOLIDAYS")
@@ -16,6 +16,7 @@ def behind_fields(approval: ApprovalDetail) -> Fields:
     said = [(f"{message.role} said", _shortened(message.text, message.tools)) for message in approval.messages]
     past = [(f"before: {each.state}", f"{each.title} by {each.decided_by} {moment(each.decided_at)}") for each in approval.alike]
     return [
+        *([("whole arguments", compact(dict(approval.whole)))] if approval.whole is not None else []),
         ("assigned to", approval.assignee),
         ("run used so far", used),
         *((f"from {each.step}.{each.argument}", origin_text(each)) for each in approval.provenance),

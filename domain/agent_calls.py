@@ -14,6 +14,7 @@ from domain.approval import BoundCall, OpenApproval, approval_digest
 from domain.approval_rules import ApprovalRules, Moment, ReviewerGroup, Reviewers
 from domain.decision_facts import note_decision
 from domain.labels import Label, leaves, merged, untrusted
+from domain.large_arguments import LargeArguments
 from domain.ledger import Kind
 from domain.policy import PolicyVerdict
 from domain.policy_input import AgentInput, CallInput, GuardedTool
@@ -51,7 +52,7 @@ class AgentCalls:
             tool = self.recorder.program.tools[call.tool]
             arguments = cast("dict[str, JsonValue] | None", asked.get("arguments"))
             if verdict is not None and verdict.effect == "require_approval":
-                self.recorder.command(self._question(call, tool, arguments or {}, verdict))
+                self.recorder.command(self._question(call, tool, self._bound(call, tool, asked), verdict))
             elif tool.name == HUMAN_ASK:
                 self.recorder.command(ask_person(self.recorder, self.step, call=self._name(call), arguments=arguments or {}))
             else:
@@ -63,14 +64,15 @@ class AgentCalls:
         call = next(call for call in self.agent.calls if self._name(call) == approval.call)
         note_decision(self.recorder, self.step.path, approval, outcome, then="reject")
         if outcome.verdict == "approve":
-            approved = approval.calls[0].arguments
+            [bound] = approval.calls
+            approved = bound.arguments
             if approval.amended_by is not None:
                 call.note = "A person changed the arguments of this call before it was made."
             tool = self.recorder.program.tools[call.tool]
             if tool.name == HUMAN_ASK:
                 self.recorder.command(ask_person(self.recorder, self.step, call=self._name(call), arguments=approved))
                 return
-            self.recorder.command(self._command(call, tool, approved, approval=approval.approval))
+            self.recorder.command(self._command(call, tool, None if bound.large is not None else approved, approval=approval.approval))
             return
         said = f" They said: {outcome.comment}" if outcome.comment else ""
         why = {"reject": f"a person rejected this call.{said}", "timed_out": "nobody approved this call in time."}
@@ -88,8 +90,8 @@ class AgentCalls:
             return f"the call was denied: {name} changes the world, and an agent may not call it without an approval" if changes else None
         if verdict.effect == "deny":
             return f"the call of {name} was denied by policy: {verdict.reason}. {NOT_DONE}"
-        if verdict.effect == "require_approval" and asked.get("arguments") is None:
-            return (
+        if verdict.effect == "require_approval" and asked.get("arguments") is None and asked.get("large") is None:
+            return (  # a reply of before such arguments travelled by reference
                 f"a person has to approve this call of {name}, and its arguments are too large to be shown to one. {NOT_DONE} Shorten them."
             )
         return None
@@ -143,10 +145,21 @@ class AgentCalls:
             ),
         )
 
-    def _question(self, call: AgentCall, tool: PinnedTool, arguments: dict[str, JsonValue], verdict: PolicyVerdict) -> AskApproval:
+    def _bound(self, call: AgentCall, tool: PinnedTool, asked: dict[str, JsonValue]) -> BoundCall:
+        """The call as people approve it; large arguments lie with the reply, and are bound by their digest."""
+        path, large = self.step.path, cast("dict[str, JsonValue] | None", asked.get("large"))
+        if large is None:
+            arguments = cast("dict[str, JsonValue] | None", asked.get("arguments"))
+            return BoundCall(step=path, tool=tool.name, version=tool.version, arguments=arguments or {})
+        known = {name: value for name, value in large.items() if name != "shown"}
+        bound = LargeArguments.model_validate({**known, "ref": self.agent.reply_ref or "", "index": call.index})
+        shown = cast("dict[str, JsonValue]", large["shown"])
+        return BoundCall(step=path, tool=tool.name, version=tool.version, arguments=shown, large=bound)
+
+    def _question(self, call: AgentCall, tool: PinnedTool, bound: BoundCall, verdict: PolicyVerdict) -> AskApproval:
         path, name, run = self.step.path, self._name(call), self.recorder.run
         record = self.recorder.state.steps[path]
-        calls = [BoundCall(step=path, tool=tool.name, version=tool.version, arguments=arguments)]
+        calls = [bound]
         approval, nonce = self.recorder.new_id("apr", f"{path}/{name}"), self.recorder.nonce(f"{path}/{name}")
         digest = approval_digest(tenant=run.tenant, run=run.run, approval=approval, step=path, visit=record.visit, nonce=nonce, calls=calls)
         roles = verdict.reviewers
@@ -154,7 +167,7 @@ class AgentCalls:
             approval=approval,
             step=path,
             visit=record.visit,
-            title=visible_lines(f"May the agent {path} call {tool.name}? {verdict.reason}"),
+            title=visible_lines(f"May the agent {path} call {tool.name}? {verdict.reason}{_cut_note(bound, approval)}"),
             digest=digest,
             nonce=nonce,
             calls=calls,
@@ -185,7 +198,7 @@ class AgentCalls:
             step=path,
             visit=record.visit,
             approval=opened,
-            provenance=self._provenance(arguments, verdict),
+            provenance=self._provenance(bound.arguments, verdict),
             conversation=f"{path}#{record.visit}",
             answer_ref=self.agent.reply_ref,
             summary=f"{path}: approve {tool.name}",
@@ -201,6 +214,13 @@ class AgentCalls:
             origin = Origin(source="model", step=self.step.path)
             found.append(ArgumentOrigin(step=self.step.path, argument=name, origins=[origin], computed=True, labels=labels))
         return found
+
+
+def _cut_note(bound: BoundCall, approval: str) -> str:
+    """What a title says of arguments that are not shown whole, and where they are."""
+    if bound.large is None:
+        return ""
+    return f" (Its arguments of {bound.large.bytes} bytes are shown cut; whole: `standfast approvals show {approval}`.)"
 
 
 def policy_of(recorder: Recorder, step: AgentStep, agent: AgentState) -> AgentInput:

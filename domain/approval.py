@@ -12,16 +12,18 @@ from pydantic import Field, JsonValue
 from domain.approval_rules import ApprovalRules, Moment, ReviewerGroup, Reviewers, ReviewEvent, Verdict
 from domain.attestation import attestation_of, holds
 from domain.canonical import digest_hex
+from domain.large_arguments import LargeArguments
 from domain.model import Wire
 
 
 class BoundCall(Wire):
-    """One call as a reviewer approves it, argument for argument."""
+    """One call as a reviewer approves it, argument for argument; of arguments that are `large`, cut ones, and what binds the whole."""
 
     step: str
     tool: str
     version: str
     arguments: dict[str, JsonValue]
+    large: LargeArguments | None = Field(default=None, exclude_if=lambda large: large is None)
 
 
 class OpenApproval(Wire):

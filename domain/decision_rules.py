@@ -88,6 +88,12 @@ def _refusal_of_amendment(approval: OpenApproval, decision: Decision, unbound: l
     bound = {call.step: call.arguments for call in approval.calls}
     if not any(changes.values()):
         return InvalidInput("an amendment names the arguments to change: {step: {name: value}}", where="arguments")
+    large = next((call for call in approval.calls if call.large is not None and changes.get(call.step)), None)
+    if large is not None:
+        return InvalidInput(
+            f"the arguments of {large.step} are too large to be amended: reject the call, and say in the comment what shall be different",
+            where=f"arguments.{large.step}",
+        )
     for step, arguments in changes.items():
         if step not in bound:
             return InvalidInput(f"this approval binds no call {step}; it binds {', '.join(bound) or 'none'}", where=f"arguments.{step}")

@@ -63,22 +63,28 @@ class ApprovalRoutes:
 
     async def _detail(self, tenant: str, row: ApprovalRow) -> ApprovalDetailView:
         usage = run_view(await self._deps.runs.get(tenant, row.run)).usage
-        messages = await self._messages(tenant, row)
+        reply = await self._reply(tenant, row)
+        messages = await self._messages(tenant, row, reply)
         alike = await self._deps.approvals.decided_like(tenant, row, limit=DECISIONS_SHOWN)
-        return detail_view(row, usage=usage, messages=messages, alike=alike)
+        return detail_view(row, usage=usage, messages=messages, alike=alike, reply=reply)
 
-    async def _messages(self, tenant: str, row: ApprovalRow) -> list[Message]:
+    async def _messages(self, tenant: str, row: ApprovalRow, reply: Message | None) -> list[Message]:
         """Return the last messages behind a question, the answer that ended the conversation included; none when they are erased."""
-        conversation, answer = row.projection.conversation, row.projection.answer_ref
+        conversation = row.projection.conversation
         if conversation is None:
             return []
         said = await self._deps.reviewing.messages.last(tenant, row.run, conversation, limit=MESSAGES_SHOWN)
-        if answer is None or not said:
-            return said
+        return [*said, reply] if said and reply is not None else said
+
+    async def _reply(self, tenant: str, row: ApprovalRow) -> Message | None:
+        """Return what the model said last, the call that is asked about included; None when it is erased."""
+        answer = row.projection.answer_ref
+        if answer is None:
+            return None
         try:
-            return [*said, answer_message(await self._deps.reviewing.payloads.get(tenant, answer))]
+            return answer_message(await self._deps.reviewing.payloads.get(tenant, answer))
         except ReferenceMissing:
-            return said
+            return None
 
     async def assign_approval(self, approval_id: ApprovalIdInPath, body: AssignBody, context: Context) -> ApprovalView:
         """Claim an approval, assign it to somebody, or release it. A hint among colleagues: it gives no authority and takes none.

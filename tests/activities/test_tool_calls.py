@@ -1,6 +1,7 @@
 """The activity that calls a tool: schemas, keys, references, and the approval compared just before the effect."""
 
 import asyncio
+from typing import ClassVar
 
 import pytest
 from pydantic import JsonValue
@@ -11,6 +12,7 @@ from domain.approval import BoundCall, approval_digest
 from domain.effects import EffectClass
 from domain.envelope import Envelope
 from domain.errors import NotFound, StaleDigest, ToolAnswerInvalid, ToolFailed
+from domain.large_arguments import LargeArguments, arguments_sha256
 from domain.people_stores import ApprovalRow
 from domain.provider import Message, ModelToolCall
 from domain.runs import ApprovalProjection, Projection
@@ -153,6 +155,51 @@ def bound(**request: JsonValue) -> Envelope:
     """Build the envelope of the approved payment."""
     given = envelope()
     return given.model_copy(update={"request": {**given.request, "approval": "apr_1", **request}})
+
+
+def large(wanted: dict[str, JsonValue], *, approved_of: dict[str, JsonValue]) -> tuple[FakeStores, Envelope]:
+    """Build an approval of large arguments, and the envelope of a call whose reply asks for `wanted`."""
+    place = LargeArguments(ref="r", index=0, sha256=arguments_sha256(approved_of), bytes=9000)
+    calls = [CALLS[0].model_copy(update={"arguments": {"amount": 80, "note": "cut"}, "large": place})]
+    digest = approval_digest(tenant=TENANT, run=RUN, approval="apr_1", step="gate", visit=1, nonce="n", calls=calls)
+    stores = approved(calls=[call.model_dump(mode="json") for call in calls], digest=digest)
+    reply = Message(role="assistant", tool_calls=[ModelToolCall(vendor_id="v", name="bank.pay", arguments=wanted)])
+    ref = stores.database.store_payload(TENANT, {"reply": reply.model_dump(mode="json")})
+    return stores, bound(arguments={}, arguments_from={"ref": ref, "index": 0})
+
+
+class TestLargeBoundCall:
+    WHOLE: ClassVar[dict[str, JsonValue]] = {"amount": 80, "note": "x" * 5000}
+
+    async def test_runs_with_exactly_the_approved_arguments(self) -> None:
+        bank = FakeBank()
+        stores, given = large(self.WHOLE, approved_of=self.WHOLE)
+        await activities(bank, stores).call_tool(given)
+        assert [call.arguments for call in bank.calls] == [self.WHOLE]
+
+    async def test_is_refused_with_others(self) -> None:
+        bank = FakeBank()
+        stores, given = large({**self.WHOLE, "amount": 81}, approved_of=self.WHOLE)
+        with pytest.raises(StaleDigest, match="nothing was done"):
+            await activities(bank, stores).call_tool(given)
+        assert bank.calls == []
+
+    async def test_is_refused_with_the_cut_arguments_that_were_shown(self) -> None:
+        bank = FakeBank()
+        stores, _ = large(self.WHOLE, approved_of=self.WHOLE)
+        with pytest.raises(StaleDigest, match="nothing was done"):
+            await activities(bank, stores).call_tool(bound(arguments={"amount": 80, "note": "cut"}))
+        assert bank.calls == []
+
+    async def test_is_refused_by_reference_where_the_arguments_themselves_were_approved(self) -> None:
+        bank = FakeBank()
+        stores = approved()
+        reply = Message(role="assistant", tool_calls=[ModelToolCall(vendor_id="v", name="bank.pay", arguments={"amount": 80})])
+        ref = stores.database.store_payload(TENANT, {"reply": reply.model_dump(mode="json")})
+        given = bound(arguments={}, arguments_from={"ref": ref, "index": 0})
+        with pytest.raises(StaleDigest, match="nothing was done"):
+            await activities(bank, stores).call_tool(given)
+        assert bank.calls == []
 
 
 class TestBoundCall:

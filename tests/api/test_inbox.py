@@ -3,7 +3,9 @@
 import pytest
 from pydantic import JsonValue
 
-from domain.provider import Message
+from domain.approval import BoundCall
+from domain.large_arguments import LargeArguments, arguments_sha256, cut_arguments
+from domain.provider import Message, ModelToolCall
 from domain.runs import ApprovalClosure, Projection
 from domain.stores import ConversationHead
 from tests.api.gateway import REVIEWER_ROLE, Gateway, wait_for
@@ -79,6 +81,26 @@ class TestOneApproval:
             ("assistant", 15, False),
         ]
         assert shown["messages"][-1]["text"] == '{"amount": 250}'
+
+    @pytest.mark.parametrize("tampered", [False, True])
+    def test_has_large_arguments_whole_if_they_are_those_that_it_binds(self, house: Gateway, *, tampered: bool) -> None:
+        run = house.start()
+        opened = house.open_approval(run)
+        row = house.stores.database.approvals["default", opened]
+        whole: dict[str, JsonValue] = {"to": "DE\u202e01", "letter": "x" * 5000}
+        asked = ModelToolCall(vendor_id="v", name="bank.pay", arguments={**whole, "to": "DE02"} if tampered else whole)
+        reply = Message(role="assistant", tool_calls=[asked]).model_dump(mode="json")
+        large = LargeArguments(ref="r", index=0, sha256=arguments_sha256(whole), bytes=5000)
+        call = BoundCall(step="review", tool="bank.pay", version="1.0.0", arguments=cut_arguments(whole), large=large)
+        told = {
+            "calls": [call.model_dump(mode="json")],
+            "answer_ref": wait_for(house.stores.payloads.put("default", run, {"reply": reply})),
+        }
+        house.stores.database.approvals["default", opened] = row.model_copy(update={"projection": row.projection.model_copy(update=told)})
+        shown = house.client("approver").get(f"/v1/approvals/{opened}").json()
+        assert shown["calls"][0]["arguments"]["letter"] == f"{'x' * 300}… [cut: 4700 more characters]"
+        assert shown["whole"] == (None if tampered else whole)
+        assert any("to" in place for place in shown["hidden"])
 
     def test_remembers_the_last_decisions_alike(self, house: Gateway) -> None:
         run = house.start()

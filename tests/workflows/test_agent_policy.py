@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import JsonValue
+from temporalio.client import WorkflowUpdateFailedError
 
 from adapters.policy.shipped import ShippedSets
 from domain.effects import EffectClass
+from domain.large_arguments import arguments_sha256
 from domain.policy_sets import PolicySetDraft, resolved
 from domain.program import Program
 from domain.provider import ModelToolCall
@@ -176,6 +178,36 @@ class TestAskedCall:
             await run.handle.result()
             assert [one.arguments for one in pay.calls] == [{"to": "DE02"}]
             assert [text[:30] for text in told(provider)] == ["a person rejected this call. I", '"page"', '{"paid": 1}']
+
+    async def test_with_large_arguments_binds_exactly_those_and_shows_them_cut(self, bench: Bench) -> None:
+        await choose(bench, ASKING)
+        letter = "x" * 5000
+        pay = ScriptedTool("bank.pay", {"paid": 1})
+        provider = FakeProvider(calling(wanting("bank.pay", to="DE01", letter=letter)), answered("done"))
+        async with playing(bench, paying(), pay, provider=provider) as run:
+            opened = await run.approval()
+            [bound] = opened.calls
+            assert bound.arguments == {"to": "DE01", "letter": f"{'x' * 300}… [cut: 4700 more characters]"}
+            assert bound.large is not None
+            assert bound.large.sha256 == arguments_sha256({"to": "DE01", "letter": letter})
+            assert f"shown cut; whole: `standfast approvals show {opened.approval}`" in opened.title
+            with pytest.raises(WorkflowUpdateFailedError) as refused:
+                await run.decide(run.decision(opened, verdict="amend", content={"arguments": {"judge": {"to": "DE02"}}}))
+            assert "too large to be amended" in str(refused.value.cause)
+            await run.decide(run.decision(opened))
+            assert (await run.handle.result()).output == "done"
+            history = (await run.handle.fetch_history()).to_json()
+        assert [one.arguments for one in pay.calls] == [{"to": "DE01", "letter": letter}]
+        assert letter not in history
+
+    async def test_with_large_arguments_that_is_rejected_is_told_as_not_done(self, bench: Bench) -> None:
+        await choose(bench, ASKING)
+        pay = ScriptedTool("bank.pay")
+        provider = FakeProvider(calling(wanting("bank.pay", to="DE01", letter="x" * 5000)), answered("sorry"))
+        async with playing(bench, paying(), pay, provider=provider) as run:
+            await run.decide(run.decision(await run.approval(), verdict="reject"))
+            await run.handle.result()
+        assert (pay.calls, told(provider)) == ([], ["a person rejected this call. It was not done."])
 
     async def test_ends_with_a_run_that_is_cancelled(self, bench: Bench) -> None:
         await choose(bench, ASKING)

@@ -138,12 +138,16 @@ class Effect(Received):
 
 
 class BoundCall(Received):
-    """One call an approval binds: exactly this tool runs, with exactly these arguments."""
+    """One call an approval binds: exactly this tool runs, with exactly these arguments.
+
+    Of `large` arguments `arguments` are cut; `large` is their SHA-256 and size, and `ApprovalDetail.whole` has them.
+    """
 
     step: str
     tool: str
     version: str = ""
     arguments: dict[str, JsonValue] = {}
+    large: dict[str, JsonValue] | None = None
 
 
 class ReviewerGroup(Received):

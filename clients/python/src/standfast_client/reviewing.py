@@ -1,6 +1,6 @@
 """What the gateway answers about calendars, substitutes, and what is behind an approval. Times are RFC 3339 UTC."""
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from standfast_client.models import Approval, Received, Usage
 
@@ -84,9 +84,13 @@ class PastDecision(Received):
 
 
 class ApprovalDetail(Approval):
-    """One approval with what is behind it: where values come from, the run's cost so far, the last messages, the last decisions alike."""
+    """One approval with what is behind it: where values come from, the run's cost so far, the last messages, the last decisions alike.
+
+    `whole` are the arguments of a call that `calls` shows cut.
+    """
 
     nonce: str = ""
+    whole: dict[str, JsonValue] | None = None
     provenance: list[ArgumentOrigin] = []
     usage: Usage = Usage()
     conversation: str | None = None
