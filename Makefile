@@ -32,6 +32,7 @@ faults: $(READY) ## run the fault scenarios with the full numbers and every plan
 	@mkdir -p build
 	@$(BIN)/python -m tests.faults --scale full --report build/faults.json $(FAULT_ARGS)
 	@$(BIN)/python -m tests.faults.tampers --count 10000
+	@$(BIN)/python -m tests.security.residue
 	@$(BIN)/python -m tests.faults --plant all --scale smoke
 
 check: $(READY) ## format, lint, room rules, types, unused code and packages, architecture tests
@@ -69,6 +70,7 @@ bench: $(READY) ## measure steps, segments, journal and ledger beside what they 
 	@$(BIN)/python -m benchmarks.approve_latency
 	@$(BIN)/python -m benchmarks.waiting
 	@$(BIN)/python -m benchmarks.sandbox_start
+	@$(BIN)/python -m benchmarks.sandbox_stop
 	@$(BIN)/python -m benchmarks.token_delay
 	@$(BIN)/python -m benchmarks.policy_decision
 

@@ -135,8 +135,9 @@ class Kind:
 
 
 BASE = SandboxProfile(
-    name="small", backend="monty", wall_s=2.0, cpu_s=1.0, memory_bytes=64 * MIB, disk_bytes=32 * MIB, pids=16, output_bytes=10_000
+    name="small", backend="monty", wall_s=60.0, cpu_s=20.0, memory_bytes=64 * MIB, disk_bytes=32 * MIB, pids=16, output_bytes=10_000
 )
+"""Time enough for any program that ends, on a machine that is busy; a test of the limits on time sets its own."""
 CONTAINER = BASE.model_copy(update={"backend": "docker", "image": TEST_IMAGE})
 KINDS = {
     "monty": Kind(MontySandbox, PYTHON, BASE),

@@ -60,9 +60,8 @@ class TestInsideASandbox:
         assert "written" not in result.stdout
 
     async def test_processes_left_behind_die_with_it(self, subject: Subject) -> None:
-        result = await shell(subject, "(sleep 1.8; echo late) & echo done")
-        assert result.stdout == "done\n"
-        assert result.duration_ms < 1700
+        result = await shell(subject, "sleep 900 & echo done")
+        assert (result.ended, result.stdout) == ("exit", "done\n")
 
     async def test_standard_input_arrives_whole(self, subject: Subject) -> None:
         result = await shell(subject, "wc -c", stdin=b"x" * 300_000)
