@@ -21,10 +21,10 @@ from api.agent_views import (
 from api.context import Context
 from api.deps import GatewayDeps
 from api.problems import Mistake, Mistaken
-from api.routes.definitions import check_paths
+from api.routes.definitions import check_paths, refuse_problems
 from api.tool_deps import usable_tools
 from domain.agents import AgentManifest, PromptRef, RegisteredAgent, RegisteredPrompt, check_move
-from domain.errors import InvalidDefinition, InvalidInput, NotFound, VersionExists
+from domain.errors import InvalidInput, NotFound, VersionExists
 from domain.prompt_text import check_template, variables_of
 from domain.stores import Page
 from domain.versions import highest, newest_first, parse_version
@@ -67,9 +67,7 @@ class AgentRoutes:
         manifests, problems = await asyncio.to_thread(
             self._deps.agents.reader.read_agents, body.files, tools=list(tools.specs), prompts=known, models=models
         )
-        if problems:
-            mistakes = [Mistake(where=f"{p.file}:{p.line}:{p.column}", detail=p.message, instead=p.instead) for p in problems]
-            raise Mistaken(InvalidDefinition("\n".join(str(p) for p in problems), where=mistakes[0].where), mistakes)
+        refuse_problems(problems)
         named = _prompts_of(manifests)
         await self._check_free(caller.tenant, manifests, named, known)
         for prompt, text in named.values():

@@ -15,7 +15,7 @@ from api.tool_deps import check_sandboxes, tools_named, usable_tools
 from domain.agents import NO_AGENTS, AgentChoice
 from domain.errors import InvalidDefinition, NotFound, VersionExists
 from domain.model import Value
-from domain.registry import DefinitionDraft, RegisteredDefinition
+from domain.registry import DefinitionDraft, Problem, RegisteredDefinition
 from domain.stores import Page
 from domain.tool_access import never_admitted
 from domain.tool_uses import tools_asked
@@ -71,10 +71,7 @@ class DefinitionRoutes:
         drafts, problems = await asyncio.to_thread(
             self._deps.bundle_reader.read, body.files, tools=list(tools.specs), agents=agents, models=models
         )
-        if problems:
-            lines = "\n".join(str(problem) for problem in problems)
-            mistakes = [Mistake(where=f"{p.file}:{p.line}:{p.column}", detail=p.message, instead=p.instead) for p in problems]
-            raise Mistaken(InvalidDefinition(lines, where=mistakes[0].where), mistakes)
+        refuse_problems(problems)
         principal = context.principal
         await self._check_granted(principal.tenant, drafts)
         await check_sandboxes(self._deps, (each for draft in drafts for each in tools_named(draft, tools)))
@@ -127,6 +124,17 @@ class DefinitionRoutes:
 
 def _summary(definition: RegisteredDefinition) -> DefinitionSummary:
     return DefinitionSummary.model_validate(definition.model_dump(include=set(DefinitionSummary.model_fields)))
+
+
+def refuse_problems(problems: list[Problem]) -> None:
+    """Refuse a bundle for what its reader found, if anything.
+
+    Raises:
+        Mistaken: with each of the problems, by file, line and column.
+    """
+    if problems:
+        mistakes = [Mistake(where=f"{p.file}:{p.line}:{p.column}", detail=p.message, instead=p.instead) for p in problems]
+        raise Mistaken(InvalidDefinition("\n".join(map(str, problems)), where=mistakes[0].where), mistakes)
 
 
 def check_paths(files: dict[str, str]) -> None:
