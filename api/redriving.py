@@ -144,7 +144,7 @@ class Redriving:
         before = await self._prepared(caller.tenant, changed, source.given, source.config)
         config = merged_config(source.config, body.changes.config or {})
         check_fit("/changes/config", changed, changed.config_schema, merged_config(changed.config_defaults, config))
-        prepared = await self._prepared(caller.tenant, changed, source.given, config)
+        prepared = await self._prepared(caller.tenant, changed, source.given, config) if body.changes.config else before
         if body.allow_effects:
             _refuse_bound(prepared.program, body.at)
         past = await self._deps.lineage.past(caller.tenant, run)
