@@ -77,11 +77,11 @@ class ToolRoutes:
             NotFound: there is none.
         """
         tenant = context.principal.tenant
-        named = [tool for tool in await tools_of(self._deps, tenant) if tool.spec.name == name]
-        best = highest([tool.spec.version for tool in named], where.version)
+        named = {tool.spec.version: tool for tool in await tools_of(self._deps, tenant) if tool.spec.name == name}
+        best = highest(named, where.version)
         if best is None:
             raise NotFound(f"there is no tool {name}" + (f" in {where.version}" if named else ""))
-        return await self._shown(tenant, name, best)
+        return await self._shown(tenant, named[best])
 
     async def register_tools(self, body: ToolBody, context: Context) -> ToolsRegistered:
         """Register tools by their declarations, all or none. A registered version never changes; the same content again is no mistake.
@@ -157,7 +157,7 @@ class ToolRoutes:
         change = ToolChange(state=state, reason=reason, by=context.principal.id, at=instant(self._deps.now()))
         await self._store.change(tenant, name, version, change)
         context.kept = True
-        return await self._shown(tenant, name, version)
+        return await self._shown(tenant, await self._known(tenant, name, version))
 
     async def _known(self, tenant: str, name: str, version: str) -> RegisteredTool:
         found = await tools_of(self._deps, tenant)
@@ -167,9 +167,8 @@ class ToolRoutes:
         meant = near(name, {tool.spec.name for tool in found})
         raise NotFound(f"there is no tool {name} {version}" + (f"; there is {meant}" if meant else ""))
 
-    async def _shown(self, tenant: str, name: str, version: str) -> ToolView:
-        tool = await self._known(tenant, name, version)
-        changes = tuple(await self._store.changes(tenant, name, version))
+    async def _shown(self, tenant: str, tool: RegisteredTool) -> ToolView:
+        changes = tuple(await self._store.changes(tenant, tool.spec.name, tool.spec.version))
         return tool_view(tool.model_copy(update={"changes": changes}), whole=True)
 
     async def list_grants(self, context: Context) -> Page[ToolGrant]:
