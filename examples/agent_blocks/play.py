@@ -8,11 +8,10 @@ from typing import Any
 from temporalio.client import WorkflowHandle
 
 from adapters.codec.cipher import TenantCipher
-from domain.ids import format_id
 from examples.agent_blocks.workflows import WORKFLOWS
 from standfast_client import AsyncStandfast
 from standfast_sdk import RunTicket
-from wiring.keys import InstallationKeys, new_token
+from wiring.keys import InstallationKeys, new_id
 from wiring.temporal import TemporalLink, connect
 from workflows.messages import TASK_QUEUE
 
@@ -48,7 +47,7 @@ class Stage:
 
     async def start(self, name: str) -> WorkflowHandle[Any, Any]:  # Any: any of the workflows
         """Start one of the patterns."""
-        run = format_id("run", bytes.fromhex(new_token())[:16])
+        run = new_id("run")
         self._link.tenants.bind(run, TENANT)
         ticket = RunTicket(tenant=TENANT, run=run, principal="prn_example", correlation_id=run)
         return await self._link.client.start_workflow(f"examples.{name}", ticket, id=run, task_queue=TASK_QUEUE)

@@ -13,7 +13,6 @@ from examples.delay_claim.demo.stack import DemoStack
 from standfast_client import Approval, ConflictError, Run, Standfast
 
 FOLDER: Final = Path(__file__).parents[1]
-SCRIPT: Final = FOLDER / "scripts" / "careless-clerk.yaml"
 DEFINITION: Final = "careless-clerk"
 CLAIM: Final = "CLM-6666"
 LETTER: Final = (
