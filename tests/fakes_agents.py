@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from domain.agents import AgentManifest, AgentMove, AgentStatus, RegisteredAgent, RegisteredPrompt, text_sha256
 from domain.errors import VersionExists, WrongStatus
-from domain.versions import newest_first, parse_version
+from domain.versions import by_name, parse_version
 
 AT = "2026-01-01T00:00:00.000000Z"
 
@@ -47,7 +47,7 @@ class FakeAgentStore:
     async def all(self, tenant: str) -> list[RegisteredAgent]:
         """Return every version, by name, then newest first."""
         own = {(name, version): agent for (owner, name, version), agent in self.agents.items() if owner == tenant}
-        return [own[key] for key in _ordered(own)]
+        return [own[key] for key in by_name(own)]
 
     async def move(self, tenant: str, agent: RegisteredAgent, after: AgentStatus, *, principal: str, comment: str) -> RegisteredAgent:
         """Move a version. Raises: WrongStatus."""
@@ -73,13 +73,4 @@ class FakeAgentStore:
     async def prompts(self, tenant: str, name: str | None = None) -> list[RegisteredPrompt]:
         """Return every version of one prompt, or of all."""
         own = {(key, version): text for (owner, key, version), text in self.texts.items() if owner == tenant and name in (None, key)}
-        return [own[key] for key in _ordered(own)]
-
-
-def _ordered(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    found = list(keys)
-    return [
-        (name, version)
-        for name in sorted({name for name, _ in found})
-        for version in newest_first([version for other, version in found if other == name])
-    ]
+        return [own[key] for key in by_name(own)]
