@@ -9,6 +9,7 @@ from pathlib import Path
 from cli.exit_codes import ExitCode
 from cli.options import DoctorOptions
 from cli.screen import note, show_json, show_table
+from domain.errors import StandfastError as StandfastProblem
 from standfast_client import NotConfiguredError, Standfast, StandfastError
 from standfast_client.settings import find_connection, find_dev_file
 from wiring.dev.background import dev_status
@@ -20,6 +21,7 @@ from wiring.embedded.temporal_ready import TemporalNotReadyError, TemporalTooOld
 from wiring.embedded.temporal_server import temporal_on_path
 from wiring.embedded.temporal_source import source_folder
 from wiring.machine import database_refusal, key_problem, port_taken, sandboxes_found
+from wiring.models import build_models
 from wiring.settings import DatabaseSettings, GatewaySettings, ModelSettings, PlatformSettings, TemporalSettings
 
 PYTHON_MIN, PYTHON_BELOW = (3, 11), (3, 14)
@@ -63,7 +65,7 @@ async def _findings(state_dir: Path, asked_dir: Path | None) -> list[Finding]:
         _stack(state_dir),
         await asyncio.to_thread(_gateway_port, state_dir),
         *await asyncio.to_thread(lambda: list(_gateway(asked_dir))),
-        _models(),
+        models_finding(ModelSettings()),
     ]
 
 
@@ -169,10 +171,13 @@ def _gateway(asked_dir: Path | None) -> Iterator[Finding]:
     yield Finding("gateway", "ok", connection.url)
 
 
-def _models() -> Finding:
-    settings = ModelSettings()
-    named = {"anthropic": settings.anthropic_api_key, "openai": settings.openai_api_key, "compatible": settings.compatible_base_url}
-    found = [name for name, value in named.items() if value is not None]
+def models_finding(settings: ModelSettings) -> Finding:
+    """Say which providers of models are set up, as the worker would see it; a worker does not start with half of one."""
+    try:
+        configured = build_models(settings).configured()
+    except StandfastProblem as error:
+        return Finding("models", "missing", "settings that do not fit together", error.detail)
+    found = [name.removesuffix("/…") for name in configured if not name.startswith("scripted/")]
     if found:
         return Finding("models", "ok", ", ".join(found))
-    return Finding("models", "absent", "scripted only", "set ANTHROPIC_API_KEY, OPENAI_API_KEY or STANDFAST_COMPATIBLE_BASE_URL")
+    return Finding("models", "absent", "scripted only", "set the key or address of a provider: docs/models.md has a table of them")

@@ -5,13 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from cli.exit_codes import ExitCode
 from cli.local.dev_views import without_password
-from cli.local.doctor import python_finding
+from cli.local.doctor import models_finding, python_finding
 from cli.local.validate import bundle_of
 from tests.api.gateway import CLAIM
 from tests.cli.command_line import in_process
+from wiring.settings import ModelSettings
 
 PURE = """standfast: 1
 name: pure
@@ -66,6 +68,13 @@ class TestDoctor:
         done = in_process("doctor", folder=tmp_path, TEMPORAL_ADDRESS="127.0.0.1:9")
         assert done.returncode == ExitCode.FAILURE
         assert "missing: temporal server" in done.stderr
+
+    def test_knows_every_provider_of_models_that_a_worker_knows(self) -> None:
+        plain = ModelSettings()
+        assert "gemini" in models_finding(plain.model_copy(update={"gemini_api_key": SecretStr("k")})).found.split(", ")
+        assert "bedrock" in models_finding(plain.model_copy(update={"aws_region": "eu-central-1"})).found.split(", ")
+        half = models_finding(plain.model_copy(update={"azure_endpoint": "https://a.example", "azure_api_key": None}))
+        assert (half.state, "AZURE_OPENAI_API_KEY" in half.advice) == ("missing", True)
 
     @pytest.mark.parametrize(("version", "state"), [((3, 10, 9), "missing"), (sys.version_info[:3], "ok"), ((3, 14, 0), "missing")])
     def test_judges_the_python(self, version: tuple[int, int, int], state: str) -> None:
