@@ -1,1 +1,1 @@
-"""Language models behind the port `domain.provider.LlmProvider`: Anthropic, OpenAI, OpenAI-compatible servers, and scripts."""
+"""Language models behind the port `domain.provider.LlmProvider`: Anthropic, OpenAI, Azure, Bedrock, Gemini, compatible servers, scripts."""

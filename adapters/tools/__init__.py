@@ -1,1 +1,1 @@
-"""Tools behind the tool port: the registry, code in a sandbox, and declared REST calls."""
+"""Tools behind the tool port: the registry, built-ins, declared REST calls, programs in sandboxes."""
