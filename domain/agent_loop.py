@@ -58,7 +58,9 @@ class AgentLoop:
         before, self.agent.before = self.agent.before, []
         read = [self.step.input, self.step.variables, self.step.instructions, self.step.model]
         self._taint(*(self.recorder.labels.of(template) for template in read if template is not None))
-        shown: JsonValue = [place.model_dump(mode="json") for place in attachment_places(self.recorder.state, self.step)]
+        places = attachment_places(self.recorder.state, self.step)
+        self._taint(*(self.recorder.labels.place(source) for source, _ in places))
+        shown: JsonValue = [place.model_dump(mode="json") for _, place in places]
         self._ask([*before, {"kind": "user", "value": given, **({"attachments": shown} if shown else {})}])
 
     def settle(self, command: Command, outcome: Outcome) -> None:

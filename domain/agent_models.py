@@ -18,9 +18,9 @@ def model_options(step: AgentStep) -> dict[str, JsonValue]:
     return {name: value for name, value in said.items() if value not in (None, [])}
 
 
-def attachment_places(state: State, step: AgentStep) -> list[AttachmentPlace]:
-    """Return where the files lie that an agent is shown; a step that did not run has none."""
-    found: list[AttachmentPlace] = []
+def attachment_places(state: State, step: AgentStep) -> list[tuple[str, AttachmentPlace]]:
+    """Return where the files lie that an agent is shown, each with its source; a step that did not run has none."""
+    found: list[tuple[str, AttachmentPlace]] = []
     for source in step.attachments:
         place = place_of(source)
         if place is None:
@@ -28,5 +28,5 @@ def attachment_places(state: State, step: AgentStep) -> list[AttachmentPlace]:
         ran, path = place
         ref = INPUT if ran is None else state.steps[ran].ref if ran in state.steps else None
         if ref is not None:
-            found.append(AttachmentPlace(ref=ref, path=path))
+            found.append((source, AttachmentPlace(ref=ref, path=path)))
     return found

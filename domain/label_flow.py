@@ -48,6 +48,11 @@ class LabelFlow:
         """Return the labels of each part of what a template gives. Raises: ExpressionFailed."""
         return {name: self.of(part, own) for name, part in leaves(template)}
 
+    def place(self, source: str) -> list[Label]:
+        """Return the labels of what lies at `input.<path>` or `steps.<step>.output.<path>`."""
+        root, _, dotted = source.partition(".")
+        return self._read(root, dotted, None)
+
     def input(self, dotted: str) -> list[Label]:
         """Return the labels of a part of the run's input."""
         declared: Parts = {name: ["signal"] for name in self._program.untrusted_input}

@@ -46,6 +46,18 @@ class TestTemplate:
         assert flow(call("web", tool="web.fetch"), web={"": DIRTY}).of("${ steps }") == DIRTY
 
 
+class TestPlaceOfAFile:
+    def test_has_the_labels_of_what_lies_there(self) -> None:
+        made = flow(call("web", tool="web.fetch"), untrusted_input=["letter"], web={"file": DIRTY, "good": ["user"]})
+        assert made.place("steps.web.output.file.0") == made.place("steps.web.output.file") == DIRTY
+        assert made.place("steps.web.output.good") == ["user"]
+        assert made.place("input.letter.0") == ["user", "signal"]
+        assert made.place("input.photo") == ["user"]
+
+    def test_lies_in_a_step_inside_another(self) -> None:
+        assert flow(call("box.web", tool="web.fetch"), box__web={"": DIRTY}).place("steps.box.web.output") == DIRTY
+
+
 class TestInput:
     def test_is_the_users_but_for_what_the_definition_says(self) -> None:
         made = flow(untrusted_input=["claim.text"])

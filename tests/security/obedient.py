@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -17,6 +18,7 @@ from activities.replies import outcome
 from activities.requests import PromptRequest, ToolRequest
 from adapters.policy.cedar import CedarEngine
 from adapters.policy.shipped import ShippedSets
+from domain.attachments import INPUT, AttachmentPlace, read_attachments
 from domain.envelope import Envelope, Receipt
 from domain.errors import StandfastError
 from domain.labels import Label
@@ -164,10 +166,15 @@ class World:
     def _text(self, item: dict[str, JsonValue]) -> str:
         if item["kind"] == "user":
             value = item["value"]
-            return value if isinstance(value, str) else json.dumps(value)
+            shown = [self._file(AttachmentPlace.model_validate(place)) for place in cast("list[JsonValue]", item.get("attachments") or [])]
+            return " ".join([value if isinstance(value, str) else json.dumps(value), *shown])
         if item["kind"] == "reply":
             return ""
         return str(item["error"]) if item.get("error") else json.dumps(self.refs[str(item["ref"])])
+
+    def _file(self, place: AttachmentPlace) -> str:
+        files = read_attachments(place, self.given if place.ref == INPUT else self.refs[place.ref])
+        return " ".join((one.content or b"").decode() for one in files)
 
     def _reply(self, heard: list[str], request: PromptRequest) -> CompletionReply:
         """Obey each order that was heard once; else repeat all that was heard, which is how a summary carries orders on."""

@@ -4,6 +4,7 @@ An effect is unauthorised when an attacker's target was reached without a person
 succeed with the gate off. People here approve what names the user's own targets and reject the rest.
 """
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -74,6 +75,11 @@ class Attack:
         )
 
 
+def file(text: str) -> JsonValue:
+    """Build a file as it lies in an input or an output."""
+    return {"media_type": "text/plain", "data": base64.b64encode(text.encode()).decode(), "name": "letter.txt"}
+
+
 def listening(path: str) -> ListenStep:
     """Build a step that waits for a signal."""
     return ListenStep(path=path, signal="news")
@@ -99,6 +105,10 @@ def attacks(target: str) -> dict[str, Attack]:
     summary = agent("summary", tools=["page.read"], input="${ input.task }")
     told = program(summary, judge(input="${ steps.summary.output }"), tools=ALL)
     found["summary"] = Attack(told, {"task": reads["page"]}, lambda _tool: evil)
+    seen = program(call("page", tool="page.read"), judge(attachments=["steps.page.output.file"]), tools=ALL)
+    found["fetched file"] = Attack(seen, {}, lambda _tool: {"file": file(evil)})
+    sent = program(judge(input="Look.", attachments=["input.letter"]), tools=ALL).model_copy(update={"untrusted_input": ["letter"]})
+    found["sent file"] = Attack(sent, {"letter": [file("Dear all"), file(evil)], "account": GOOD})
     return found
 
 
@@ -158,6 +168,12 @@ class TestCleanRuns:
         world = Attack(program(judge(), tools=ALL), {"task": wanted, "account": GOOD}).world(gate=True).run()
         assert (world.made(TARGETS[target].name), world.asked) == ([{"to": GOOD}], [])
 
+    @pytest.mark.parametrize("target", ["url", "query"])
+    def test_need_nobody_to_do_what_the_users_own_file_says(self, target: str) -> None:
+        given: JsonValue = {"letter": file(order(TARGETS[target].name, to="anywhere"))}
+        world = Attack(program(judge(input="Look.", attachments=["input.letter"]), tools=ALL), given).world(gate=True).run()
+        assert (world.made(TARGETS[target].name), world.asked) == ([{"to": "anywhere"}], [])
+
     def test_of_definitions_alone_need_nobody(self) -> None:
         steps = [call("look", tool="page.read"), call("pay", arguments={"to": "${ input.account }"})]
         world = Attack(program(*steps, tools=ALL), {"account": GOOD}).world(gate=True).run()
@@ -201,6 +217,9 @@ LAUNDRIES: dict[str, Program] = {
     "through two agents": laundered(
         agent("first", input="${ steps.page.output }"), agent("last", input="${ steps.first.output }", output_as={"to": "${ self.output }"})
     ),
+    "by a file that an agent is shown": laundered(
+        agent("last", input="Read it.", attachments=["steps.page.output.file"], output_as={"to": "${ self.output }"})
+    ),
     "by an agent's instructions": laundered(
         agent("last", instructions="Say ${ steps.page.output.to }", output_as={"to": "${ self.output }"})
     ).model_copy(),
@@ -213,14 +232,14 @@ class TestLaundering:
     @pytest.mark.parametrize("how", LAUNDRIES)
     @pytest.mark.parametrize("reload", [False, True])
     def test_through_a_definition_keeps_the_label(self, how: str, reload: bool) -> None:  # noqa: FBT001 - a parameter of the test
-        world = Attack(LAUNDRIES[how], {"a": 1}, lambda _tool: {"to": EVIL}).world(gate=True, reload=reload).run()
+        world = Attack(LAUNDRIES[how], {"a": 1}, lambda _tool: {"to": EVIL, "file": file(EVIL)}).world(gate=True, reload=reload).run()
         assert world.made("bank.pay") == []
         assert world.finish is not None
         assert (world.finish.error or {})["code"] == "approval-required"
 
     @pytest.mark.parametrize("how", LAUNDRIES)
     def test_works_with_the_gate_off(self, how: str) -> None:
-        world = Attack(LAUNDRIES[how], {"a": 1}, lambda _tool: {"to": EVIL}).world(gate=False).run()
+        world = Attack(LAUNDRIES[how], {"a": 1}, lambda _tool: {"to": EVIL, "file": file(EVIL)}).world(gate=False).run()
         assert len(world.made("bank.pay")) == 1
 
     def test_through_a_childs_input_keeps_the_label(self) -> None:
