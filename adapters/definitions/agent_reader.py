@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from pydantic import JsonValue
 
-from adapters.definitions.documents import Document, Unreadable, read_yaml
+from adapters.definitions.documents import Document
 from adapters.definitions.inlining import Inlined, inline
 from adapters.definitions.positions import locate
-from adapters.definitions.yaml_reader import TOOL_FOLDER, check_size, is_yaml
+from adapters.definitions.yaml_reader import check_size, yaml_documents
 from domain.agent_files import parse_agent
 from domain.agents import AgentManifest, RegisteredPrompt
 from domain.definition_parts import Mistake
@@ -28,9 +28,12 @@ class YamlAgentReader:
     ) -> tuple[list[AgentManifest], list[Problem]]:
         """Return what every agent file says, or every problem found; never both."""
         problems = check_size(files)
+        if problems:
+            return [], problems
+        documents, problems = yaml_documents(files)
         found: list[AgentManifest] = []
         seen: dict[tuple[str, str], str] = {}
-        for document in [] if problems else _agents(files, problems):
+        for document in (one for one in documents if isinstance(one.value, dict) and "agent" in one.value):
             manifest, mistakes = _read(document, files, prompts, lambda said: parse_agent(said, tools, models))
             problems.extend(mistakes)
             if manifest is None:
@@ -45,21 +48,6 @@ class YamlAgentReader:
             first = min(files, default="bundle")
             problems.append(Problem(file=first, line=1, column=1, message="this bundle has no agent", instead="a .yaml file with `agent:`"))
         return ([], problems) if problems else (found, [])
-
-
-def _agents(files: dict[str, str], problems: list[Problem]) -> list[Document]:
-    found: list[Document] = []
-    for file in sorted(files):
-        if not is_yaml(file) or file.startswith(TOOL_FOLDER):
-            continue
-        try:
-            document = read_yaml(file, files[file])
-        except Unreadable as error:
-            problems.extend(error.problems)
-            continue
-        if isinstance(document.value, dict) and "agent" in document.value:
-            found.append(document)
-    return found
 
 
 def _read(

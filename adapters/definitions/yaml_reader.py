@@ -44,7 +44,8 @@ class YamlBundleReader:
         problems.extend(tool_problems)
         known = with_bundled(tools, declared)
         drafts: list[DefinitionDraft] = []
-        definitions, unreadable = _definitions(files)
+        documents, unreadable = yaml_documents(files)
+        definitions = [document for document in documents if _is_definition(document.value)]
         problems.extend(unreadable)
         for document in definitions:
             draft, found = _read_definition(document, files, declared, lambda parsed: check_definition(parsed, known, agents, models))
@@ -82,26 +83,27 @@ def check_size(files: dict[str, str]) -> list[Problem]:
     return [Problem(file=file, line=1, column=1, message="a file's path is relative and stays inside the bundle") for file in strays]
 
 
-def is_yaml(file: str) -> bool:
-    """Whether a file's name says YAML."""
+def _is_yaml(file: str) -> bool:
     return file.endswith((".yaml", ".yml"))
 
 
-def _definitions(files: dict[str, str]) -> tuple[list[Document], list[Problem]]:
-    """Return the YAML files that are definitions; other YAML is an agent's or data of its owner, but must be readable."""
+def yaml_documents(files: dict[str, str]) -> tuple[list[Document], list[Problem]]:
+    """Return the YAML files of a bundle but its tools, and what is wrong with those that cannot be read."""
     found: list[Document] = []
     problems: list[Problem] = []
     for file in sorted(files):
-        if not is_yaml(file) or file.startswith(TOOL_FOLDER):
+        if not _is_yaml(file) or file.startswith(TOOL_FOLDER):
             continue
         try:
-            document = read_yaml(file, files[file])
+            found.append(read_yaml(file, files[file]))
         except Unreadable as error:
             problems.extend(error.problems)
-            continue
-        if isinstance(document.value, dict) and ("standfast" in document.value or "do" in document.value) and "agent" not in document.value:
-            found.append(document)
     return found, problems
+
+
+def _is_definition(value: JsonValue) -> bool:
+    """Whether a document is a definition; other YAML is an agent's or data of its owner, but must be readable."""
+    return isinstance(value, dict) and ("standfast" in value or "do" in value) and "agent" not in value
 
 
 def _read_definition(
@@ -133,7 +135,7 @@ def _read_tools(files: dict[str, str]) -> tuple[list[dict[str, JsonValue]], list
     declared: dict[tuple[str, str], dict[str, JsonValue]] = {}
     problems: list[Problem] = []
     for file in sorted(files):
-        if not is_yaml(file) or not file.startswith(TOOL_FOLDER):
+        if not _is_yaml(file) or not file.startswith(TOOL_FOLDER):
             continue
         try:
             document = read_yaml(file, files[file])
