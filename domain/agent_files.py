@@ -4,9 +4,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from domain.agents import NAME_CHARS_MAX, AgentInstructions, AgentLimits, AgentManifest, PromptRef, text_sha256
+from domain.agents import AgentInstructions, AgentLimits, AgentManifest, PromptRef, text_sha256
 from domain.definition_blocks import BlockReader
-from domain.definition_keywords import MODEL_KEYS, NAME
+from domain.definition_keywords import MODEL_KEYS, NAME, NAME_CHARS_MAX
 from domain.definition_model_grammar import model_options
 from domain.definition_models import check_manifest_models
 from domain.definition_parts import DocPath, Mistake, ParsedDefinition
@@ -15,7 +15,7 @@ from domain.definition_rules import pin_tools
 from domain.errors import InvalidInput
 from domain.model_table import ALIAS, DEFAULT, MODEL, NO_ALIASES, ModelTable
 from domain.program import AgentStep
-from domain.prompt_text import check_template, variables_of
+from domain.prompt_text import variables_of
 from domain.tools import ToolSpec
 from domain.versions import is_range, is_version
 
@@ -130,7 +130,6 @@ class AgentFileReader(BlockReader):
         if not text or not isinstance(value, dict):
             return None
         try:
-            check_template(text)
             read = variables_of(text)
         except InvalidInput as error:
             self.note(at, error.detail)

@@ -13,15 +13,15 @@ from pydantic import Field, JsonValue
 
 from domain.budget import BudgetRule
 from domain.canonical import digest_hex
+from domain.definition_keywords import NAME, NAME_CHARS_MAX
 from domain.errors import Forbidden, NotFound, WrongStatus
 from domain.fallbacks import FALLBACKS_MAX, Fallback
 from domain.model import Value
 from domain.principals import Principal, Role
 from domain.versions import newest
 
-NAME_PATTERN: Final = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+NAME_PATTERN: Final = f"^{NAME.pattern}$"
 """Names of agents and prompts, as of definitions."""
-NAME_CHARS_MAX: Final = 63
 
 
 class AgentStatus(StrEnum):
@@ -185,23 +185,6 @@ def check_move(agent: RegisteredAgent, after: AgentStatus, by: Principal) -> Non
         raise Forbidden(f"moving {label} to {after} needs to be its owner, or one of the roles {', '.join(sorted(allowed))}")
 
 
-def pick(agents: Iterable[RegisteredAgent], reference: str, startable: frozenset[AgentStatus]) -> RegisteredAgent:
-    """Return the highest version in the range of `name@range` that a run may begin to use.
-
-    Raises:
-        NotFound: there is none; the message says what there is, and in which status.
-        InvalidInput: the range cannot be read.
-    """
-    name, _, wanted = reference.partition("@")
-    versions = {agent.version: agent for agent in agents if agent.name == name}
-    ready = [version for version, agent in versions.items() if agent.status in startable]
-    best = newest([wanted] if wanted else [], ready)
-    if best is not None:
-        return versions[best]
-    there = ", ".join(f"{version} ({versions[version].status})" for version in sorted(versions)) or "none"
-    raise NotFound(f"no version of the agent {reference} may be used; of {name} there is {there}")
-
-
 class AgentChoice(Value):
     """The agents that a definition may name: every version of them, and the statuses in which one may be begun with."""
 
@@ -209,8 +192,20 @@ class AgentChoice(Value):
     startable: frozenset[AgentStatus] = DEVELOPMENT.startable
 
     def pick(self, reference: str) -> RegisteredAgent:
-        """Return the version for `name@range`. Raises: NotFound, InvalidInput."""
-        return pick(self.agents, reference, self.startable)
+        """Return the highest version in the range of `name@range` that a run may begin to use.
+
+        Raises:
+            NotFound: there is none; the message says what there is, and in which status.
+            InvalidInput: the range cannot be read.
+        """
+        name, _, wanted = reference.partition("@")
+        versions = {agent.version: agent for agent in self.agents if agent.name == name}
+        ready = [version for version, agent in versions.items() if agent.status in self.startable]
+        best = newest([wanted] if wanted else [], ready)
+        if best is not None:
+            return versions[best]
+        there = ", ".join(f"{version} ({versions[version].status})" for version in sorted(versions)) or "none"
+        raise NotFound(f"no version of the agent {reference} may be used; of {name} there is {there}")
 
 
 NO_AGENTS: Final = AgentChoice()

@@ -28,7 +28,7 @@ ALIAS_CHARS_MAX: Final = 63
 class ModelAlias(Value):
     """What an alias stands for."""
 
-    model: str = Field(pattern=r"^[a-z][a-z0-9_-]*/\S+$", max_length=255)
+    model: str = Field(pattern=f"^{MODEL.pattern}$", max_length=255)
     fallbacks: tuple[Fallback, ...] = Field(default=(), max_length=FALLBACKS_MAX)
 
 
