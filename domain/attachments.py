@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from domain.errors import InvalidInput
 from domain.model import Wire
+from domain.projection import part_at
 from domain.provider import Attachment
 
 INPUT: Final = "input"
@@ -46,22 +47,12 @@ def read_attachments(place: AttachmentPlace, payload: JsonValue) -> list[Attachm
     Raises:
         InvalidInput: what lies there is no file, or base64 that cannot be read.
     """
-    value = _at(payload, place.path)
+    value = part_at(payload, place.path)
     if value is None:
         return []
     if isinstance(value, list):
         return [_attachment(one, place.ref, f"{place.path}.{index}".lstrip(".")) for index, one in enumerate(value)]
     return [_attachment(value, place.ref, place.path)]
-
-
-def _at(payload: JsonValue, path: str) -> JsonValue:
-    value = payload
-    for part in filter(None, path.split(".")):
-        if isinstance(value, list):
-            value = value[int(part)] if part.isdigit() and int(part) < len(value) else None
-        else:
-            value = value.get(part) if isinstance(value, dict) else None
-    return value
 
 
 def check_size(attachments: list[Attachment]) -> None:

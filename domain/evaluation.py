@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError, model_valid
 from domain.errors import ExpressionFailed, InvalidInput
 from domain.expressions import check_expression, evaluate
 from domain.model import Value
+from domain.projection import part_at
 from domain.schemas import check_schema, validate
 
 CASES_MAX = 10_000
@@ -186,7 +187,7 @@ def read_lines(text: str) -> list[JsonValue]:
 def score(scorer: Exact | Fits | Holds, case: Case, output: JsonValue) -> Score:
     """Return what a scorer says; a mistake in an expression is a score of 0 with its reason."""
     if isinstance(scorer, Exact):
-        wanted, given = _at(case.expected, scorer.path), _at(output, scorer.path)
+        wanted, given = part_at(case.expected, scorer.path), part_at(output, scorer.path)
         same = _same(wanted, given)
         return Score(value=float(same), passed=same, reason="" if same else f"expected {_brief(wanted)}, got {_brief(given)}")
     if isinstance(scorer, Fits):
@@ -257,17 +258,6 @@ def _check(scorer: Scorer, where: str) -> None:
 def _told(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     return f"/{'/'.join(str(part) for part in first['loc'])}: {first['msg']}"
-
-
-def _at(value: JsonValue, path: str) -> JsonValue:
-    for part in path.split(".") if path else []:
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None
-    return value
 
 
 def _same(left: JsonValue, right: JsonValue) -> bool:

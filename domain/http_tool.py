@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from domain.effects import EffectClass, RetryClass
 from domain.errors import ToolFailed
 from domain.model import Value
-from domain.tools import ToolSpec, Trust
+from domain.tools import TOOL_NAME, ToolSpec, Trust
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -40,7 +40,7 @@ class HttpToolDeclaration(Value):
     """
 
     kind: Literal["http"] = "http"
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
+    name: str = Field(pattern=TOOL_NAME)
     version: str = "1.0.0"
     description: str
     method: Method

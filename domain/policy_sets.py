@@ -16,6 +16,7 @@ from domain.errors import InvalidInput
 from domain.labels import Label
 from domain.model import Value
 from domain.policy import Origin, PolicyEffect, PolicyRequest, PolicyVerdict
+from domain.tools import TOOL_NAME
 
 POLICY_BYTES_MAX: Final = 256 * 1024
 """Largest text of one set."""
@@ -95,7 +96,7 @@ def shipped_set(shipped: ShippedPolicies) -> PolicySet:
 class ImaginedCall(Value):
     """A call as a person imagines it, to be told what policy says of it. `untrusted` are the arguments that an untrusted source chose."""
 
-    tool: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
+    tool: str = Field(pattern=TOOL_NAME)
     version: str = "1.0.0"
     effect_class: EffectClass
     kind: str = "builtin"

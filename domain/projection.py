@@ -37,6 +37,18 @@ def _dig(value: JsonValue, keys: list[str]) -> tuple[bool, JsonValue]:
     return True, value
 
 
+def part_at(value: JsonValue, path: str) -> JsonValue:
+    """Return the part of a value at a dotted path, items of lists by their place; '' is the whole, None where nothing is."""
+    for key in path.split(".") if path else []:
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None
+    return value
+
+
 def unproject(fields: dict[str, JsonValue]) -> JsonValue:
     """Rebuild the nested value that `project` cut down; the whole value ('') wins, no field at all gives an empty object."""
     if "" in fields:

@@ -16,7 +16,7 @@ from pydantic import Field, JsonValue, model_validator
 from domain.effects import EffectClass, RetryClass
 from domain.model import Value
 from domain.sandbox import EgressHosts
-from domain.tools import ToolSpec, Trust
+from domain.tools import TOOL_NAME, ToolSpec, Trust
 
 TRY_AGAIN = 75
 """sysexits.h, EX_TEMPFAIL: the program asks to be called once more."""
@@ -26,7 +26,7 @@ SHA256 = re.compile(r"^[0-9a-f]{64}\Z")
 class SandboxToolDeclaration(Value):
     """What both kinds declare. `sandbox` names the profile whose limits hold; `timeout_s` may shorten its wall time."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
+    name: str = Field(pattern=TOOL_NAME)
     version: str = "1.0.0"
     description: str
     input_schema: dict[str, JsonValue] = Field(alias="input")

@@ -1,6 +1,6 @@
 """The tool port: what a tool declares, and one call of it. Pure."""
 
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from pydantic import Field, JsonValue
 
@@ -9,6 +9,8 @@ from domain.effects import EffectClass, RetryClass
 from domain.labels import Label
 from domain.model import Value, Wire
 
+TOOL_NAME: Final = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
+"""A tool's name: words in lower case, joined by dots."""
 ToolKind = Literal["python", "http", "mcp", "container", "wasm", "builtin"]
 """How a tool is made: a Python function or code, a declared REST call, a tool of an MCP server, a container, a module, or a part of
 the platform."""
@@ -24,7 +26,7 @@ class ToolSpec(Value):
     `sensitive_arguments` (recipient, amount, command, query) name arguments, dotted where they lie deeper; `trust` is that of its results.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
+    name: str = Field(pattern=TOOL_NAME)
     version: str
     description: str
     input_schema: dict[str, JsonValue]
@@ -44,6 +46,11 @@ class ToolSpec(Value):
     sensitive_arguments: tuple[str, ...] = ()
     trust: Trust = "untrusted"
     docs: str = ""
+
+    @property
+    def guarded(self) -> tuple[str, ...]:
+        """The dotted arguments that no untrusted source may choose by itself: recipients, URLs, amounts, commands, queries."""
+        return tuple(dict.fromkeys((*self.sensitive_arguments, *self.url_arguments, *self.bindable)))
 
 
 class ToolCall(Wire):
