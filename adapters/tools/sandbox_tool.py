@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from domain.errors import StandfastError, ToolAnswerInvalid, ToolFailed, ToolTimedOut, ToolUnavailable
 from domain.sandbox import Sandbox, SandboxProfile, SandboxResult
 from domain.sandbox_tool import TRY_AGAIN, ContainerToolDeclaration, SandboxToolDeclaration, WasmToolDeclaration
-from domain.secrets import ResolveSecret
+from domain.secrets import ResolveSecret, only_declared
 from domain.tools import ToolCall, ToolSpec
 
 MODULE = "tool.wasm"
@@ -47,7 +47,8 @@ class SandboxTool:
             ToolAnswerInvalid: it ended well and wrote no JSON.
             SandboxUnavailable: this worker cannot give the profile.
         """
-        secrets = {name: await self._secret(call, name) for name in self._declaration.secrets}
+        reveal = only_declared(self._spec.name, self._spec.secrets, self._resolve_secret)
+        secrets = {name: await reveal(call.tenant, name) for name in self._spec.secrets}
         given = {"arguments": call.arguments, "idempotency_key": call.idempotency_key, "secrets": secrets}
         result = await self._sandbox.run(self._profile, self.command(), files=await asyncio.to_thread(self.files), stdin=_line(given))
         if result.ended == "exit" and result.exit_code == 0:
@@ -68,17 +69,6 @@ class SandboxTool:
             ToolFailed: a module is missing.
         """
         return {}
-
-    async def _secret(self, call: ToolCall, name: str) -> str:
-        """Look up a declared secret.
-
-        Raises:
-            ToolFailed: it is not set.
-        """
-        try:
-            return await self._resolve_secret(call.tenant, name)
-        except LookupError as error:
-            raise ToolFailed(f"{self._spec.name} needs the secret {name}, which is not set on this worker") from error
 
     def _answer(self, result: SandboxResult) -> JsonValue:
         """Read what the program wrote.

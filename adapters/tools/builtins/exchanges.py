@@ -107,8 +107,7 @@ def next_hop(answer: Exchanged) -> httpx2.URL | None:
     """Return where a redirect leads, None when it is none.
 
     Raises:
-        ToolFailed: its target is no.
-        URL: as it says.
+        ToolFailed: its target cannot be a place to go.
     """
     location = answer.headers.get("location")
     if answer.status not in (301, 302, 303, 307, 308) or not location:

@@ -61,8 +61,7 @@ class JsonQuery:
         """Look.
 
         Raises:
-            ToolFailed: no path, no.
-            JSON: or too much of it.
+            ToolFailed: it is no path or no JSON, or too much of it.
         """
         document, path = _document(call.arguments["document"]), str(call.arguments["path"])
         if path.count("..") > DESCENTS_MAX or _nodes(document) * (1 + 9 * path.count("..")) > NODES_MAX:
