@@ -7,17 +7,19 @@ from pydantic import JsonValue
 from temporalio import workflow
 
 from domain.agents import AgentLimits, AgentStatus
+from domain.approval import OpenApproval
 from domain.budget import BudgetRule
 from domain.effects import EffectClass
 from domain.errors import ModelFailed
 from domain.fallbacks import Fallback
 from domain.model_table import ModelAlias
-from domain.provider import StopReason
+from domain.provider import CompletionReply, StopReason
 from domain.runs import RunStatus
 from tests.domain.agent_samples import manifest
 from tests.fake_provider import answered
 from tests.workflows.agent_bench import Cast, actor, approve, calls, playing
 from tests.workflows.bench import Bench, Gate, ScriptedTool
+from tests.workflows.test_agent_policy import choose
 
 with workflow.unsafe.imports_passed_through():
     from standfast_sdk import Call, Handled, Run, RunTicket, hand_around, run_agent
@@ -249,6 +251,49 @@ class TestHandoff:
         await approve(bench, actor("desk", hands_off_to=("other",), fields=["handed_off_to"]), actor("other"))
         async with playing(bench, DESK, Cast(desk=[{"handed_off_to": "other", "why": "x"}]), 1) as run:
             assert Handled.model_validate(await run.handle.result()).agent == "desk"
+
+
+class TestTaint:
+    """An agent that has read what a stranger wrote, and the one that it hands its task to, who may pay unless a stranger said whom."""
+
+    FREE = """
+@id("reads") permit (principal, action in [Action::"none", Action::"read"], resource);
+@id("pays") @reviewers("payer") permit (principal is Agent, action in Action::"change", resource);
+"""
+
+    async def hand_on(self, bench: Bench, *before: CompletionReply, trusted: bool) -> tuple[OpenApproval | None, ScriptedTool]:
+        """Let the desk read and hand on, and the other pay; return what a person was asked, and the tool that pays."""
+        await choose(bench, self.FREE)
+        await approve(bench, actor("desk", tools=("notes.read",), hands_off_to=("billing",)), actor("billing", tools=("bank.pay",)))
+        read, pay, gate = notes(), ScriptedTool("bank.pay", {"paid": 1}), Gate()
+        read.spec = read.spec.model_copy(update={"trust": "trusted" if trusted else "untrusted"})
+        pay.spec = pay.spec.model_copy(update={"sensitive_arguments": ("to",)})
+        cast = Cast(
+            desk=[*before, calls(("hand_off.billing", {"why": "they want money"}))],
+            billing=[gate, calls(("bank.pay", {"to": "DE01"})), "done"],
+        )
+        async with playing(bench, DESK, cast, {"pay": "whoever the letter names"}, tools=[read, pay]) as run:
+            await gate.reached.wait()
+            gate.opened.set()
+            opened = None if trusted or not before else await run.approval()
+            if opened is not None:
+                assert pay.calls == []
+                await run.decide(run.decision(opened))
+            assert Handled.model_validate(await run.handle.result()).agent == "billing"
+            if opened is None:
+                assert "workflow:approval:opened" not in await run.kinds()
+        return opened, pay
+
+    async def test_goes_with_a_task_that_is_handed_on(self, bench: Bench) -> None:
+        opened, pay = await self.hand_on(bench, calls(NOTES), trusted=False)
+        assert opened is not None
+        assert "an untrusted source (tool:untrusted) may have chosen to" in opened.title
+        assert (opened.calls[0].arguments, len(pay.calls)) == ({"to": "DE01"}, 1)
+
+    @pytest.mark.parametrize(("before", "trusted"), [([calls(NOTES)], True), ([], False)])
+    async def test_is_none_where_nobody_strange_was_read(self, bench: Bench, before: list[CompletionReply], *, trusted: bool) -> None:
+        opened, pay = await self.hand_on(bench, *before, trusted=trusted)
+        assert (opened, len(pay.calls)) == (None, 1)
 
 
 class TestAsking:
