@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from adapters.definitions.agent_reader import YamlAgentReader
 from adapters.models.scripted import ScriptedProvider
@@ -41,8 +41,12 @@ class HastyLong(Long):
 
 
 def replayer(long: type = Long) -> Replayer:
-    """Build a replayer of all workflows that have a history here."""
-    return Replayer(workflows=[*WORKFLOWS, long], data_converter=pydantic_data_converter)
+    """Build a replayer of all workflows that have a history here.
+
+    It runs no sandbox: that imports the workflows anew within the first activation, which on a loaded machine takes longer than the two
+    seconds after which a replayer, unlike a worker, gives up for good.
+    """
+    return Replayer(workflows=[*WORKFLOWS, long], data_converter=pydantic_data_converter, workflow_runner=UnsandboxedWorkflowRunner())
 
 
 def load(name: str) -> WorkflowHistory:
