@@ -5,11 +5,15 @@ from pydantic import JsonValue
 from activities.requests import PromptRequest, ToolRequest
 from domain.envelope import Envelope
 from domain.errors import ApprovalRequired, PolicyDenied, PolicyUnavailable
+from domain.labels import Label
 from domain.past import is_undo
 from domain.policy import Origin, PolicyDecider, PolicyVerdict
 from domain.policy_input import CallInput
 from domain.provider import CompletionReply, ModelToolCall
 from domain.schemas import validate
+
+UNKNOWN: list[Label] = ["tool:untrusted"]
+"""The labels of what nobody has labelled."""
 
 
 async def verdicts_on(
@@ -44,14 +48,15 @@ async def permit(
     *,
     roles: tuple[str, ...],
     approved: bool,
+    guarded: tuple[str, ...] = (),
 ) -> PolicyVerdict:
-    """Return the verdict that lets a call through, just before it is made.
+    """Return the verdict that lets a call through, just before it is made; `guarded` are the tool's arguments that choose a target.
 
     Raises:
         PolicyDenied: policy does not permit it. ApprovalRequired: it does once a person has approved it, and nobody has.
         PolicyUnavailable: nobody can say now.
     """
-    asked = (request.policy or _unknown(envelope, request)).request(
+    asked = (request.policy or _unknown(envelope, request, guarded)).request(
         tenant=envelope.tenant,
         run=envelope.run,
         step=envelope.step,
@@ -70,10 +75,11 @@ async def permit(
     raise error
 
 
-def _unknown(envelope: Envelope, request: ToolRequest) -> CallInput:
-    """What is known of a call that carries nothing for policy: of a workflow in code, or of a run of before there were policies."""
+def _unknown(envelope: Envelope, request: ToolRequest, guarded: tuple[str, ...]) -> CallInput:
+    """What is known of a call that carries nothing for policy, of before there were policies: anything may have chosen its targets."""
     origin: Origin = "undo" if is_undo(envelope.call) else "call" if request.agent is None else "agent"
-    return CallInput(definition=(request.agent or "").partition("/")[0], origin=origin)
+    definition = (request.agent or "").partition("/")[0]
+    return CallInput(definition=definition, origin=origin, sensitive=list(guarded), taint=UNKNOWN)
 
 
 def _refused(tool: str, verdict: PolicyVerdict) -> PolicyDenied:

@@ -16,12 +16,12 @@ from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
 from activities.code_runs import OpenRunRequest, code_sha256
 from domain.budget import BudgetRule
+from domain.code_labels import CodeLabels
 from domain.completion import TaskCompletion
 from domain.errors import CompensatedByHand, RunCancelled
 from domain.expressions import ENGINE
 from domain.ids import format_id
-from domain.label_flow import result_labels
-from domain.labels import Label, merged
+from domain.labels import Label, input_labels, merged, untrusted
 from domain.ledger import Kind
 from domain.model import Wire
 from domain.pinned_agents import PinnedAgent, tools_for_others
@@ -76,6 +76,7 @@ class Run:
         version: str = "1.0.0",
         budget: BudgetRule | None = None,
         restart_with: Sequence[object] | None = None,
+        given: Mapping[str, object] | None = None,
     ) -> None:
         """Describe the run; nothing is opened yet.
 
@@ -87,6 +88,8 @@ class Run:
             budget: What the whole run may use.
             restart_with: The workflow's arguments after the ticket. With them a run with a long history goes on in a new execution, between
                 two turns of an agent or two calls; the workflow then begins at its top, and steps that are done give what they gave.
+            given: What the workflow may name whatever the run reads: its arguments, and constants of its code, by name. An exact copy of
+                a part of one of these, or of `restart_with`, needs no person; short texts and numbers only under the same name.
         """
         definition = workflow.info().workflow_type
         carried = ticket.carried
@@ -98,7 +101,7 @@ class Run:
         self.state.epoch = ticket.epoch
         self.earlier = set(self.state.steps)
         self.renewal = Renewal(self, restart_with)
-        given = RunInput(
+        opening = RunInput(
             run=ticket.run,
             tenant=ticket.tenant,
             epoch=ticket.epoch,
@@ -107,11 +110,13 @@ class Run:
             program=self.program,
         )
         self._context = RunContext(tenant=ticket.tenant, run=ticket.run, principal=ticket.principal, input=None)
-        self.courier = OpeningCourier(given, self.state)
+        self.courier = OpeningCourier(opening, self.state)
         self._people = People(self.courier, [], self._note)
         self.effects = EffectRunner(self.program, self.courier, self._people)
         self._tools, self._agents = list(tools), list(agents)
         self.called: set[str] = set(carried.called) if carried is not None else set()
+        began = merged(ticket.labels, *input_labels(ticket.principal, ()).values())
+        self.labels = CodeLabels(self.program, self.state, self.called, began=began, given=[given or {}, *(restart_with or ())])
         self._main: asyncio.Task[object] | None = None
         self._at_end: list[Callable[[], Awaitable[None]]] = []
 
@@ -243,6 +248,7 @@ class Run:
             pivot=step.pivot,
             forward=step.forward,
             summary=f"{step.path}: {step.tool}",
+            policy=self.labels.of_call(tool, arguments),
             **known,
         )
 
@@ -253,7 +259,6 @@ class Run:
 
     async def _performed(self, command: CallTool) -> Outcome:
         step = CallStep(path=command.step, tool=command.tool)
-        self.called.add(command.tool)
         while True:
             outcome = await self.shielded(self.effects.run(command))
             if isinstance(outcome, Failed) and outcome.failure.code == "effect-superseded" and command.forward:
@@ -262,6 +267,7 @@ class Run:
                 command = command.model_copy(update={"visit": visit, "id": f"{command.step}#{visit}/call"})
                 continue
             break
+        self.called.add(command.tool)
         if isinstance(outcome, Done):
             self.state.usage = self.state.usage + outcome.receipt.usage
             complete_step(self.recorder, step, fields=outcome.receipt.fields, ref=outcome.receipt.ref, digest=outcome.receipt.digest)
@@ -275,9 +281,11 @@ class Run:
 
     def seen(self) -> list[Label]:
         """Return where all that the run has read until now comes from: what a hand-written workflow passes on may hold any of it."""
-        strange: list[Label] = ["tool:untrusted"]  # what a child workflow returns may come from anywhere
-        calls = [result_labels(self.program.tools[one]) if one in self.program.tools else strange for one in self.called]
-        return merged(["user"], *(agent.taint for agent in self.state.agents.values()), *calls)
+        return self.labels.seen()
+
+    def reads(self, source: str) -> None:
+        """Say that the workflow reads what the run does not see, such as a signal or an activity of its own: that is untrusted."""
+        self.called.add(f"outside:{source}")
 
     def output(self, step: str) -> JsonValue:
         """Return what a step that is done gave."""
@@ -315,7 +323,8 @@ class Run:
 
     def child_ticket(self) -> RunTicket:
         """Return the ticket of a child workflow's run."""
-        return self.ticket.model_copy(update={"run": format_id("run", workflow.uuid4().bytes)})
+        run = format_id("run", workflow.uuid4().bytes)
+        return self.ticket.model_copy(update={"run": run, "labels": [label for label in self.seen() if untrusted([label])]})
 
     async def relieve(self) -> None:
         """Write the facts, where they have grown too heavy to ride along."""

@@ -2,6 +2,7 @@
 
 from pydantic import Field, JsonValue
 
+from domain.labels import Label
 from domain.model import Wire
 from domain.pinned_agents import PinnedAgent
 from domain.program import PinnedTool
@@ -21,7 +22,7 @@ class RunTicket(Wire):
     """Whose run a hand-written workflow is; pass it to the workflow as its first argument. `run` is the workflow's id.
 
     `epoch` and `carried` are set where a run goes on in a new execution; `history_max` is the number of events after which it does so,
-    None for the default.
+    None for the default. `labels` say where the workflow's arguments come from, beside its principal.
     """
 
     tenant: str
@@ -31,3 +32,4 @@ class RunTicket(Wire):
     epoch: int = Field(default=1, exclude_if=lambda epoch: epoch == 1)
     carried: CarriedRun | None = Field(default=None, exclude_if=lambda carried: carried is None)
     history_max: int | None = Field(default=None, exclude_if=lambda most: most is None)
+    labels: list[Label] = Field(default=[], exclude_if=lambda labels: not labels)
