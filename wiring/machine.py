@@ -3,12 +3,13 @@
 import base64
 import binascii
 import socket
-import stat
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.codec.data_keys import KEY_BYTES
+from adapters.codec.master_key import others_may_read
 from adapters.postgres.pool import Database
 from adapters.postgres.schema_version import check_schema_version
 from adapters.sandboxes.profiles import DEFAULT_PROFILES
@@ -20,8 +21,6 @@ from wiring.tools import build_sandboxes
 
 DATABASE_S = 3.0
 """A database that takes longer to answer is told as one that does not."""
-KEY_BYTES = 32
-"""AES-256 (`adapters.codec.master_key`)."""
 
 
 class SandboxFound(NamedTuple):
@@ -52,12 +51,12 @@ def port_taken(host: str, port: int) -> bool:
 def key_problem(path: Path) -> str | None:
     """Return what is wrong with the master key's file, or None; a file that is missing is made at the first start."""
     try:
-        mode, text = path.stat().st_mode, path.read_text(encoding="ascii")
+        found, text = path.stat(), path.read_text(encoding="ascii")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         return f"it cannot be read ({error}): it is 32 bytes as base64"
-    if stat.S_IMODE(mode) & 0o077:
+    if others_may_read(found):
         return f"others may read it: `chmod 600 {path}`"
     try:
         return (

@@ -35,9 +35,7 @@ def load_master_key(path: Path) -> bytes:
         found, text = path.stat(), path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"the master key {path} cannot be read: {error}") from error
-    # A mounted secret belongs to root and lets the process read it through its group.
-    forbidden = 0o077 if found.st_uid == os.getuid() else 0o037
-    if found.st_mode & forbidden:
+    if others_may_read(found):
         raise InvalidInput(f"others may read the master key {path}: run `chmod 600 {path}`")
     try:
         key = base64.b64decode(text.strip(), validate=True)
@@ -46,6 +44,11 @@ def load_master_key(path: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise InvalidInput(f"the master key {path} holds {len(key)} bytes, not {KEY_BYTES}: restore it from your backup")
     return key
+
+
+def others_may_read(found: os.stat_result) -> bool:
+    """Whether the file is open to more than its owner; a mounted secret belongs to root, and the process reads it through its group."""
+    return bool(found.st_mode & (0o077 if found.st_uid == os.getuid() else 0o037))
 
 
 def _create(path: Path) -> None:

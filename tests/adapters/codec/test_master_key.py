@@ -1,12 +1,13 @@
 """The master key file."""
 
 import base64
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from adapters.codec.master_key import load_master_key, load_or_create_master_key
+from adapters.codec.master_key import load_master_key, load_or_create_master_key, others_may_read
 from domain.errors import InvalidInput
 
 
@@ -50,6 +51,12 @@ class TestLoadMasterKey:
         path.write_bytes(content)
         with pytest.raises(InvalidInput, match=says):
             load_master_key(path)
+
+    def test_may_be_read_by_its_group_only_where_it_is_mounted(self) -> None:
+        own = os.getuid()
+        found = {owner: os.stat_result((0o100440, 0, 0, 0, owner, 0, 32, 0, 0, 0)) for owner in (own, own + 1)}
+        assert others_may_read(found[own])
+        assert not others_may_read(found[own + 1])
 
     def test_says_that_the_file_is_absent(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match="cannot be read"):
