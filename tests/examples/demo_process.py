@@ -17,6 +17,9 @@ _LEFT_OUT = frozenset(
 )
 """Settings under which the demo would do something else."""
 
+_INTERRUPTIBLE = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""A shell without job control starts what it puts into the background with SIGINT ignored, which children inherit."""
+
 
 class DemoPlace:
     """A state folder, and the commands of this repository in it."""
@@ -37,8 +40,8 @@ class DemoPlace:
         return self._run([str(Path(sys.executable).with_name("standfast")), *words])
 
     def begin(self) -> "subprocess.Popen[str]":
-        """Start the demo without a terminal and return at once."""
-        argv = [sys.executable, "-m", "examples.delay_claim.demo"]
+        """Start the demo without a terminal and return at once; it can be interrupted, however these tests were started."""
+        argv = [sys.executable, "-c", _INTERRUPTIBLE, sys.executable, "-m", "examples.delay_claim.demo"]
         return subprocess.Popen(
             argv, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

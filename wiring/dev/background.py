@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,16 +163,23 @@ def _spawn(argv: Sequence[str], log: Path) -> int:
 
 
 def _end_supervisor(state_dir: Path, progress: Progress, patience_seconds: float) -> None:
-    """Ask the supervisor to stop its stack; kill it when it does not."""
-    asked: set[int] = set()
+    """Ask the supervisor to stop its stack and wait until its process has ended; kill it when it does not.
+
+    It lets the state folder go a moment before it ends, on a busy machine a long one.
+    """
+    asked: dict[int, str] = {}
     deadline = time.monotonic() + patience_seconds
-    while is_running(state_dir) and time.monotonic() < deadline:
+    while (is_running(state_dir) or _still_run(asked)) and time.monotonic() < deadline:
         holder = lock_holder(state_dir)
         if holder is not None and holder.pid not in asked and process_identity(holder.pid) == holder.identity:
             os.kill(holder.pid, signal.SIGTERM)
-            asked.add(holder.pid)
+            asked[holder.pid] = holder.identity
         time.sleep(_POLL_SECONDS)
-    holder = lock_holder(state_dir)
-    if is_running(state_dir) and holder is not None and holder.pid in asked:
-        progress(f"the supervisor (pid {holder.pid}) does not stop; killing it")
-        stop_process(holder.pid, holder.identity, signal.SIGKILL, patience_seconds=1.0)
+    for pid, identity in _still_run(asked).items():
+        progress(f"the supervisor (pid {pid}) does not stop; killing it")
+        stop_process(pid, identity, signal.SIGKILL, patience_seconds=1.0)
+
+
+def _still_run(processes: Mapping[int, str]) -> dict[int, str]:
+    """Return those of the processes, identities by id, that have not ended."""
+    return {pid: identity for pid, identity in processes.items() if process_identity(pid) == identity}

@@ -115,6 +115,22 @@ class TestStop:
 
         assert lines == [f"the supervisor (pid {hangs.pid}) does not stop; killing it"]
 
+    def test_waits_for_the_end_of_the_process_and_not_only_for_its_folder(self, tmp_path: Path) -> None:
+        code = (
+            "import signal, pathlib, sys; from wiring.dev.records import supervisor_lock\n"
+            "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
+            "with supervisor_lock(pathlib.Path(sys.argv[1])): print('held', flush=True); signal.sigwait({signal.SIGTERM})\n"
+            "signal.pause()  # the end of a process takes long where others run"
+        )
+        with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as lingers:
+            try:
+                assert lingers.stdout is not None
+                assert lingers.stdout.readline() == b"held\n"
+                assert stop_dev(tmp_path, print, patience_seconds=0.5)
+                assert process_identity(lingers.pid) is None
+            finally:
+                lingers.kill()
+
 
 class TestReset:
     def test_deletes_the_data_and_nothing_it_does_not_know(self, tmp_path: Path) -> None:
