@@ -65,7 +65,7 @@ class LongReader(YamlBundleReader):
         self, files: dict[str, str], *, tools: list[ToolSpec], agents: AgentChoice = NO_AGENTS, models: ModelTable = NO_ALIASES
     ) -> tuple[list[DefinitionDraft], list[Problem]]:
         self.reading.set()
-        assert self.go_on.wait(10)
+        assert self.go_on.wait(60)
         return super().read(files, tools=tools, agents=agents, models=models)
 
 
@@ -74,7 +74,7 @@ class TestLongBundle:
         reader = LongReader()
         with gateway(bundle_reader=reader).client("developer") as client, ThreadPoolExecutor(1) as other:
             registered = other.submit(client.post, "/v1/definitions", json={"files": {"claim.yaml": OTHER}})
-            assert reader.reading.wait(10)
+            assert reader.reading.wait(60)
             assert client.get("/livez").status_code == 200
             reader.go_on.set()
             assert registered.result().status_code == 201

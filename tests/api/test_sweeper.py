@@ -210,7 +210,7 @@ class TestSweeping:
             started = asyncio.Event()
             house.temporal.on_start = lambda _start: started.set()
             sweeping = asyncio.create_task(sweeper(house, runs=LostOnce(house.stores.database)).run())
-            await asyncio.wait_for(started.wait(), 5)
+            await asyncio.wait_for(started.wait(), 60)
             sweeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sweeping

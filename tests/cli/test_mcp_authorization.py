@@ -1,6 +1,5 @@
 """`mcp authorize` from the person's side: the answer comes to this machine, once, at one path."""
 
-import socket
 import threading
 
 import httpx2
@@ -11,25 +10,19 @@ from cli.mcp_authorization import authorize
 from standfast_client import McpServer
 from tests.cli.command_line import CommandLine
 from tests.clients.live_gateway import LiveGateway
+from wiring.embedded.ports import free_ports
 
 SERVER: dict[str, JsonValue] = {"name": "files", "transport": "http", "url": "https://mcp.example/mcp", "oauth": {}}
 
 
-def free_port() -> int:
-    """Return a port that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def answered(live: LiveGateway, *queries: str) -> tuple[list[int], McpServer | None]:
     """Authorize while a browser asks for these paths; return the statuses it saw, and what came of it."""
-    port, result = free_port(), list[McpServer | None]()
+    (port,), result = free_ports(1), list[McpServer | None]()
 
     def run() -> None:
         with live.client() as client:
             client.mcp_servers.add(SERVER)
-            result.append(authorize(client, "files", port=port, timeout_s=10))
+            result.append(authorize(client, "files", port=port, timeout_s=60))
 
     thread = threading.Thread(target=run)
     thread.start()

@@ -65,8 +65,8 @@ def live_gateway(*, send_s: float = 20.0) -> Generator[LiveGateway]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        assert server.listens.wait(20), "the gateway did not start"
+        assert server.listens.wait(60), "the gateway did not start"
         yield LiveGateway(house, f"http://127.0.0.1:{server.port}")
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)

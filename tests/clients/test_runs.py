@@ -46,7 +46,7 @@ class TestWait:
         with live.client("operator") as client:
             handle = client.runs.start("delay-claim", CLAIM)
             live.house.succeed_soon(handle.id, {"paid": 250})
-            assert handle.wait(timeout=20).succeeded
+            assert handle.wait(timeout=100).succeeded
             assert handle.result() == {"paid": 250}
 
     def test_says_that_the_time_is_over(self, live: LiveGateway) -> None:
@@ -62,7 +62,7 @@ class TestWait:
             handle = client.runs.start("delay-claim", CLAIM)
             error = {"code": "tool-failed", "detail": "the bank said no"}
             live.house.project(handle.id, Projection(status=RunStatus.FAILED, error=error))
-            assert handle.wait(timeout=5).status == "failed"
+            assert handle.wait(timeout=100).status == "failed"
             with pytest.raises(RunFailedError, match="the bank said no") as caught:
                 handle.result()
         assert (caught.value.run, caught.value.code) == (handle.id, "tool-failed")
@@ -71,7 +71,7 @@ class TestWait:
         seen: list[Run] = []
         with live.client("operator") as client:
             handle = client.runs.start("delay-claim", CLAIM)
-            for run in handle.watch(timeout=20):
+            for run in handle.watch(timeout=100):
                 seen.append(run)
                 if len(seen) == 1:
                     live.house.succeed_soon(handle.id, None)
@@ -114,7 +114,7 @@ class TestAsyncClient:
         async with live.async_client("admin") as client:
             handle = await client.runs.start("delay-claim", CLAIM)
             live.house.succeed_soon(handle.id, 7)
-            assert (await handle.wait(timeout=20)).succeeded
+            assert (await handle.wait(timeout=100)).succeeded
             assert await handle.result() == 7
             assert [run.status async for run in handle.watch()] == ["succeeded"]
             assert (await handle.verify()).ok

@@ -97,7 +97,7 @@ def play(user: Standfast, models: ModelServer, *plan: Answer, vendor: str = "ant
     """Run the agent on planned answers and return the result."""
     models.plan(*plan)
     run = user.runs.start("sums", {"question": "20 + 22?"}, config={"model": VENDORS[vendor]})
-    return run.result(timeout=60)
+    return run.result(timeout=100)
 
 
 @pytest.mark.timeout(120)
@@ -169,7 +169,7 @@ class TestChain:
         before = len(models.requests)
         models.plan(Answer(status=529, headers={"retry-after": "60"}), RIGHT)
         run = user.runs.start("chained", {"question": "20 + 22?"})
-        assert run.result(timeout=30) == {"sum": 42}
+        assert run.result(timeout=100) == {"sum": 42}
         assert [seen.path for seen in models.requests[before:]] == ["/v1/messages", "/v1/responses"]
         assert run.read().usage.model == "openai/gpt-5-mini"
         [said] = self.said_of(stack_with_models, run.id)
@@ -181,7 +181,7 @@ class TestChain:
     def test_asks_another_model_when_one_declines(self, user: Standfast, models: ModelServer, stack_with_models: LiveStack) -> None:
         models.plan(Answer(text="I would rather not.", stop="refused", input_tokens=1000), RIGHT)
         run = user.runs.start("chained", {"question": "20 + 22?"})
-        assert run.result(timeout=30) == {"sum": 42}
+        assert run.result(timeout=100) == {"sum": 42}
         [said] = self.said_of(stack_with_models, run.id)
         [declined] = cast("list[dict[str, str]]", said["fallbacks"])
         assert (said["answered_by"], declined["reason"], int(declined["cost_usd_micros"]) > 3000) == ("compatible/any", "refusal", True)
@@ -227,7 +227,7 @@ class TestDelayClaim:
         models.plan(*REVIEW)
         claim_id = f"CLM-100{list(VENDORS).index(vendor)}"
         run = user.runs.start("delay-claim", {"claim": {**CLAIM, "claim_id": claim_id}}, config={"model": VENDORS[vendor]})
-        result = run.result(timeout=60)
+        result = run.result(timeout=100)
         assert isinstance(result, dict)
         assert result == {
             "claim_id": claim_id,

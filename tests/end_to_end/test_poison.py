@@ -212,6 +212,6 @@ class TestPoison:
         def progress() -> Json:
             return house.call("viewer", "GET", f"/v1/dead-letters/redrives/{order['redrive']}")
 
-        wait_until(lambda: progress()["finished_at"] is not None, seconds_max=30)
+        wait_until(lambda: progress()["finished_at"] is not None)
         assert (progress()["redriven"], progress()["refused"], house.letters("run")) == (5, 0, [])
         assert [house.result(run)["result"] for run in runs] == [True] * 5

@@ -109,7 +109,7 @@ class TestStream:
         stack.kill("gateway")
         for watcher in watchers:
             watcher.join()
-            assert_whole(watcher, run.result(timeout=60))
+            assert_whole(watcher, run.result(timeout=100))
             assert "reset" not in {event.kind for event in watcher.events}
 
     def test_survives_kill_9_of_the_worker(self, stack: LiveStack, user: Standfast, models: ModelServer) -> None:
@@ -119,7 +119,7 @@ class TestStream:
         wait_until(lambda: len(watcher.screen) > 500)
         stack.kill("worker")
         watcher.join()
-        assert_whole(watcher, run.result(timeout=60))
+        assert_whole(watcher, run.result(timeout=100))
         assert [event.attempt for event in watcher.events if event.kind == "reset"] == [1]
         assert watcher.settled.startswith("b00000 ")
 

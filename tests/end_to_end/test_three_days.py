@@ -65,7 +65,7 @@ class TestThreeDays:
 
     async def test_end_every_run_as_the_script_says(self, story: Story) -> None:
         async def ending(claim: Claim) -> tuple[str, str | None]:
-            run = await story.house.people.clients["audra"].runs.handle(claim.run).wait(30)
+            run = await story.house.people.clients["audra"].runs.handle(claim.run).wait(100)
             return run.status, run.error.code if run.error else None
 
         assert await of_each(story, ending) == {claim.name: (claim.ends, claim.code) for claim in story.claims.values()}

@@ -25,7 +25,7 @@ def cli(stack: LiveStack, *words: str, role: str) -> "subprocess.CompletedProces
 
 def sum_of(reader: Standfast, run: str) -> object:
     """Wait for the run's result and return its sum."""
-    result = reader.runs.handle(run).result(timeout=30)
+    result = reader.runs.handle(run).result(timeout=100)
     assert isinstance(result, dict)
     return result["sum"]
 

@@ -117,4 +117,4 @@ def _source(node: ast.AST) -> list[str]:
 def _run_to_end(name: str, store: Path, port: int) -> subprocess.CompletedProcess[str]:
     words = ["--port", str(port), "--store", str(store)]
     command = [sys.executable, "-m", f"examples.delay_claim.services.{name}", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)

@@ -176,11 +176,11 @@ def smtp_server(sink: SmtpSink) -> Generator[SmtpSink]:
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
     try:
-        assert ready.wait(10), "the mail server did not start"
+        assert ready.wait(60), "the mail server did not start"
         yield sink
     finally:
         ends[0]()
-        thread.join(10)
+        thread.join(60)
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:

@@ -20,13 +20,14 @@ from typing import Any
 
 import httpx2
 
+from wiring.dev.background import stop_dev
 from wiring.dev.supervisor import run_dev
 from wiring.dev_stack import dev_config
 from wiring.embedded.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS_MAX = 120
-STOP_SECONDS_MAX = 15
+STOP_SECONDS_MAX = 60
 
 Json = dict[str, Any]  # Any: tests index into answers whose shape they are there to check
 
@@ -53,7 +54,7 @@ class LiveStack:
     def api(self, role: str) -> httpx2.Client:
         """Return an HTTP client with a role's key."""
         return httpx2.Client(
-            base_url=self.dev["gateway_url"], headers={"Authorization": f"Bearer {self.dev['api_keys'][role]}"}, timeout=40, trust_env=False
+            base_url=self.dev["gateway_url"], headers={"Authorization": f"Bearer {self.dev['api_keys'][role]}"}, timeout=90, trust_env=False
         )
 
     def log(self, part: str) -> str:
@@ -88,6 +89,7 @@ def live_stack(folder: Path, *, environment: Mapping[str, str] | None = None, wo
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+            stop_dev(folder, print)
 
 
 def _ready(folder: Path, process: "subprocess.Popen[bytes]") -> Json:

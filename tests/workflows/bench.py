@@ -56,7 +56,7 @@ Line = JsonValue | Exception | Callable[[ToolCall], Awaitable[JsonValue]]
 """A line of a tool's script."""
 
 
-async def until(probe: Callable[[], Awaitable[T | None]], *, seconds: float = 20) -> T:
+async def until(probe: Callable[[], Awaitable[T | None]], *, seconds: float = 100) -> T:
     """Ask again until there is an answer that is neither None nor False, and return it."""
     async with asyncio.timeout(seconds):
         while True:

