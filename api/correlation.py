@@ -6,7 +6,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.context import RequestContext, attach
+from api.context import RequestContext, attach, labels_of
 
 HEADER = "X-Correlation-ID"
 _ACCEPTED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -28,7 +28,7 @@ class CorrelationMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        context = RequestContext(correlation_id=correlation_id(Headers(scope=scope).get(HEADER)))
+        context = RequestContext(correlation_id=correlation_id(Headers(scope=scope).get(HEADER)), labels=labels_of(scope))
         attach(scope, context)
 
         async def send_with_headers(message: Message) -> None:

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from pydantic import JsonValue
 from starlette.types import Message
 
-from api.context import Context, RequestContext
+from api.context import Context, RequestContext, written_by
 from api.deps import GatewayDeps
 from domain.errors import Forbidden
 from domain.mcp_served import asked
@@ -56,12 +56,12 @@ class McpRoutes:
     async def _asked(
         self, tool: str, arguments: dict[str, JsonValue], request: Request, context: RequestContext
     ) -> tuple[bool, str, dict[str, JsonValue]]:
-        """Send the call's request to this gateway, as the caller would."""
+        """Send the call's request to this gateway, as the caller would; a model wrote it more often than the caller did."""
         wanted = asked(tool, arguments)
         headers = {"authorization": request.headers["authorization"], "x-correlation-id": context.correlation_id}
         if wanted.key is not None:
             headers["idempotency-key"] = wanted.key
-        transport = httpx2.ASGITransport(app=cast("FastAPI", self._app))
+        transport = httpx2.ASGITransport(app=written_by("mcp", cast("FastAPI", self._app)))
         async with httpx2.AsyncClient(transport=transport, base_url=INSIDE, trust_env=False, timeout=None) as inside:
             answer = await inside.request(wanted.method, wanted.path, json=wanted.body, headers=headers)
         told = cast("dict[str, JsonValue]", json.loads(answer.content or b"{}"))

@@ -156,6 +156,7 @@ class RunRoutes:
             config=body.config,
             expression_engine=ENGINE,
             subject=self._subject(tenant, body.subject or prepared.subject),
+            input_labels=list(context.labels),
         )
         return new, prepared
 

@@ -55,6 +55,13 @@ class TestTools:
             await asyncio.to_thread(house.succeed, started["run"], {"paid": True})
             assert (await told(client, "run_result", run=started["run"]))[1]["result"] == {"paid": True}
 
+    async def test_start_runs_whose_input_is_not_taken_for_the_callers_own_word(self, house: Gateway) -> None:
+        async with speaking(house) as client:
+            started = (await told(client, "start_run", **START))[1]
+        assert house.stores.database.run("default", started["run"]).input_labels == ["mcp"]
+        typed = house.client("operator").post("/v1/runs", json={"definition": "delay-claim", "input": START["input"]}).json()
+        assert house.stores.database.run("default", typed["run"]).input_labels == []
+
     async def test_start_nothing_twice_under_one_key(self, house: Gateway) -> None:
         async with speaking(house) as client:
             runs = {(await told(client, "start_run", **START))[1]["run"] for _ in range(2)}
