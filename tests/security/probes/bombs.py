@@ -1,6 +1,8 @@
 """Loud probes: each takes far more than a sandbox grants, and says `ESCAPED` when it was let. Bounded, so that the control survives them.
 
-python3 bombs.py NAME
+python3 bombs.py NAME SECONDS
+
+Those that take time take at least as many seconds.
 """
 
 import os
@@ -14,6 +16,11 @@ MIB = 1024 * 1024
 BOMBS: dict[str, Callable[[], object]] = {}
 
 
+def seconds() -> float:
+    """Return how long a bomb holds what it took."""
+    return float(sys.argv[2])
+
+
 def bomb(function: Callable[[], object]) -> Callable[[], object]:
     """Register a bomb; what it returns says whether it was let."""
     BOMBS[function.__name__] = function
@@ -25,7 +32,7 @@ def forks() -> object:
     started = 0
     for _ in range(200):
         if os.fork() == 0:
-            time.sleep(2)
+            time.sleep(seconds())
             os._exit(0)
         started += 1
     return started == 200
@@ -40,7 +47,10 @@ def memory() -> object:
 @bomb
 def memory_of_many_processes() -> object:
     # Each stays below the limit; together they are far above it.
-    children = [subprocess.Popen([sys.executable, "-c", f"x = bytearray(b'y') * {48 * MIB}; import time; time.sleep(2)"]) for _ in range(6)]
+    children = [
+        subprocess.Popen([sys.executable, "-c", f"x = bytearray(b'y') * {48 * MIB}; import time; time.sleep({seconds()})"])
+        for _ in range(6)
+    ]
     return all(child.wait() == 0 for child in children)
 
 
@@ -70,7 +80,7 @@ def output() -> object:
 
 @bomb
 def processor() -> object:
-    ends = time.monotonic() + 2.5
+    ends = time.monotonic() + seconds()
     while time.monotonic() < ends:
         pass
     return True
@@ -93,7 +103,7 @@ def deafness() -> object:
     for number in range(1, 32):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             signal.signal(number, signal.SIG_IGN)
-    time.sleep(2.5)
+    time.sleep(seconds())
     return True
 
 
@@ -107,7 +117,7 @@ def orphan() -> object:
         silent = os.open(os.devnull, os.O_RDWR)
         for descriptor in range(3):
             os.dup2(silent, descriptor)
-        os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(20)", "standfast-orphan"])  # noqa: S606 - that is the probe
+        os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(900)", "standfast-orphan"])  # noqa: S606 - that is the probe
     return True
 
 
