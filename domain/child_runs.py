@@ -37,7 +37,7 @@ class ChildRun(Value):
 
 
 class ChildRuns(Protocol):
-    """Starts runs for runs: of the same tenant, for the same principal, with the parent's budget above them."""
+    """Starts runs for runs: of the same tenant, for the same principal, within the budgets of the tenant and of their definitions."""
 
     async def start(self, request: ChildRequest) -> ChildRun:
         """Start one.

@@ -1,4 +1,4 @@
-"""The tool `run.start`: a run starts another, for the same principal and under the same budget."""
+"""The tool `run.start`: a run starts another, for the same principal within the budgets of the tenant and of its definition."""
 
 from pydantic import JsonValue
 
