@@ -5,13 +5,14 @@ import hashlib
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 
 from domain.errors import InvalidInput
-from domain.evaluation import Case, CaseResult, Dataset, Evaluation, Judged, Score, judgement, label, read_dataset, read_lines, score
+from domain.evaluation import ERROR, Case, CaseResult, Dataset, Evaluation, Judged, Score, judgement, label, read_dataset, read_lines, score
 from domain.golden import Trace, record
 from standfast_client import AsyncStandfast, Run, StandfastError, WaitTimedOutError
 from wiring.documents import read_document
@@ -29,6 +30,7 @@ class Evaluator:
         self, client: AsyncStandfast, dataset: Dataset, *, name: str, at_once: int, timeout_s: float, traces: Path | None = None
     ) -> None:
         self._traces = traces
+        self._folders = trace_folders([case.name for case in dataset.cases])
         self._client = client
         self._dataset = dataset
         self._name = name
@@ -55,11 +57,10 @@ class Evaluator:
             )
             run = await self._ended(handle.id)
             output = await handle.result() if run.succeeded else None
-            if self._traces is not None and run.status == case.status:
-                await self._record(definition, case, run, output)
+            unrecorded = await self._unrecorded(definition, case, run, output) if run.status == case.status else None
             scores, judged = await self._scores(case, run, output)
         except (StandfastError, InvalidInput) as error:
-            return CaseResult(name=case.name, run=run.run if run else None, status="error", error=str(error)[:1000])
+            return CaseResult(name=case.name, run=run.run if run else None, status=ERROR, error=str(error)[:1000])
         usages = [run.usage, *(each.usage for each in judged)]
         return CaseResult(
             name=case.name,
@@ -72,13 +73,24 @@ class Evaluator:
             input_tokens=sum(usage.input_tokens for usage in usages),
             output_tokens=sum(usage.output_tokens for usage in usages),
             seconds=round(time.monotonic() - began, 3),
+            unrecorded=unrecorded,
         )
 
-    async def _record(self, definition: str, case: Case, run: Run, output: JsonValue) -> None:
+    async def _unrecorded(self, definition: str, case: Case, run: Run, output: JsonValue) -> str | None:
+        """Record a run if traces are wanted; return why there is none of it. What the case is worth does not depend on it."""
+        if self._traces is None:
+            return None
+        try:
+            await self._record(self._traces / self._folders[case.name], definition, case, run, output=output)
+        except (StandfastError, InvalidInput, OSError) as error:
+            return str(error)[:1000]
+        return None
+
+    async def _record(self, place: Path, definition: str, case: Case, run: Run, *, output: JsonValue) -> None:
         """Write a run's golden trace.
 
         Raises:
-            InvalidInput: it cannot be recorded.
+            InvalidInput: it cannot be recorded. OSError: it cannot be written.
         """
         events = [event.model_dump(mode="json") async for event in self._client.runs.handle(run.run).events() if event.kind == "entry"]
         given: dict[str, JsonValue] = {
@@ -90,8 +102,7 @@ class Evaluator:
             "status": run.status,
             "result": output,
         }
-        if self._traces is not None:
-            save_trace(self._traces, record(given, events))
+        save_trace(place, record(given, events))
 
     async def _ended(self, run: str) -> Run:
         """Wait for a run; one that takes longer is asked to stop.
@@ -183,14 +194,20 @@ def _text(path: Path) -> str:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
 
 
-def save_trace(folder: Path, trace: Trace) -> Path:
-    """Write a trace into a folder of its own: `trace.json`, and a script of the scripted model for each conversation."""
-    place = folder / re.sub(r"[^A-Za-z0-9._-]+", "-", trace.name).strip(".")
+def trace_folders(names: list[str]) -> dict[str, str]:
+    """Return the name of each case's own folder; where two would be one, also on disks that take no notice of case, a digest parts them."""
+    plain = {name: re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".") or "case" for name in names}
+    shared = Counter(folder.lower() for folder in plain.values())
+    digests = {name: hashlib.sha256(name.encode()).hexdigest()[:12] for name in names}
+    return {name: folder if shared[folder.lower()] == 1 else f"{folder}-{digests[name]}" for name, folder in plain.items()}
+
+
+def save_trace(place: Path, trace: Trace) -> None:
+    """Write a trace into its folder: `trace.json`, and a script of the scripted model for each conversation."""
     place.mkdir(parents=True, exist_ok=True)
     _write(place / "trace.json", trace.model_dump(mode="json"))
     for (step, visit), script in trace.scripts().items():
         _write(place / script_name(step, visit), script)
-    return place
 
 
 def script_name(step: str, visit: int) -> str:

@@ -40,7 +40,7 @@ class ExitCode(IntEnum):
 
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "done",
-    ExitCode.FAILURE: "it failed: mistakes found by `validate`, something missing for `doctor`, an error inside the gateway",
+    ExitCode.FAILURE: "it failed: mistakes found by `validate`, something missing for `doctor`, cases `eval` cannot run, a gateway's error",
     ExitCode.USAGE: "the command line is wrong, a file cannot be read, or a setting is missing",
     ExitCode.NOT_FOUND: "there is no such run, approval, task or definition, or its content was erased",
     ExitCode.REFUSED: "refused: bad input, no valid key, not allowed, or too late",

@@ -12,6 +12,8 @@ from domain.projection import part_at
 from domain.schemas import check_schema, validate
 
 CASES_MAX = 10_000
+ERROR = "error"
+"""The status of a case that could not be run to its end, or not be scored."""
 PASSING = 0.5
 """A judge's score from which a case passes, unless the scorer says otherwise."""
 
@@ -98,7 +100,10 @@ class Score(Value):
 
 
 class CaseResult(Value):
-    """What became of one case. Money in integer micro-USD, the judge's included; `seconds` from start to end."""
+    """What became of one case. Money in integer micro-USD, the judge's included; `seconds` from start to end.
+
+    `unrecorded` says why there is no golden trace of it though traces were wanted.
+    """
 
     name: str
     run: str | None
@@ -110,6 +115,7 @@ class CaseResult(Value):
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
+    unrecorded: str | None = None
 
     @property
     def passed(self) -> bool:

@@ -18,12 +18,13 @@ LOOK_S = 0.005
 
 
 class FakeStreams:
-    """`DeltaSink` and `StreamReader` over the fake database. Tests fill `texts`, the settled ones."""
+    """`DeltaSink` and `StreamReader` over the fake database. Tests fill `texts`, the settled ones, and `outputs` of tools."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
         self.kept: defaultdict[StreamKey, list[Piece]] = defaultdict(list)
         self.texts: dict[tuple[str, str, str, int, str], str] = {}
+        self.outputs: dict[tuple[str, str, str, int, str], dict[str, JsonValue]] = {}
 
     def open(self, key: StreamKey) -> "FakeStream":
         """Return the stream of one attempt."""
@@ -44,8 +45,11 @@ class FakeStreams:
         return [piece for piece in self.kept[key] if piece.number > after][:limit]
 
     async def settled(self, key: StreamKey, kind: str) -> dict[str, JsonValue]:
-        """Return the text of a recorded answer."""
-        text = self.texts.get((key.tenant, key.run, key.step, key.visit, key.call))
+        """Return the text of a recorded answer, or what is told of a tool's output."""
+        place = (key.tenant, key.run, key.step, key.visit, key.call)
+        if kind == Kind.TOOL_CALLED:
+            return self.outputs.get(place, {})
+        text = self.texts.get(place)
         return {"text": text} if kind == Kind.MODEL_ANSWERED and text is not None else {}
 
     def lose(self, key: StreamKey) -> None:

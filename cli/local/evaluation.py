@@ -9,7 +9,7 @@ from cli.options import EvaluationOptions
 from cli.screen import clean, note, say, show_json, show_table
 from cli.views import dollars
 from domain.errors import InvalidInput
-from domain.evaluation import CaseResult, Dataset, Evaluation, regressions
+from domain.evaluation import ERROR, CaseResult, Dataset, Evaluation, regressions
 from standfast_client import AsyncStandfast
 
 
@@ -48,6 +48,8 @@ def _definition(options: EvaluationOptions, dataset: Dataset) -> str:
 async def _evaluated(options: EvaluationOptions, dataset: Dataset, definition: str, name: str) -> list[CaseResult]:
     def told(result: CaseResult) -> None:
         note(clean(f"  {result.name}: {'passed' if result.passed else result.error or 'not passed'}"))
+        if result.unrecorded is not None:
+            note(clean(f"  {result.name}: there is no trace of it: {result.unrecorded}"))
 
     async with AsyncStandfast(options.url, options.key) as client:
         evaluator = Evaluator(client, dataset, name=name, at_once=options.at_once, timeout_s=options.timeout_s, traces=options.traces)
@@ -86,4 +88,9 @@ def _verdict(options: EvaluationOptions, evaluation: Evaluation, before: Evaluat
     if options.fail_under is not None and share < options.fail_under:
         note(f"worse: {share:.0%} of the cases passed, and {options.fail_under:.0%} must")
         worse.append("too few")
-    return ExitCode.REGRESSED if worse else ExitCode.OK
+    failed = [case.name for case in evaluation.cases if case.status == ERROR]
+    if failed:
+        note(clean(f"error: {len(failed)} of {len(evaluation.cases)} cases could not be run or scored: {', '.join(failed)}"))
+    if worse:
+        return ExitCode.REGRESSED
+    return ExitCode.FAILURE if failed else ExitCode.OK

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.exit_codes import ExitCode
+from domain.ledger import EntryBody, Kind
 from domain.runs import Projection, RunStatus
 from tests.cli.command_line import CommandLine
 
@@ -30,6 +31,7 @@ class Worker:
         self._house = line.live.house
         self._over = threading.Event()
         self.paid = dict(PAID)
+        self.large: set[str] = set()
         self.thread = threading.Thread(target=self._work, daemon=True)
 
     def _work(self) -> None:
@@ -38,10 +40,20 @@ class Worker:
             for (tenant, run), row in list(database.runs.items()):
                 if not row.status.closed and (tenant, run) in database.accepted:
                     claim = str(json.loads(database.accepted[tenant, run].model_dump_json())["input"]["claim"]["id"])
+                    if claim in self.large:
+                        self._call_with_large_output(run)
                     if claim in self.paid:
                         self._house.succeed(run, {"paid": self.paid[claim]})
                     else:
                         self._house.project(run, Projection(status=RunStatus.FAILED, error={"code": "tool-failed", "detail": "no"}))
+
+    def _call_with_large_output(self, run: str) -> None:
+        """Have a tool called whose output is too large for its event."""
+        stores = self._house.stores
+        said = {"kind": Kind.TOOL_CALLED, "at": stores.database.now(), "principal": "prn_a", "correlation_id": "c", "epoch": 1}
+        stores.streams.outputs["default", run, "look", 1, "call"] = {"output_bytes": 100_000}
+        place = {"step": "look", "visit": 1, "call": "call", "attempt": 1}
+        stores.database.append("default", run, EntryBody.model_validate(said | place))
 
     def stop(self) -> None:
         """Work no more."""
@@ -117,6 +129,37 @@ class TestEval:
         done = standfast("eval", str(dataset))
         assert done.exit_code == ExitCode.USAGE
         assert said in done.stderr
+
+    def test_ends_badly_when_a_case_could_not_be_run(self, standfast: CommandLine, dataset: Path) -> None:
+        done = standfast("eval", str(dataset), "--definition", "nothing-like-it")
+        assert done.exit_code == ExitCode.FAILURE
+        assert "error: 2 of 2 cases could not be run or scored: first, second" in done.stderr
+
+    def test_records_each_case_in_a_folder_of_its_own(self, standfast: CommandLine, worker: Worker, tmp_path: Path) -> None:
+        del worker
+        path = tmp_path / "claims.yaml"
+        path.write_text(DATASET.replace("name: first", "name: a b").replace("name: second", "name: a-b"), encoding="utf-8")
+        assert standfast("eval", str(path), "--record", str(tmp_path / "golden")).exit_code == ExitCode.OK
+        traces = [json.loads(place.read_text(encoding="utf-8")) for place in (tmp_path / "golden").glob("*/trace.json")]
+        assert sorted((trace["name"], trace["result"]["paid"]) for trace in traces) == [("a b", 250), ("a-b", 120)]
+
+    def test_scores_a_case_that_cannot_be_recorded(self, standfast: CommandLine, worker: Worker, dataset: Path, tmp_path: Path) -> None:
+        worker.large.add("c-2")
+        out = tmp_path / "now.json"
+        done = standfast("eval", str(dataset), "--record", str(tmp_path / "golden"), "--out", str(out))
+        assert done.exit_code == ExitCode.OK, done.output
+        assert "second: there is no trace of it: step look: the output" in done.stderr
+        first, second = json.loads(out.read_text(encoding="utf-8"))["cases"]
+        assert (first["unrecorded"], second["status"], second["scores"]["exact paid"]["value"]) == (None, "succeeded", 1)
+        assert [place.name for place in (tmp_path / "golden").iterdir()] == ["first"]
+
+    def test_scores_cases_beside_a_folder_that_cannot_be_written(
+        self, standfast: CommandLine, worker: Worker, dataset: Path, tmp_path: Path
+    ) -> None:
+        del worker
+        (tmp_path / "golden").write_text("a file", encoding="utf-8")
+        done = standfast("eval", str(dataset), "--record", str(tmp_path / "golden"))
+        assert (done.exit_code, done.stderr.count("there is no trace of it")) == (ExitCode.OK, 2)
 
     def test_counts_a_case_that_could_not_be_run_as_not_passed(self, standfast: CommandLine, dataset: Path) -> None:
         done = standfast("eval", str(dataset), "--definition", "nothing-like-it", "--fail-under", "1")

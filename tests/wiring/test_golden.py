@@ -7,7 +7,7 @@ import pytest
 from pydantic import JsonValue
 
 from adapters.definitions.yaml_reader import YamlBundleReader
-from cli.evaluating import load_trace, save_trace
+from cli.evaluating import load_trace, save_trace, trace_folders
 from domain.compile import compile_program
 from domain.effects import EffectClass
 from domain.errors import InvalidInput
@@ -84,7 +84,8 @@ def program(changes: dict[str, str] | None = None, *, limit: int = 200) -> Progr
 
 async def played(folder: Path, trace: Trace, using: Program) -> Replayed:
     """Write a trace, read it again and play it."""
-    loaded, scripts = load_trace(save_trace(folder, trace))
+    save_trace(folder, trace)
+    loaded, scripts = load_trace(folder)
     assert loaded == trace
     return await Replay(using, loaded, scripts).play()
 
@@ -105,10 +106,23 @@ class TestTrace:
             record(GIVEN, [event("agent:tool:called", "look", "call", output_bytes=100_000)])
 
     def test_lies_in_a_folder_of_its_own_with_a_script_for_each_conversation(self, trace: Trace, tmp_path: Path) -> None:
-        place = save_trace(tmp_path, trace)
+        place = tmp_path / "late-flight"
+        save_trace(place, trace)
         assert sorted(path.name for path in place.iterdir()) == ["review.1.script.json", "trace.json"]
         script = json.loads((place / "review.1.script.json").read_text(encoding="utf-8"))
         assert [turn["when"] for turn in script["turns"]] == [{"turn": 0}, {"turn": 1}]
+
+
+class TestFolders:
+    def test_have_the_names_of_their_cases(self) -> None:
+        assert trace_folders(["late by two hours", "line 2"]) == {"late by two hours": "late-by-two-hours", "line 2": "line-2"}
+
+    def test_are_never_shared(self) -> None:
+        names = ["a b", "a-b", "A-b", "line 1", "?", "...", ".."]
+        found = trace_folders(names)
+        assert len({folder.lower() for folder in found.values()}) == len(names)
+        assert found["line 1"] == "line-1"
+        assert not {"", ".", ".."} & set(found.values())
 
 
 class TestReplay:
