@@ -112,11 +112,14 @@ class TestStream:
             assert_whole(watcher, run.result(timeout=100))
             assert "reset" not in {event.kind for event in watcher.events}
 
-    def test_survives_kill_9_of_the_worker(self, stack: LiveStack, user: Standfast, models: ModelServer) -> None:
-        models.plan(speech("a", pause_s=0.01), speech("b"))
+    def test_survives_kill_9_of_the_gateway_and_then_of_the_worker(self, stack: LiveStack, user: Standfast, models: ModelServer) -> None:
+        models.plan(speech("a", pause_s=0.1), speech("b"))
         run = user.runs.start("speaker", {"question": "?"})
         watcher = Watcher(user, run.id)
-        wait_until(lambda: len(watcher.screen) > 500)
+        wait_until(lambda: len(watcher.screen) > 100)
+        stack.kill("gateway")
+        seen = len(watcher.screen)
+        wait_until(lambda: len(watcher.screen) > seen + 100)
         stack.kill("worker")
         watcher.join()
         assert_whole(watcher, run.result(timeout=100))
