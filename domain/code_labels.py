@@ -35,9 +35,7 @@ class CodeLabels:
         self._state = state
         self._called = called
         self._began = merged(["user"], began)
-        self._known = TrustedValues()
-        for name, part in [] if untrusted(self._began) else _parts(given):
-            self._known.add_part(name, part)
+        self._known = _known(given, self._began)
 
     def seen(self) -> list[Label]:
         """Return where all that the run has read until now comes from."""
@@ -48,16 +46,36 @@ class CodeLabels:
 
     def of_call(self, tool: PinnedTool, arguments: Mapping[str, JsonValue]) -> CallInput:
         """Return what policy needs to know of a call that the code makes now."""
-        behind, own = self.seen(), list[Label](["user"])
+        return self._input(tool, arguments, behind=self.seen(), known=[self._known])
+
+    def of_undo(
+        self, tool: PinnedTool, arguments: Mapping[str, JsonValue], *, asked: CallInput, called_with: Mapping[str, JsonValue], fixed: bool
+    ) -> CallInput:
+        """Return what policy needs to know of the compensation of a call that was `asked` with these arguments.
+
+        Arguments that were `fixed` before that call hold nothing that was read later; others may hold all that was read until now.
+        """
+        had = _known([called_with], asked.taint)
+        behind = asked.taint if fixed else self.seen()
+        return self._input(tool, arguments, behind=behind, known=[self._known, had]).model_copy(update={"origin": "undo"})
+
+    def _input(
+        self, tool: PinnedTool, arguments: Mapping[str, JsonValue], *, behind: list[Label], known: Sequence[TrustedValues]
+    ) -> CallInput:
         given = [name for name in tool.guarded if values_at(arguments, name)]
-        labels = {name: own if untrusted(behind) and self._known.holds_all(arguments, name) else behind for name in given}
+        copied = {name for name in given if any(values.holds_all(arguments, name) for values in known)} if untrusted(behind) else set[str]()
+        labels = {name: list[Label](["user"]) if name in copied else behind for name in given}
         return CallInput(definition=self._program.name, kind=tool.kind, sensitive=given, labels=labels, taint=behind)
 
 
-def _parts(given: Iterable[object]) -> Iterable[tuple[str, JsonValue]]:
-    """The parts of values, as the JSON that they travel as; a value that has none is left out."""
-    for value in given:
+def _known(values: Iterable[object], behind: Iterable[Label]) -> TrustedValues:
+    """What copies are recognised of: values as the JSON that they travel as, unless something untrusted may be in them."""
+    known = TrustedValues()
+    for value in values if not untrusted(behind) else ():
         try:
-            yield from list(leaves(cast("JsonValue", _ANYTHING.dump_python(value, mode="json"))))
+            parts = list(leaves(cast("JsonValue", _ANYTHING.dump_python(value, mode="json"))))
         except ValueError:  # pydantic's own kind of it: bytes that are no text, objects that it does not know
             continue
+        for name, part in parts:
+            known.add_part(name, part)
+    return known

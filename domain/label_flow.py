@@ -64,7 +64,7 @@ class LabelFlow:
         """Return what to keep of a completed step: the labels of its output where anything in it is untrusted. `raw`: an agent's."""
         own = self._made(step, raw)
         if step.output_as is not None:
-            own = self.parts(step.output_as, own)
+            own = self.parts(step.output_as, _under("output", own))
         return own if any(untrusted(labels) for labels in own.values()) else {}
 
     def trusted(self, template: JsonValue, value: JsonValue) -> list[tuple[str, JsonValue]]:
@@ -74,14 +74,25 @@ class LabelFlow:
         short: list[tuple[str, JsonValue]] = [(name, part) for name, part in found if part and len(str(part)) <= COPIED_PART_CHARS_MAX]
         return short[:COPIED_PARTS_MAX]
 
-    def arguments(self, step: CallStep, arguments: dict[str, JsonValue], names: Iterable[str]) -> Parts:
+    def arguments(self, template: JsonValue, arguments: dict[str, JsonValue], names: Iterable[str], own: Parts | None = None) -> Parts:
         """Return the labels of some dotted arguments of a call; an exact copy of a trusted part of the input is the user's."""
-        found: Parts = {name: self._part_of(step.arguments, name) for name in names}
+        found: Parts = {name: self._part_of(template, name, own) for name in names}
         strange = [name for name, labels in found.items() if untrusted(labels)]
         if strange:  # most calls have none, and the input may be large
             known = self._users_own()
             found |= {name: ["user"] for name in strange if known.holds_all(arguments, name)}
         return found
+
+    def own(self, path: str) -> Parts:
+        """Return the labels of `self` for the compensation of a call: its output, and its arguments, a reviewer's where one bound them."""
+        step, bound = self._steps.get(path), self._state.bound.get(path)
+        if not isinstance(step, CallStep):
+            return {"": ["tool:untrusted"]}
+        called = self.parts(step.arguments)
+        if bound is not None:
+            seen = [name for name in called if name.split(".")[0] in bound.arguments and name.split(".")[0] not in bound.unbound]
+            called |= {name: ["user"] for name in seen}
+        return _under("output", self.output(step) or {"": _KINDS["call"]}) | _under("arguments", called)
 
     def _users_own(self) -> TrustedValues:
         """The parts of the run's input that no untrusted source has shaped."""
@@ -91,7 +102,7 @@ class LabelFlow:
                 known.add_part(name, part)
         return known
 
-    def _part_of(self, template: JsonValue, name: str) -> list[Label]:
+    def _part_of(self, template: JsonValue, name: str, own: Parts | None = None) -> list[Label]:
         """The labels of one dotted part; as far as a template spells it out, of that part alone."""
         for key in name.split(".") if name else []:
             if isinstance(template, dict) and key in template:
@@ -100,7 +111,7 @@ class LabelFlow:
                 template = template[int(key)]
             else:
                 break
-        return self.of(template)
+        return self.of(template, own)
 
     def _made(self, step: Step, raw: Iterable[Label]) -> Parts:
         if isinstance(step, SetStep):
@@ -128,7 +139,7 @@ class LabelFlow:
         if root == "config":
             return ["definition"]
         if root == "self":
-            return _part(own or {}, dotted.partition(".")[2])
+            return _part(own or {}, dotted)
         keys = dotted.split(".") if dotted else []
         path = next((".".join(keys[:n]) for n in range(len(keys), 0, -1) if ".".join(keys[:n]) in self._state.steps), None)
         if path is None:
@@ -148,6 +159,11 @@ def result_labels(tool: PinnedTool) -> list[Label]:
     if tool.kind == "mcp":
         return ["mcp"]
     return ["tool:trusted"] if tool.trust == "trusted" else ["tool:untrusted"]
+
+
+def _under(root: str, labels: Parts) -> Parts:
+    """Labels of a value's parts, as parts of what it lies in."""
+    return {f"{root}.{name}" if name else root: each for name, each in labels.items()}
 
 
 def _part(labels: Parts, dotted: str) -> list[Label]:

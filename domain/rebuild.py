@@ -13,12 +13,15 @@ from domain.effects import EffectState
 from domain.envelope import Receipt
 from domain.errors import NotRedrivable, ProjectionTooLarge, UnreachedStep
 from domain.estimates import text_bytes
+from domain.label_flow import LabelFlow
 from domain.ledger import Kind
 from domain.past import CALL, KnownApproval, KnownEffect, KnownSignal, KnownTask, Past, Place, call_command
-from domain.program import AgentStep, ApproveStep, Program, SagaStep, Step
+from domain.policy_input import CallInput
+from domain.program import AgentStep, ApproveStep, CallStep, Program, SagaStep, Step
 from domain.projection import project
 from domain.recorder import Recorder
 from domain.runs import RunStatus
+from domain.saga_plan import undo_policy
 from domain.state import (
     Answered,
     AskApproval,
@@ -64,7 +67,7 @@ def rebuild_for_redrive(program: Program, run: RunContext, past: Past, tick: Tic
     state = _walked(program, run, past, _visits(program, past), tick)
     leftovers = past.half_undone()
     if leftovers:
-        _finish_undo(program, state, leftovers)
+        _finish_undo(program, run, state, leftovers)
     elif state.finished:
         _end_anew(run, state)
     _tell_anew(state, past)
@@ -283,8 +286,9 @@ def _never_done(past: Past) -> set[Place]:
     return failed & past.surely_not
 
 
-def _finish_undo(program: Program, state: State, leftovers: list[KnownEffect]) -> None:
+def _finish_undo(program: Program, run: RunContext, state: State, leftovers: list[KnownEffect]) -> None:
     """First end the compensations that were under way; then their steps, and what waits before them, run again."""
+    policies = [_undo_policy(program, run, state, effect) for effect in leftovers]  # of the walk: what is cut has no labels any more
     order = paths_of(program)
     waiting = [command.step for command in state.pending.values() if command.kind != "finish"]
     cut(program, state, min((*waiting, *(effect.step for effect in leftovers)), key=order.index))
@@ -297,14 +301,25 @@ def _finish_undo(program: Program, state: State, leftovers: list[KnownEffect]) -
             known="happened",
             if_unknown="compensate",
             tried=effect.undo_tried - 1,
+            policy=policy,
         )
-        for effect in leftovers
+        for effect, policy in zip(leftovers, policies, strict=True)
     ]
     sagas = [step.path for step in walk(program.steps) if isinstance(step, SagaStep)]
     saga = next(path for path in reversed(sagas) if inside(leftovers[0].step, path))
     visit = state.steps[saga].visit if saga in state.steps else 1
     command = Unwind(id=f"{saga}#{visit}/unwind", step=saga, undo=undo)
     state.pending[command.id] = command
+
+
+def _undo_policy(program: Program, run: RunContext, state: State, effect: KnownEffect) -> CallInput | None:
+    """What policy needs to know of a compensation that is ended anew, by the step that it undoes."""
+    steps = {step.path: step for step in walk(program.steps)}
+    step = steps.get(effect.step)
+    if not isinstance(step, CallStep) or step.compensate is None or step.compensate.tool != effect.subject.partition("@")[0]:
+        return None
+    arguments = effect.request if isinstance(effect.request, dict) else {}
+    return undo_policy(program, LabelFlow(program, run, state, steps), step.path, step.compensate, arguments)
 
 
 def _tell_anew(state: State, past: Past) -> None:

@@ -10,8 +10,11 @@ from pydantic import JsonValue
 from domain import expressions
 from domain.context import expression_context, with_self
 from domain.errors import StandfastError
+from domain.label_flow import LabelFlow
+from domain.labels import values_at
 from domain.ledger import Kind
-from domain.program import CallStep, Program, SagaStep
+from domain.policy_input import CallInput
+from domain.program import CallStep, Compensation, Program, SagaStep
 from domain.projection import unproject
 from domain.recorder import Recorder
 from domain.state import RenderedUndo, RunContext, State, Undo
@@ -51,7 +54,7 @@ def hand_over(state: State, saga: str, outer: str | None) -> None:
         state.undo.setdefault(outer, []).extend(entries)
 
 
-def plan_unwind(program: Program, state: State, run: RunContext, saga: SagaStep) -> list[RenderedUndo]:
+def plan_unwind(program: Program, state: State, run: RunContext, saga: SagaStep, labels: LabelFlow) -> list[RenderedUndo]:
     """Return the saga's compensations to run, latest end first, their arguments computed now; lanes are branches to undo side by side."""
     plan: list[RenderedUndo] = []
     for undo in reversed(state.undo.get(saga.path, [])):
@@ -61,8 +64,18 @@ def plan_unwind(program: Program, state: State, run: RunContext, saga: SagaStep)
         context = expression_context(program, state, run, expressions.steps_read(undo.arguments))
         own = with_self(context, output=unproject(record.fields) if record.fields else None, arguments=undo.called_with)
         lane = lane_of(saga.path, undo.step) if saga.undo == "parallel" else ""
-        plan.append(_rendered(undo, own, record.visit).model_copy(update={"lane": lane}))
+        rendered = _rendered(undo, own, record.visit)
+        policy = undo_policy(program, labels, undo.step, undo, rendered.arguments) if rendered.problem is None else None
+        plan.append(rendered.model_copy(update={"lane": lane, "policy": policy}))
     return plan
+
+
+def undo_policy(program: Program, labels: LabelFlow, step: str, undo: Undo | Compensation, arguments: dict[str, JsonValue]) -> CallInput:
+    """Return what policy needs to know of a step's compensation: where those of its arguments come from that choose a target."""
+    tool, own = program.tools[undo.tool], labels.own(step)
+    given = [name for name in tool.guarded if values_at(arguments, name)]
+    found, taint = labels.arguments(undo.arguments, arguments, given, own), labels.of(undo.arguments, own)
+    return CallInput(definition=program.name, origin="undo", kind=tool.kind, sensitive=given, labels=found, taint=taint)
 
 
 def lane_of(saga: str, step: str) -> str:

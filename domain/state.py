@@ -113,7 +113,7 @@ class RenderedUndo(Wire):
     """A compensation ready to run; `problem` says why its arguments could not be computed. `visit` is that of the step it undoes.
 
     `tried` counts its tries before this unwinding: a redrive ends the last of them under its own key. Those of one `lane` are undone one
-    after the other, lanes beside each other.
+    after the other, lanes beside each other. Without `policy` nobody knows where its arguments come from.
     """
 
     step: str
@@ -126,6 +126,7 @@ class RenderedUndo(Wire):
     tried: int = 0
     retry: RetryRule | None = None
     lane: str = ""
+    policy: CallInput | None = Field(default=None, exclude_if=lambda policy: policy is None)
 
 
 class ArgumentsFrom(Wire):

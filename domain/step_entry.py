@@ -160,7 +160,7 @@ def _call(recorder: Recorder, step: CallStep, arguments: dict[str, JsonValue]) -
 def _policy(recorder: Recorder, step: CallStep, tool: PinnedTool, arguments: dict[str, JsonValue]) -> CallInput:
     """What policy needs to know of the call: where those of its arguments come from that choose a target."""
     given = [name for name in tool.guarded if values_at(arguments, name)]
-    labels = recorder.labels.arguments(step, arguments, given)
+    labels = recorder.labels.arguments(step.arguments, arguments, given)
     taint = recorder.labels.of(step.arguments)
     return CallInput(definition=recorder.program.name, kind=tool.kind, sensitive=given, labels=labels, taint=taint)
 

@@ -253,7 +253,7 @@ class Stepper:
                 recorder.fact(Kind.SAGA_COMPLETED, step=step.path)
                 return progress
         if progress is Progress.FAILED:
-            undo = plan_unwind(self.program, self.state, self.run, step)
+            undo = plan_unwind(self.program, self.state, self.run, step, recorder.labels)
             if undo:
                 recorder.command(Unwind(id=recorder.command_id(step.path, "unwind"), step=step.path, undo=undo))
                 recorder.fact(Kind.SAGA_COMPENSATING, step=step.path, data={"undo": [u.step for u in undo]})

@@ -8,7 +8,7 @@ end first, in a shielded scope, each as an effect of its own; one that fails for
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import TracebackType
 from typing import Literal, Self
@@ -22,7 +22,7 @@ from domain.errors import RunCancelled, StepTimedOut
 from domain.ledger import Kind
 from domain.program import CallStep, PinnedTool, RetryRule
 from domain.saga_plan import lane_of
-from domain.state import Failed, Failure, RenderedUndo, StepRecord, StepStatus, Unwind, Unwound
+from domain.state import CallTool, Failed, Failure, RenderedUndo, StepRecord, StepStatus, Unwind, Unwound
 from workflows.code_runs import Call, Run, failure_error, is_business, seconds_from_now
 from workflows.couriers import now_text
 from workflows.run_tickets import RunTicket
@@ -148,7 +148,7 @@ class Saga:
         path = f"{self.path}.{name}"
         step = CallStep(path=path, tool=call.tool, retry=retry, pivot=pivot, retriable=retriable, forward=self._pivoted)
         command = self._run.command(step, call.arguments, deadline=None if self._pivoted else self._deadline)
-        entry = self._register(path, undo, call.arguments) if undo is not None else None
+        entry = self._register(command, undo) if undo is not None else None
         self._running.add(command.id)
         outcome = await self._run.perform(command)
         self._running.discard(command.id)
@@ -189,8 +189,9 @@ class Saga:
         if self._deadline is not None and self._deadline <= now_text():
             raise self._failure(Failure(code=StepTimedOut.code, detail=f"the time of {self.path} is over"))
 
-    def _register(self, path: str, undo: Undoing, arguments: Mapping[str, JsonValue]) -> Registered:
-        entry = Registered(step=path, known="pending", undoing=undo, arguments=arguments)
+    def _register(self, command: CallTool, undo: Undoing) -> Registered:
+        path = command.step
+        entry = Registered(step=path, known="pending", undoing=undo, arguments=command.arguments, asked=command.policy)
         self._entries.append(entry)
         self._run.recorder.fact(Kind.COMPENSATION_REGISTERED, step=path, data={"tool": undo.tool})
         return entry
@@ -297,7 +298,9 @@ class Saga:
                 record = self._run.state.steps.get(entry.step)
                 output = self._run.output(entry.step) if entry.known == "happened" and entry.ready is None else None
                 lane = lane_of(self.path, entry.step) if self._undo == "parallel" else ""
-                plan.append(entry.rendered(output, visit=record.visit if record is not None else 1, lane=lane))
+                made = entry.rendered(output, visit=record.visit if record is not None else 1, lane=lane)
+                tool = self._tools.get(made.tool) or self._run.program.tools.get(made.tool)
+                plan.append(entry.labelled(made, self._run.labels, tool))
         return plan
 
     async def unwind(self) -> None:

@@ -192,7 +192,7 @@ class Courier:
             cost_usd_micros=tool.cost_usd_micros,
             declaration=tool.declaration,
             simulate=self._state.simulation is not None and tool.effect_class.changes_world,
-            policy=CallInput(definition=self._given.program.name, origin="undo", kind=tool.kind),
+            policy=self._undo_policy(undo, tool),
         )
         envelope = self.envelope(
             request.model_dump(mode="json"), step=undo.step, visit=visit, call=call, deadline_s=tool.timeout_s, project=[]
@@ -200,6 +200,11 @@ class Courier:
         options = compensation_options(deadline=_seconds(tool.timeout_s), heartbeat=_maybe(tool.heartbeat_s), rule=undo.retry)
         self.shielded.add(f"{undo.step}/{call}")
         return await self._effect(f"{undo.step}/{call}", CALL_TOOL, envelope, options, f"{undo.step}: undo by {tool.name}")
+
+    def _undo_policy(self, undo: RenderedUndo, tool: PinnedTool) -> CallInput:
+        """What policy knows of a compensation, also one of a child; anything may have chosen the targets of one that says nothing."""
+        strange = CallInput(definition="", origin="undo", kind=tool.kind, sensitive=tool.guarded, taint=["tool:untrusted"])
+        return (undo.policy or strange).model_copy(update={"definition": self._given.program.name})
 
     async def complete_prompt(self, command: CompletePrompt) -> Receipt:
         """Call a model. Raises: ActivityError."""

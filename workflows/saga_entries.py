@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from domain.code_labels import CodeLabels
 from domain.model import Wire
+from domain.policy_input import CallInput
 from domain.program import PinnedTool, RetryRule
 from domain.state import RenderedUndo
 
@@ -44,13 +46,22 @@ class HandedOver(Wire):
 
 @dataclass
 class Registered:
-    """An entry of the undo list; `ready` are those that a child handed over."""
+    """An entry of the undo list; `ready` are those that a child handed over, `asked` is what policy knew of the step's call."""
 
     step: str
     known: Literal["pending", "happened", "unknown", "not"]
     undoing: Undoing | None = None
     arguments: Mapping[str, JsonValue] | None = None
     ready: RenderedUndo | None = None
+    asked: CallInput | None = None
+
+    def labelled(self, made: RenderedUndo, labels: CodeLabels, tool: PinnedTool | None) -> RenderedUndo:
+        """Return a compensation of this entry with where its arguments come from; a child's has that already."""
+        if self.undoing is None or self.asked is None or tool is None:
+            return made
+        fixed, called_with = not callable(self.undoing.arguments), self.arguments or {}
+        policy = labels.of_undo(tool, made.arguments, asked=self.asked, called_with=called_with, fixed=fixed)
+        return made.model_copy(update={"policy": policy})
 
     def rendered(self, output: JsonValue, *, visit: int, lane: str) -> RenderedUndo:
         """Return the compensation to run, its arguments made now; `output` is the step's, None when nobody knows it."""

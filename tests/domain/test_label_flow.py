@@ -108,22 +108,22 @@ class TestArguments:
     def test_are_told_apart(self) -> None:
         step = call("pay", arguments={"to": "${ steps.web.output.to }", "amount": "${ input.amount }"})
         made = flow(call("web", tool="web.fetch"), web={"": DIRTY})
-        assert made.arguments(step, {"to": "X", "amount": 1}, ["to", "amount"]) == {"to": DIRTY, "amount": ["user"]}
+        assert made.arguments(step.arguments, {"to": "X", "amount": 1}, ["to", "amount"]) == {"to": DIRTY, "amount": ["user"]}
 
     def test_that_equal_a_part_of_the_input_are_the_users(self) -> None:
         step = call("pay", arguments={"to": "${ steps.web.output.to }"})
         made = flow(call("web", tool="web.fetch"), given={"account": "DE0123456"}, web={"": DIRTY})
-        assert made.arguments(step, {"to": "DE0123456"}, ["to"]) == {"to": ["user"]}
-        assert made.arguments(step, {"to": "DE0123457"}, ["to"]) == {"to": DIRTY}
+        assert made.arguments(step.arguments, {"to": "DE0123456"}, ["to"]) == {"to": ["user"]}
+        assert made.arguments(step.arguments, {"to": "DE0123457"}, ["to"]) == {"to": DIRTY}
 
     def test_that_equal_an_untrusted_part_of_the_input_are_not(self) -> None:
         step = call("pay", arguments={"to": "${ steps.web.output.to }"})
         made = flow(call("web", tool="web.fetch"), given={"text": "DE0123456"}, untrusted_input=["text"], web={"": DIRTY})
-        assert made.arguments(step, {"to": "DE0123456"}, ["to"]) == {"to": DIRTY}
+        assert made.arguments(step.arguments, {"to": "DE0123456"}, ["to"]) == {"to": DIRTY}
 
     def test_given_as_one_expression_have_all_its_labels(self) -> None:
         made = flow(call("web", tool="web.fetch"), web={"": DIRTY})
-        assert made.arguments(call("pay", arguments="${ steps.web.output }"), {"to": "X"}, ["to"]) == {"to": DIRTY}
+        assert made.arguments("${ steps.web.output }", {"to": "X"}, ["to"]) == {"to": DIRTY}
 
 
 class TestTrustedValues:

@@ -44,6 +44,8 @@ from domain.state import (
     Signalled,
     State,
     Tick,
+    Unwind,
+    Unwound,
 )
 from domain.stepper import Stepper
 from tests.fakes_policies import FakePolicyStore
@@ -69,7 +71,10 @@ class AllowAll:
 
 @dataclass
 class World:
-    """One run: `answers` says what tools answer, `person` who is asked about which calls; `done` are the calls that were made."""
+    """One run: `answers` says what tools answer, `person` who is asked about which calls; `done` are the calls that were made.
+
+    `by_hand` are steps that a person has to undo.
+    """
 
     program: Program
     answers: Callable[[str, dict[str, JsonValue]], JsonValue] = lambda _tool, _arguments: {}
@@ -86,6 +91,7 @@ class World:
     obeyed: set[str] = field(default_factory=set[str])
     refs: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     labels: dict[str, list[Label]] = field(default_factory=dict[str, list[Label]])
+    by_hand: list[str] = field(default_factory=list[str])
     finish: Finish | None = None
     turn: int = 0
 
@@ -136,6 +142,8 @@ class World:
             yes = self.person(arguments)
             self.approved |= {command.approval.approval} if yes else set()
             return Decided(command=command.id, verdict="approve" if yes else "reject", decision_id="dec_1", decided_by="prn_2")
+        if isinstance(command, Unwind):
+            return await self._unwind(command)
         if isinstance(command, Listen):
             return Signalled(signal=Signal(id=f"s{self.turn}", name=command.signal, payload=self.signals.pop(0)))
         raise AssertionError(command)
@@ -187,6 +195,17 @@ class World:
                 return CompletionReply(stop=StopReason.TOOL_CALLS, tool_calls=[call], model=MODEL, input_tokens=1, output_tokens=1, text="")
         summary = " ".join(text for text in heard if text)
         return CompletionReply(text=summary, stop=StopReason.ANSWERED, model=MODEL, input_tokens=1, output_tokens=1)
+
+    async def _unwind(self, command: Unwind) -> Outcome:
+        """Undo as the courier does; what policy does not let through is left to a person."""
+        for undo in command.undo:
+            tool = self.program.tools[undo.tool]
+            known = {name: getattr(tool, name) for name in ("version", "effect_class", "retry_class", "timeout_s", "max_attempts")}
+            where = {"id": f"{undo.step}/undo", "step": undo.step, "visit": undo.visit, "call": "compensate", "tool": undo.tool}
+            said = {"arguments": undo.arguments, "policy": undo.policy}
+            outcome = await self._tool(CallTool.model_validate({**known, **where, **said}))
+            self.by_hand += [undo.step] if isinstance(outcome, Failed) else []
+        return Unwound(command=command.id)
 
     async def _tool(self, command: CallTool) -> Outcome:
         request = ToolRequest.model_validate({**command.model_dump(mode="json"), "max_attempts": 1})

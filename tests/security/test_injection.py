@@ -13,8 +13,8 @@ from pydantic import JsonValue
 
 from domain.effects import EffectClass
 from domain.labels import Label
-from domain.program import ListenStep, PinnedTool, Program, Step
-from tests.domain.programs import agent, call, do, pinned, program, put, switch
+from domain.program import Compensation, ListenStep, PinnedTool, Program, Step
+from tests.domain.programs import agent, call, do, pinned, program, put, saga, switch
 from tests.security.obedient import World, order
 
 EVIL = "DE99 ATTACKER"
@@ -255,3 +255,46 @@ class TestLaundering:
     def test_under_an_approval_pays_what_the_person_saw(self) -> None:
         world = Attack(program(judge(), tools=ALL), {"task": order("page.read", a={"b": 1})}, lambda _tool: order("bank.pay", to=GOOD))
         assert world.world(gate=True).run().made("bank.pay") == [{"to": GOOD}]
+
+
+def undone(step: Step, *before: Step, to: str) -> Attack:
+    """Build a saga whose step is undone by a payment to an account, for what comes after it fails; pages name the attacker."""
+    steps = [*before, saga("s", step.model_copy(update={"compensate": Compensation(tool="bank.pay", arguments={"to": to})}), BROKEN)]
+    made = program(*steps, tools=ALL, projections={"page": [""], "s.book": [""]})
+    return Attack(made, {"account": GOOD}, lambda name: "FAIL no" if name == "broken.read" else {"to": EVIL})
+
+
+BROKEN = call("s.broken", tool="broken.read")
+BOOK = call("s.book", tool="shell.do")
+STEERED: dict[str, Attack] = {
+    "by another step": undone(BOOK, PAGE, to="${ steps.page.output.to }"),
+    "by the step's own answer": undone(BOOK, to="${ self.output.to }"),
+    "by a trusted step's arguments": undone(
+        call("s.book", tool="web.get", arguments={"x": "${ steps.page.output.to }"}), PAGE, to="${ self.arguments.x }"
+    ),
+    "in a longer text": undone(BOOK, to="to ${ self.output.to }!"),
+}
+OWN: dict[str, Attack] = {
+    "the input": undone(BOOK, PAGE, to="${ input.account }"),
+    "its own arguments": undone(call("s.book", tool="shell.do", arguments={"x": "${ input.account }"}), to="${ self.arguments.x }"),
+    "the definition's word": undone(BOOK, PAGE, to=GOOD),
+}
+
+
+class TestCompensations:
+    """PROOF B25, in what a saga undoes."""
+
+    @pytest.mark.parametrize("how", STEERED)
+    @pytest.mark.parametrize("reload", [False, True])
+    def test_pay_nobody_whom_an_untrusted_source_chose(self, how: str, reload: bool) -> None:  # noqa: FBT001 - a parameter of the test
+        world = STEERED[how].world(gate=True, reload=reload).run()
+        assert (world.made("bank.pay"), world.by_hand) == ([], ["s.book"])
+
+    @pytest.mark.parametrize("how", STEERED)
+    def test_would_pay_with_the_gate_off(self, how: str) -> None:
+        assert len(STEERED[how].world(gate=False).run().made("bank.pay")) == 1
+
+    @pytest.mark.parametrize("how", OWN)
+    def test_are_done_where_the_user_or_the_definition_chose(self, how: str) -> None:
+        world = OWN[how].world(gate=True).run()
+        assert (world.made("bank.pay"), world.by_hand) == ([{"to": GOOD}], [])

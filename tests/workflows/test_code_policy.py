@@ -8,13 +8,14 @@ from pydantic import JsonValue
 from temporalio import workflow
 
 from domain.effects import EffectClass
+from domain.errors import ToolFailed
 from domain.labels import Label
 from tests.workflows.agent_bench import Cast, actor, approve, calls, ticket
 from tests.workflows.bench import Bench, LiveRun, ScriptedTool
 from tests.workflows.test_agent_policy import choose
 
 with workflow.unsafe.imports_passed_through():
-    from standfast_sdk import Call, HandedOver, Run, RunTicket, Saga, run_agent
+    from standfast_sdk import Call, HandedOver, Made, Run, RunTicket, Saga, Undoing, run_agent
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -71,6 +72,30 @@ class Clerk:
             await run.call("pay", Call(tool="bank.pay", arguments={"to": to}))
 
 
+def account_of(made: Made) -> dict[str, JsonValue]:
+    """Name the account of the booking's answer."""
+    return {"to": text_of(made.output, "to")}
+
+
+def own_account(made: Made) -> dict[str, JsonValue]:
+    """Name the account that the booking was called with."""
+    return {"to": made.arguments["to"]}
+
+
+@workflow.defn(sandboxed=False)
+class Booker:
+    """Books, and pays back when what comes after it fails."""
+
+    @workflow.run
+    async def run(self, ticket: RunTicket, pays_back: str) -> None:
+        """Book, and fail."""
+        ways = {"answer": account_of, "own": own_account, "fixed": {"to": GOOD}}
+        async with Run(ticket, tools=["page.read", "bank.pay", "notes.keep"]) as run, Saga(run, "s") as saga:
+            undo = Undoing(tool="bank.pay", arguments=ways[pays_back])
+            await saga.step("book", Call(tool="page.read", arguments={"to": GOOD}), undo=undo)
+            await saga.step("note", Call(tool="notes.keep"))
+
+
 def tool(name: str, *script: JsonValue, effect_class: EffectClass, **more: object) -> ScriptedTool:
     """Build a tool that declares more than the bench's do."""
     made = ScriptedTool(name, *script, effect_class=effect_class)
@@ -97,6 +122,16 @@ class Office:
     def noted(self) -> list[Label]:
         """The labels that a note was kept with."""
         return list(self.keep.calls[0].labels)
+
+
+@asynccontextmanager
+async def booking(bench: Bench, office: Office, pays_back: str) -> AsyncGenerator[LiveRun]:
+    """Start a booking beside a worker; the note after it is refused."""
+    given = ticket(bench)
+    async with bench.worker(office.pay, office.page, ScriptedTool("notes.keep", ToolFailed("no")), workflows=[Booker]):
+        with bench.env.with_time_skipping_disabled():
+            handle = await bench.env.client.start_workflow(Booker.run, args=[given, pays_back], id=given.run, task_queue=bench.queue)
+        yield LiveRun(bench, given.run, handle)  # pyright: ignore[reportArgumentType] - the bench's handle is of another workflow
 
 
 @asynccontextmanager
@@ -167,3 +202,21 @@ class TestCallOfCode:
         async with working(bench, office, "", "given") as run:
             assert await run.failure() == "policy-denied"
         assert office.paid == []
+
+
+class TestCompensationOfCode:
+    async def test_asks_a_person_where_an_untrusted_answer_says_whom_to_pay(self, bench: Bench) -> None:
+        office = Office()
+        async with booking(bench, office, "answer") as run:
+            task = await run.task("failed_compensation")
+            assert "an untrusted source (tool:untrusted) may have chosen to" in task.projection.detail
+            await run.complete(task, "happened")
+            assert await run.failure() == "tool-failed"
+        assert office.paid == []
+
+    @pytest.mark.parametrize("pays_back", ["own", "fixed"])
+    async def test_is_done_where_nobody_else_chose_whom_to_pay(self, bench: Bench, pays_back: str) -> None:
+        office = Office()
+        async with booking(bench, office, pays_back) as run:
+            assert await run.failure() == "tool-failed"
+        assert office.paid == [GOOD]
