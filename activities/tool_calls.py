@@ -125,7 +125,14 @@ class ToolActivities:
         if self._gate is None:
             return ()
         return await self._gate.admit(
-            ToolUse(tenant=envelope.tenant, tool=request.tool, version=request.version, agent=request.agent, principal=envelope.principal)
+            ToolUse(
+                tenant=envelope.tenant,
+                tool=request.tool,
+                version=request.version,
+                agent=request.agent,
+                registered=request.policy.registered if request.policy is not None else None,
+                principal=envelope.principal,
+            )
         )
 
     async def _found(self, tenant: str, request: ToolRequest) -> Tool:

@@ -99,6 +99,8 @@ class AgentCalls:
     def _refuse(self, call: AgentCall, told: str, verdict: PolicyVerdict | None) -> None:
         call.error, call.open = told, False
         data: dict[str, JsonValue] = {"tool": call.tool[:100]}
+        if self.step.pin is not None:
+            data["registered"] = self.step.pin.name
         if verdict is not None and verdict.effect != "allow":
             data |= {"verdict": verdict.effect, "policy": verdict.policy_sha256, "by": cast("list[JsonValue]", verdict.policies[:5])}
         self.recorder.fact(Kind.TOOL_REFUSED, step=self.step.path, call=self._name(call), data=data)
@@ -142,6 +144,7 @@ class AgentCalls:
                 sensitive=list(call.steered),
                 labels=dict.fromkeys(call.steered, behind),
                 taint=behind,
+                registered=registered_name(self.step),
             ),
         )
 
@@ -232,7 +235,12 @@ def policy_of(recorder: Recorder, step: AgentStep, agent: AgentState) -> AgentIn
     }
     copies = any(tool.guarded for tool in tools.values()) and untrusted(agent.taint)
     trusted = recorder.labels.trusted(step.input, recorder.render(step.input)) if copies else []
-    return AgentInput(definition=recorder.program.name, tools=guarded, taint=agent.taint, trusted=trusted)
+    return AgentInput(definition=recorder.program.name, tools=guarded, taint=agent.taint, trusted=trusted, registered=registered_name(step))
+
+
+def registered_name(step: AgentStep) -> str | None:
+    """Return the name of the registered agent that a step is, None of one that a definition says itself."""
+    return step.pin.name if step.pin is not None else None
 
 
 def _of_any(roles: list[str], deadline: str | None) -> ApprovalRules:

@@ -22,6 +22,7 @@ class PolicyRequest(Wire):
 
     `sensitive` are the dotted arguments that choose a recipient, URL, amount, command or query; `labels` tells where each of them comes
     from, `taint` what the whole conversation or definition behind the call holds. `approved`: a person has approved exactly this call.
+    `agent` is the asking agent step, `definition/step`, and `registered` the name of the registered agent that it is.
     """
 
     tenant: str
@@ -30,6 +31,7 @@ class PolicyRequest(Wire):
     step: str = ""
     origin: Origin
     agent: str | None = None
+    registered: str | None = None
     principal: str = ""
     roles: list[str] = []
     tool: str

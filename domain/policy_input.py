@@ -3,7 +3,7 @@
 A call of before there were policies has none of it.
 """
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from domain.effects import EffectClass
 from domain.labels import Label, TrustedValues, merged
@@ -12,7 +12,7 @@ from domain.policy import Origin, PolicyRequest
 
 
 class CallInput(Wire):
-    """What is known of one call: its definition, and where its sensitive arguments and what lies behind it come from."""
+    """What is known of one call: its definition, the registered agent that asks, and where its sensitive arguments come from."""
 
     definition: str
     origin: Origin = "call"
@@ -20,6 +20,7 @@ class CallInput(Wire):
     sensitive: list[str] = []
     labels: dict[str, list[Label]] = {}
     taint: list[Label] = []
+    registered: str | None = Field(default=None, exclude_if=lambda name: name is None)
 
     def request(
         self, *, tenant: str, run: str, step: str, principal: str, tool: str, version: str, effect_class: EffectClass
@@ -32,6 +33,7 @@ class CallInput(Wire):
             step=step,
             origin=self.origin,
             agent=f"{self.definition}/{step}" if self.origin == "agent" else None,
+            registered=self.registered,
             principal=principal,
             tool=tool,
             version=version,
@@ -59,6 +61,7 @@ class AgentInput(Wire):
     tools: dict[str, GuardedTool] = {}
     taint: list[Label] = []
     trusted: list[tuple[str, JsonValue]] = []
+    registered: str | None = Field(default=None, exclude_if=lambda name: name is None)
 
     def call(self, name: str, arguments: dict[str, JsonValue]) -> CallInput | None:
         """Return what is known of a call that the model asks for, None of a tool that the agent does not have."""
@@ -71,4 +74,12 @@ class AgentInput(Wire):
         behind = merged(["model"], self.taint)
         copied: list[Label] = ["user"]
         labels = {each: copied if known.holds_all(arguments, each) else behind for each in tool.sensitive}
-        return CallInput(definition=self.definition, origin="agent", kind=tool.kind, sensitive=tool.sensitive, labels=labels, taint=behind)
+        return CallInput(
+            definition=self.definition,
+            origin="agent",
+            kind=tool.kind,
+            sensitive=tool.sensitive,
+            labels=labels,
+            taint=behind,
+            registered=self.registered,
+        )

@@ -94,7 +94,10 @@ def shipped_set(shipped: ShippedPolicies) -> PolicySet:
 
 
 class ImaginedCall(Value):
-    """A call as a person imagines it, to be told what policy says of it. `untrusted` are the arguments that an untrusted source chose."""
+    """A call as a person imagines it, to be told what policy says of it. `untrusted` are the arguments that an untrusted source chose.
+
+    `registered` is the name of the registered agent that asks, if one does.
+    """
 
     tool: str = Field(pattern=TOOL_NAME)
     version: str = "1.0.0"
@@ -103,6 +106,7 @@ class ImaginedCall(Value):
     origin: Origin = "agent"
     definition: str = ""
     step: str = ""
+    registered: str | None = None
     principal: str = ""
     roles: tuple[str, ...] = ()
     arguments: dict[str, JsonValue] = {}
@@ -118,6 +122,7 @@ class ImaginedCall(Value):
             definition=self.definition,
             step=self.step,
             origin=self.origin,
+            registered=self.registered,
             principal=self.principal,
             roles=list(self.roles),
             tool=self.tool,

@@ -47,18 +47,21 @@ class ToolGrant(Value):
         """Whether it is about this tool."""
         return any(_matches(pattern, tool, ".") for pattern in self.tools)
 
-    def admits(self, agent: str | None) -> bool:
-        """Whether this agent, or without one a definition's own step, is among its agents."""
+    def admits(self, agent: str | None, registered: str | None = None) -> bool:
+        """Whether this agent, or the registered one that it is, or without one a definition's own step, is among its agents."""
+        if registered not in (None, STEPS) and registered in self.agents:  # a registered agent may be called `steps`, and is none
+            return True
         return any(_matches(pattern, agent or STEPS, "/") for pattern in self.agents)
 
 
 class ToolUse(Value):
-    """A call about to be made, as permissions see it."""
+    """A call about to be made, as permissions see it; an agent is known by `definition/step`, a registered one by its name too."""
 
     tenant: str
     tool: str
     version: str
     agent: str | None = None
+    registered: str | None = None
     principal: str
 
 
@@ -91,7 +94,7 @@ def refusal(picture: AccessPicture, use: ToolUse, roles: tuple[str, ...]) -> Sta
     about = [grant for grant in picture.grants if grant.names(use.tool)]
     if not about:
         return None
-    fitting = [grant for grant in about if grant.stands and grant.admits(use.agent)]
+    fitting = [grant for grant in about if grant.stands and grant.admits(use.agent, use.registered)]
     if not fitting:
         return ToolDenied(f"no grant lets {asker} call {use.tool}; nothing was done")
     if not any(ANYONE in grant.roles or not set(grant.roles).isdisjoint(roles) for grant in fitting):

@@ -21,7 +21,11 @@ def entities_of(request: PolicyRequest) -> list[dict[str, object]]:
     toolbox = request.tool.partition(".")[0]
     found = [_entity("Definition", request.definition)]
     if request.origin == "agent":
-        found.append(_entity("Agent", _agent(request), parents=[_uid("Definition", request.definition)]))
+        parents = [_uid("Definition", request.definition)]
+        if request.registered is not None:
+            found.append(_entity("RegisteredAgent", request.registered))
+            parents.append(_uid("RegisteredAgent", request.registered))
+        found.append(_entity("Agent", _agent(request), parents=parents))
     found.append(_entity("Toolbox", toolbox))
     attributes = {"version": request.version, "kind": request.kind}
     found.append(_entity("Tool", request.tool, attributes=attributes, parents=[_uid("Toolbox", toolbox)]))

@@ -1,4 +1,7 @@
-"""Reads the audit of tool calls; a call's arguments are named by the digest of the entry that asked for it."""
+"""Reads the audit of tool calls; a call's arguments are named by the digest of the entry that asked for it.
+
+Which registered agent asked stands in the entry itself; one whose text holds an escaped NUL cannot be read as JSON, and names none.
+"""
 
 from adapters.postgres.pool import Database, Row
 from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339
@@ -16,7 +19,11 @@ LEFT JOIN LATERAL (
     ORDER BY e.seq DESC LIMIT 1) asked ON true
 WHERE c.tenant_id = %(tenant)s
     AND (%(tool)s::text IS NULL OR c.tool = %(tool)s) AND (%(run)s::text IS NULL OR c.run = %(run)s)
-    AND (%(agent)s::text IS NULL OR c.agent = %(agent)s) AND (%(principal)s::text IS NULL OR c.principal = %(principal)s)
+    AND (%(agent)s::text IS NULL OR c.agent = %(agent)s OR (c.agent IS NOT NULL AND position('/' IN %(agent)s::text) = 0 AND EXISTS (
+        SELECT FROM ledger_entries e WHERE e.tenant_id = c.tenant_id AND e.run = c.run AND e.seq = c.seq
+            AND CASE WHEN position('\\u0000' IN convert_from(e.body, 'UTF8')) > 0 THEN false
+                ELSE convert_from(e.body, 'UTF8')::json->'data'->>'registered' = %(agent)s END)))
+    AND (%(principal)s::text IS NULL OR c.principal = %(principal)s)
     AND (%(verdict)s::text IS NULL OR c.verdict = %(verdict)s)
     AND (%(since)s::timestamptz IS NULL OR c.at >= %(since)s::timestamptz)
     AND (%(until)s::timestamptz IS NULL OR c.at < %(until)s::timestamptz)

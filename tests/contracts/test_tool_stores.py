@@ -143,6 +143,16 @@ class TestGate:
         with pytest.raises(ToolDenied):
             await house.admit()
 
+    async def test_know_a_registered_agent_by_its_own_name_too(self, house: Bench) -> None:
+        await house.grant("tgr_1", "bank.pay", agents=("claim-reviewer", "steps"))
+        use = ToolUse(
+            tenant=house.tenant, tool="bank.pay", version="1.0.0", agent="claims/review", registered="claim-reviewer", principal="prn_a"
+        )
+        await house.gate.admit(use)
+        for another in (None, "claim-writer", "steps"):
+            with pytest.raises(ToolDenied):
+                await house.gate.admit(use.model_copy(update={"registered": another}))
+
     async def test_lets_nobody_call_a_tool_in_quarantine_until_it_is_released(self, house: Bench) -> None:
         await house.grant("tgr_1", "bank.pay")
         await house.say(ToolState.QUARANTINED)
@@ -220,10 +230,14 @@ class TestAudit:
 
     async def test_names_the_agent_of_what_a_model_was_refused(self, db: Database, tenant: str) -> None:
         bench = await PostgresBench(db, tenant).accept()
-        told = fact(1, kind="agent:tool:refused", step="judge", tool="bank.rob", verdict="deny")
+        told = fact(1, kind="agent:tool:refused", step="judge", tool="bank.rob", verdict="deny", registered="claim-reviewer")
         odd = fact(2, kind="agent:tool:refused", step="judge", tool="a\0b")
         await bench.journal.flush(carrier(bench, told, odd), Projection(), fact_seq=2)
-        calls = (await PostgresCallAudit(db).page(tenant, CallQuery(), limit=10, cursor=None)).items
+        audit = PostgresCallAudit(db)
+        named = (await audit.page(tenant, CallQuery(agent="claim-reviewer"), limit=10, cursor=None)).items
+        assert [one.tool for one in named] == ["bank.rob"], "the registered agent is found by its own name too"
+        assert (await audit.page(tenant, CallQuery(agent="another"), limit=10, cursor=None)).items == ()
+        calls = (await audit.page(tenant, CallQuery(), limit=10, cursor=None)).items
         assert [(one.tool, one.agent, one.verdict, one.arguments_digest) for one in reversed(calls)] == [
             ("bank.rob", "delay-claim/judge", CallVerdict.DENIED, None),
             ("?", "delay-claim/judge", CallVerdict.REFUSED, None),

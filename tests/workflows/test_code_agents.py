@@ -15,6 +15,8 @@ from domain.fallbacks import Fallback
 from domain.model_table import ModelAlias
 from domain.provider import CompletionReply, StopReason
 from domain.runs import RunStatus
+from domain.tool_access import ToolGrant
+from domain.tool_audit import CallQuery
 from tests.domain.agent_samples import manifest
 from tests.fake_provider import answered
 from tests.workflows.agent_bench import Cast, actor, approve, calls, playing
@@ -83,6 +85,20 @@ class TestAgent:
         assert cast.told("solo")[-1] in ('{"note": "red"}', '{"note": "blue"}')
         assert [kind for kind in kinds if kind.startswith("agent:")].count("agent:tool:called") == 2
         assert kinds[-1] == "workflow:run:finished"
+
+    @pytest.mark.parametrize(("granted", "told"), [("solo", '{"note": "red"}'), ("another", "tool-denied")])
+    async def test_is_known_by_its_own_name_to_grants_and_audit(self, bench: Bench, granted: str, told: str) -> None:
+        await bench.storage.tools.grant(
+            bench.tenant, ToolGrant(grant="tgr_1", tools=("notes.*",), agents=(granted,), granted_by="prn_admin")
+        )
+        await approve(bench, actor("solo", tools=("notes.read",)))
+        cast = Cast(solo=[calls(NOTES), "done"])
+        async with playing(bench, SOLO, cast, "read", {}, tools=[notes()]) as run:
+            assert await run.handle.result() == "done"
+        assert told in cast.told("solo")[-1]
+        for asked, found in (("solo", 1), ("another", 0)):
+            page = await bench.storage.tool_audit.page(bench.tenant, CallQuery(agent=asked), limit=5, cursor=None)
+            assert len(page.items) == found
 
     async def test_reads_its_variables_in_its_instructions_and_nothing_else(self, bench: Bench) -> None:
         schema: dict[str, JsonValue] = {"type": "object", "required": ["tone"], "properties": {"tone": {"type": "string"}}}

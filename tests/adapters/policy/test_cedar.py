@@ -86,6 +86,13 @@ class TestTenantsPolicies:
         assert verdict.effect == "deny"
         assert "`b`" in verdict.reason
 
+    def test_follow_a_registered_agent_into_every_definition(self) -> None:
+        text = '@id("a") permit (principal in RegisteredAgent::"claim-reviewer", action, resource);'
+        assert CedarEngine().check(text) == []
+        for definition in ("claims", "refunds"):
+            effects = [decided(asked(definition=definition, registered=name), text).effect for name in ("claim-reviewer", "another", None)]
+            assert effects == ["allow", "deny", "deny"]
+
     def test_see_no_number_that_is_none_of_theirs(self) -> None:
         for amount in (2**63, -(2**63), 5.5, "5", True, None):
             assert decided(asked(arguments={"to": "DE01", "amount": amount}), SMALL).effect == "require_approval"
