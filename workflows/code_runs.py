@@ -324,7 +324,8 @@ class Run:
     def child_ticket(self) -> RunTicket:
         """Return the ticket of a child workflow's run."""
         run = format_id("run", workflow.uuid4().bytes)
-        return self.ticket.model_copy(update={"run": run, "labels": [label for label in self.seen() if untrusted([label])]})
+        labels = [label for label in self.seen() if untrusted([label])]
+        return self.ticket.model_copy(update={"run": run, "labels": labels, "epoch": 1, "carried": None})
 
     async def relieve(self) -> None:
         """Write the facts, where they have grown too heavy to ride along."""

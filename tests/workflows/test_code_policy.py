@@ -65,6 +65,7 @@ class Clerk:
                 read = await run.call("read", Call(tool=reads))
             to = GOOD if pays != "read" else text_of(read, "to")
             if pays == "child":
+                await run.call("before", Call(tool="crm.find"))
                 async with Saga(run, "s") as saga:
                     await saga.child("payer", Payer.run, text_of(read, "to"))
                 return
@@ -164,10 +165,12 @@ class TestCallOfCode:
             assert (await run.state()).epoch > 1
         assert (office.paid, len(office.page.calls)) == ([], 1)
 
-    async def test_in_a_child_is_as_untrusted_as_what_its_parent_has_read(self, bench: Bench) -> None:
+    @pytest.mark.parametrize("history_max", [None, 8])
+    async def test_in_a_child_is_as_untrusted_as_what_its_parent_has_read(self, bench: Bench, history_max: int | None) -> None:
         office = Office()
-        async with working(bench, office, "page.read", "child") as run:
+        async with working(bench, office, "page.read", "child", history_max=history_max) as run:
             assert await run.failure() == "approval-required"
+            assert ((await run.state()).epoch > 1) is (history_max is not None)
         assert office.paid == []
 
     @pytest.mark.parametrize("reads", ["", "agent", "page.read"])
