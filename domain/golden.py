@@ -21,7 +21,7 @@ class RecordedAnswer(Value):
 
 
 class RecordedOutput(Value):
-    """What a tool gave, or the code of the error that it ended with."""
+    """What a tool gave, or the code of the error that it ended with; `request` is the digest of tool, version and arguments, if known."""
 
     step: str
     visit: int
@@ -29,18 +29,23 @@ class RecordedOutput(Value):
     subject: str
     output: JsonValue = None
     error: str | None = None
+    request: str | None = None
 
 
 class RecordedDecision(Value):
-    """How an approval ended."""
+    """How an approval ended; `call` is the agent's call that it was about, '' for a step's own (and in traces of before)."""
 
     step: str
     visit: int
+    call: str = ""
     verdict: Literal["approve", "reject", "timed_out"]
 
 
 class Trace(Value):
-    """A run as it was: what went in, what models, tools and people said in order, and what came out."""
+    """A run as it was: what went in, what models, tools and people said in order, and what came out.
+
+    `amended`: a person changed the arguments of an approved call, so those of approved calls are not compared.
+    """
 
     standfast_trace: Literal[1] = 1
     name: str
@@ -53,6 +58,7 @@ class Trace(Value):
     answers: list[RecordedAnswer] = []
     outputs: list[RecordedOutput] = []
     decisions: list[RecordedDecision] = []
+    amended: bool = False
 
     def scripts(self) -> dict[tuple[str, int], dict[str, JsonValue]]:
         """Return, for each agent's conversation (step and visit), the script that plays its answers turn by turn."""
@@ -73,6 +79,7 @@ def record(given: Mapping[str, JsonValue], events: Iterable[Mapping[str, JsonVal
     outputs: list[JsonValue] = []
     decisions: list[JsonValue] = []
     subjects: dict[tuple[JsonValue, ...], JsonValue] = {}
+    amended = False
     for event in events:
         place: dict[str, JsonValue] = {"step": event.get("step"), "visit": event.get("visit")}
         data = event.get("data")
@@ -86,17 +93,20 @@ def record(given: Mapping[str, JsonValue], events: Iterable[Mapping[str, JsonVal
             case Kind.TOOL_CALLED if event.get("output_bytes") is not None:
                 raise InvalidInput(f"step {event.get('step')}: the output of {subjects.get(key)} is too large to be recorded")
             case Kind.TOOL_CALLED:
-                outputs.append({**place, "call": event.get("call"), "subject": subjects.get(key) or "", "output": event.get("output")})
+                given_by = {"subject": subjects.get(key) or "", "request": event.get("request_sha256")}
+                outputs.append({**place, "call": event.get("call"), **given_by, "output": event.get("output")})
             case Kind.TOOL_FAILED:
                 error = said.get("error") or "tool-failed"
                 outputs.append({**place, "call": event.get("call"), "subject": subjects.get(key) or "", "error": error})
             case Kind.APPROVAL_DECIDED if said.get("verdict") in ("approve", "reject"):
-                decisions.append({**place, "verdict": said["verdict"]})
+                decisions.append({**place, "call": event.get("call") or "", "verdict": said["verdict"]})
+            case Kind.APPROVAL_AMENDED:
+                amended = True
             case Kind.APPROVAL_TIMED_OUT:
-                decisions.append({**place, "verdict": "timed_out"})
+                decisions.append({**place, "call": event.get("call") or "", "verdict": "timed_out"})
             case _:
                 continue
-    return Trace.model_validate({**given, "answers": answers, "outputs": outputs, "decisions": decisions})
+    return Trace.model_validate({**given, "answers": answers, "outputs": outputs, "decisions": decisions, "amended": amended})
 
 
 def _reply(answer: RecordedAnswer) -> dict[str, JsonValue]:

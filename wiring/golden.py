@@ -15,10 +15,12 @@ from pydantic import JsonValue
 from activities.prompts import PromptActivities
 from adapters.models.scripted import SCRIPTED_PREFIX, ScriptedProvider
 from domain.canonical import plain_digest
+from domain.effects import request_digest
 from domain.envelope import Envelope, Receipt
 from domain.errors import ReferenceMissing, StandfastError
 from domain.estimates import text_bytes
-from domain.golden import Trace
+from domain.golden import RecordedDecision, Trace
+from domain.policy import PolicyRequest, PolicyVerdict
 from domain.program import Program
 from domain.projection import project, unproject
 from domain.provider import Message
@@ -95,6 +97,37 @@ class _Memory:
         return ref
 
 
+class _Verdicts:
+    """Policy as it was: a call that was made is allowed, one that people decided is put before them, any other is denied."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._made = {(one.step, one.visit, one.call) for one in trace.outputs}
+        self._decided = {(one.step, one.visit, one.call) for one in trace.decisions}
+        self._turns: dict[tuple[str, int], list[list[dict[str, JsonValue]]]] = {}
+        for answer in trace.answers:
+            self._turns.setdefault((answer.step, answer.visit), []).append(answer.calls)
+        self._open: list[tuple[tuple[str, int, str], dict[str, JsonValue]]] = []
+
+    def begin(self, command: CompletePrompt, played: int) -> None:
+        """Take the calls of the next recorded answer of a conversation, of which so many were played."""
+        turns = self._turns.get((command.step, command.visit), [])
+        turn = command.call.partition(".")[0]
+        calls = turns[played] if played < len(turns) else []
+        self._open = [((command.step, command.visit, f"{turn}.{index}"), call) for index, call in enumerate(calls)]
+
+    async def decide(self, request: PolicyRequest) -> PolicyVerdict:
+        """Return what was decided of the call when it was recorded."""
+        asked = {"name": request.tool, "arguments": request.arguments}
+        found = next((one for one in self._open if {name: one[1].get(name) for name in asked} == asked), None)
+        if found is None:
+            return PolicyVerdict(effect="deny", reason="the recording does not know this call")
+        self._open.remove(found)
+        step, visit, _ = place = found[0]
+        if place in self._decided or ((step, visit, "") in self._decided and request.effect_class.changes_world):
+            return PolicyVerdict(effect="require_approval", reason="as recorded", reviewers=["recorded"])
+        return PolicyVerdict(effect="allow" if place in self._made else "deny", reason="as recorded")
+
+
 class Replay:
     """One trace over one program; `scripts` are the files of its scripts, by step and visit."""
 
@@ -103,14 +136,17 @@ class Replay:
         self._program = program
         self._memory = _Memory()
         self._names = {place: f"golden-{number}" for number, place in enumerate(scripts)}
+        self._verdicts = _Verdicts(trace)
         self._prompts = PromptActivities(
             provider=ScriptedProvider({name: scripts[place] for place, name in self._names.items()}),
             prices=build_prices(ModelSettings()),
             messages=self._memory,
             payloads=self._memory,
+            policy=self._verdicts,
         )
         self._outputs = {(one.step, one.visit, one.call): one for one in trace.outputs}
-        self._decisions = {(one.step, one.visit): one for one in trace.decisions}
+        self._decisions = {(one.step, one.visit, one.call): one for one in trace.decisions}
+        self._asked: set[tuple[str, int, str]] = set()
         self._played: Counter[str] = Counter()
         self._differences: list[str] = []
 
@@ -122,6 +158,7 @@ class Replay:
         stepper.start(_tick())
         for _ in range(COMMANDS_MAX):
             pending = list(stepper.state.pending.values())
+            self._note_asked(pending)
             finish = next((command for command in pending if isinstance(command, Finish)), None)
             if finish is not None:
                 return self._judged(finish)
@@ -131,6 +168,19 @@ class Replay:
                 return self._stopped(f"the recording has no answer to: {waits or 'nothing'}")
             stepper.apply(outcome, _tick())
         return self._stopped(f"it did not end within {COMMANDS_MAX} commands")
+
+    def _note_asked(self, pending: list[Command]) -> None:
+        """Remember which recorded outputs and decisions were asked for: the others were recorded for nothing."""
+        for command in pending:
+            if isinstance(command, CallTool):
+                self._asked.add((command.step, command.visit, command.call))
+            elif isinstance(command, AskApproval) and (known := self._decision(command)) is not None:
+                self._asked.add((known.step, known.visit, known.call))
+
+    def _decision(self, command: AskApproval) -> RecordedDecision | None:
+        """The recorded decision of a question; those of before do not name the call that they were about."""
+        place = (command.step, command.visit)
+        return self._decisions.get((*place, command.approval.call)) or self._decisions.get((*place, ""))
 
     async def _first_answer(self, pending: list[Command]) -> Outcome | None:
         for command in pending:
@@ -146,7 +196,7 @@ class Replay:
         if isinstance(command, CallTool):
             return await self._given(command)
         if isinstance(command, AskApproval):
-            known = self._decisions.get((command.step, command.visit))
+            known = self._decision(command)
             by = None if known is None or known.verdict == "timed_out" else PRINCIPAL
             return None if known is None else Decided(command=command.id, verdict=known.verdict, decided_by=by)
         return None
@@ -170,6 +220,7 @@ class Replay:
             request=asked,
             project=command.project,
         )
+        self._verdicts.begin(command, self._played[f"{command.step}#{command.visit}"])
         try:
             receipt = await self._prompts.complete_prompt(envelope)
         except StandfastError as error:
@@ -184,6 +235,10 @@ class Replay:
         subject = f"{command.tool}@{command.version}"
         if known.subject != subject:
             self._differences.append(f"{command.step}: calls {subject}, and {known.subject} was recorded")
+        elif known.request is not None and command.arguments_from is None:
+            digest = request_digest(tool=command.tool, version=command.version, arguments=command.arguments)
+            if digest != known.request and not (self._trace.amended and command.approval is not None):
+                self._differences.append(f"{command.step}: calls {subject} with other arguments than were recorded")
         if known.error is not None:
             return _failed(command, known.error, "as recorded")
         return await self._done(command, known.output)
@@ -208,6 +263,12 @@ class Replay:
         for place, turns in sorted(recorded.items()):
             if self._played[place] != turns:
                 self._differences.append(f"{place}: {self._played[place]} model calls, and {turns} were recorded")
+        for place, output in self._outputs.items():
+            if place not in self._asked:
+                self._differences.append(f"{output.step}: it does not call {output.subject}, and that was recorded")
+        for place, decision in self._decisions.items():
+            if place not in self._asked:
+                self._differences.append(f"{decision.step}: nobody is asked, and {decision.verdict!r} was recorded")
         return Replayed(finish.status.value, finish.output, self._differences)
 
     def _stopped(self, why: str) -> Replayed:

@@ -19,9 +19,8 @@ PIECES = (
 )
 
 SETTLED = (
-    b"SELECT found.* "
-    + _SETTING
-    + b"(SELECT e.output_ref AS ref, p.sealed FROM effects e LEFT JOIN payloads p ON p.tenant_id = e.tenant_id AND p.ref = e.output_ref"
+    b"SELECT found.* " + _SETTING + b"(SELECT e.output_ref AS ref, e.digest AS request, p.sealed"
+    b" FROM effects e LEFT JOIN payloads p ON p.tenant_id = e.tenant_id AND p.ref = e.output_ref"
     b" WHERE e.tenant_id = setting.tenant AND e.run = %s AND e.step = %s AND e.visit = %s AND e.call = %s AND e.output_ref IS NOT NULL"
     b" OFFSET 0) AS found"
 )

@@ -73,7 +73,8 @@ class PostgresStreamReader:
             return {}
         if kind != Kind.MODEL_ANSWERED:
             size = text_bytes(stored)
-            return {"output": stored} if size <= OUTPUT_BYTES_MAX else {"output_bytes": size}
+            told: dict[str, JsonValue] = {"output": stored} if size <= OUTPUT_BYTES_MAX else {"output_bytes": size}
+            return {**told, "request_sha256": rows[0]["request"]}
         reply = cast("dict[str, JsonValue]", stored).get("reply") if isinstance(stored, dict) else None
         if not isinstance(reply, dict):
             return {}

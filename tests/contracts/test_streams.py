@@ -123,7 +123,7 @@ class TestSettledText:
         await bench.journal.outcome(outcome(bench, state=EffectState.DONE, output=stored))
         told = {"text": "Yes.", "calls": [{"name": "notes.read", "arguments": {"n": 1}}]}
         assert await reader.settled(key, Kind.MODEL_ANSWERED) == told
-        assert await reader.settled(key, Kind.TOOL_CALLED) == {"output": stored}
+        assert await reader.settled(key, Kind.TOOL_CALLED) == {"output": stored, "request_sha256": "a" * 64}
         assert await reader.settled(key.model_copy(update={"tenant": "other"}), Kind.MODEL_ANSWERED) == {}
 
     async def test_of_a_tool_is_left_out_when_it_is_large(self, db: Database, tenant: str) -> None:
@@ -132,4 +132,4 @@ class TestSettledText:
         key = StreamKey(tenant=tenant, run=RUN, step="settle.pay", visit=1, call="0", epoch=1, attempt=1)
         await bench.journal.intent(intent(bench))
         await bench.journal.outcome(outcome(bench, state=EffectState.DONE, output="x" * (OUTPUT_BYTES_MAX + 1)))
-        assert await reader.settled(key, Kind.TOOL_CALLED) == {"output_bytes": OUTPUT_BYTES_MAX + 1}
+        assert await reader.settled(key, Kind.TOOL_CALLED) == {"output_bytes": OUTPUT_BYTES_MAX + 1, "request_sha256": "a" * 64}

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from adapters.definitions.yaml_reader import YamlBundleReader
 from cli.evaluating import load_trace, save_trace, trace_folders
 from domain.compile import compile_program
-from domain.effects import EffectClass
+from domain.effects import EffectClass, request_digest
 from domain.errors import InvalidInput
 from domain.golden import Trace, record
 from domain.program import Program
@@ -24,6 +24,30 @@ NOTES = ToolSpec(
     output_schema={"type": "object", "properties": {"text": {"type": "string"}}},
     effect_class=EffectClass.READ,
 )
+PAY = ToolSpec(
+    name="bank.pay",
+    version="1.0.0",
+    description="Pays.",
+    input_schema={"type": "object", "required": ["to"], "properties": {"to": {"type": "string"}}},
+    output_schema={"type": "object", "properties": {"paid": {"type": "string"}}},
+    effect_class=EffectClass.MONEY,
+)
+PAYING = """\
+standfast: 1
+name: claim
+version: 1.0.0
+input: {schema: {type: object, required: [letter], properties: {letter: {type: string}}}}
+do:
+  - settle:
+      agent:
+        model: anthropic/claude-sonnet-4-5
+        instructions: {text: "Pay."}
+        input: "${ input.letter }"
+        tools: [bank.pay]
+        max_turns: 4
+        output: {schema: {type: object, required: [amount], properties: {amount: {type: integer}}}}
+output: {amount: "${ steps.settle.output.amount }"}
+"""
 CLAIM = """\
 standfast: 1
 name: claim
@@ -68,8 +92,38 @@ EVENTS: list[dict[str, JsonValue]] = [
     event("agent:model:answered", "review", "2.model", text='{"amount": 250}'),
     event("human:approval:decided", "gate", "", data={"verdict": "approve"}),
     event("agent:tool:requested", "look", "call", data={"subject": "notes.read@1.0.0"}),
-    event("agent:tool:called", "look", "call", output={"text": "b"}),
+    event(
+        "agent:tool:called",
+        "look",
+        "call",
+        output={"text": "b"},
+        request_sha256=request_digest(tool="notes.read", version="1.0.0", arguments={"n": 250}),
+    ),
 ]
+PAID: list[dict[str, JsonValue]] = [
+    event(
+        "agent:model:answered",
+        "settle",
+        "1.model",
+        text="",
+        calls=[{"name": "bank.pay", "arguments": {"to": to}} for to in ("a", "b", "c", "d")],
+    ),
+    event("human:approval:decided", "settle", "1.0", data={"verdict": "approve"}),
+    event("human:approval:decided", "settle", "1.1", data={"verdict": "reject"}),
+    event("agent:tool:requested", "settle", "1.0", data={"subject": "bank.pay@1.0.0"}),
+    event("agent:tool:called", "settle", "1.0", output={"paid": "a"}),
+    event("agent:tool:requested", "settle", "1.2", data={"subject": "bank.pay@1.0.0"}),
+    event("agent:tool:called", "settle", "1.2", output={"paid": "c"}),
+    event("agent:model:answered", "settle", "2.model", text='{"amount": 250}'),
+]
+"""Two payments that people decided, one that policy allowed, one that it denied."""
+
+
+def paying() -> Program:
+    """Compile the definition whose agent pays."""
+    drafts, problems = YamlBundleReader().read({"claim.yaml": PAYING}, tools=[PAY])
+    assert not problems, problems
+    return compile_program(drafts[0], tools=[PAY], config={})
 
 
 def program(changes: dict[str, str] | None = None, *, limit: int = 200) -> Program:
@@ -142,5 +196,37 @@ class TestReplay:
         found = await played(tmp_path, trace.model_copy(update={"decisions": []}), program())
         assert found.differences == ["the recording has no answer to: ask_approval at gate"]
 
-    async def test_follows_the_definition_past_what_it_does_not_ask_any_more(self, trace: Trace, tmp_path: Path) -> None:
-        assert (await played(tmp_path, trace, program(limit=300))).differences == []
+    async def test_says_when_nobody_is_asked_any_more(self, trace: Trace, tmp_path: Path) -> None:
+        found = await played(tmp_path, trace, program(limit=300))
+        assert found.differences == ["gate: nobody is asked, and 'approve' was recorded"]
+
+    async def test_says_when_a_call_is_not_made_any_more(self, trace: Trace, tmp_path: Path) -> None:
+        changes = {
+            "      call: notes.read": "      if: \"${ input.letter == '' }\"\n      call: notes.read",
+            "steps.look.output.text": "input.letter",
+        }
+        found = await played(tmp_path, trace, program(changes))
+        assert "look: it does not call notes.read@1.0.0, and that was recorded" in found.differences
+
+    async def test_says_when_a_call_has_other_arguments(self, trace: Trace, tmp_path: Path) -> None:
+        changed = program({'with: {n: "${ steps.review.output.amount }"}': "with: {n: 999999}"})
+        assert (await played(tmp_path, trace, changed)).differences == [
+            "look: calls notes.read@1.0.0 with other arguments than were recorded"
+        ]
+        old = [output.model_copy(update={"request": None}) for output in trace.outputs]
+        assert (await played(tmp_path, trace.model_copy(update={"outputs": old}), changed)).differences == []
+
+    async def test_makes_an_agents_calls_as_policy_and_people_decided_them(self, tmp_path: Path) -> None:
+        given: dict[str, JsonValue] = {**GIVEN, "result": {"amount": 250}}
+        trace = record(given, PAID)
+        assert [(one.call, one.verdict) for one in trace.decisions] == [("1.0", "approve"), ("1.1", "reject")]
+        assert (await played(tmp_path, trace, paying())).differences == []
+        swapped = [{**each, "call": {"1.0": "1.1", "1.1": "1.0"}.get(str(each["call"]), each["call"])} for each in PAID[1:3]]
+        other = await played(tmp_path, record(given, [PAID[0], *swapped, *PAID[3:]]), paying())
+        assert other.differences != []
+
+    async def test_reads_decisions_of_before_that_name_no_call(self, tmp_path: Path) -> None:
+        given: dict[str, JsonValue] = {**GIVEN, "result": {"amount": 250}}
+        pay: dict[str, JsonValue] = {**PAID[0], "calls": [{"name": "bank.pay", "arguments": {"to": "a"}}]}
+        trace = record(given, [pay, {**PAID[1], "call": ""}, *PAID[3:5], PAID[-1]])
+        assert (await played(tmp_path, trace, paying())).differences == []

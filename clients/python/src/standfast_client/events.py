@@ -39,6 +39,7 @@ class RunEvent(BaseModel):
         calls: With the entry of an answer: the tools that the model called, with their arguments; `stop` is
             `refused` or `length` where the model did not end by itself.
         output: With the entry of a tool's call: what it gave; `output_bytes` instead if that is more than 64 KiB.
+            `request_sha256` is the digest of the tool, its version and the arguments.
         status: How the run ended.
     """
 
@@ -62,6 +63,7 @@ class RunEvent(BaseModel):
     stop: str | None = None
     output: JsonValue = None
     output_bytes: int | None = None
+    request_sha256: str | None = None
     status: str | None = None
 
 
