@@ -8,7 +8,7 @@ import pytest
 
 from adapters.postgres.journal import PostgresJournal
 from adapters.postgres.ledger import PostgresLedgerReader
-from adapters.postgres.pool import Database, Row
+from adapters.postgres.pool import Database, Params, Row
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.subject_ciphers import SubjectCiphers
 from adapters.postgres.together import PATIENCE_S
@@ -38,9 +38,9 @@ class WatchedDatabase(Database):
     carried: tuple[int, ...] = ()
     patient = False
 
-    async def select_all(self, query: bytes, params: Sequence[object]) -> list[Row]:
+    async def select_all(self, query: bytes, params: Params) -> list[Row]:
         """Count the runs of a shared statement; another carries one call."""
-        runs = params[1]
+        runs = params[1] if isinstance(params, Sequence) else None
         self.carried += (len(cast("list[object]", runs)) if isinstance(runs, list) else 1,)
         if self.patient and isinstance(runs, list):
             assert PATIENCE in query
