@@ -14,6 +14,7 @@ from pydantic import JsonValue, ValidationError
 from domain.effects import EffectClass, RetryClass
 from domain.errors import InvalidDefinition, ToolFailed
 from domain.function_schemas import Function, Schema, Signature, docstring_of, signature_of
+from domain.sensitive_names import sensitive_of
 from domain.tool_registry import check_spec
 from domain.tools import ToolCall, ToolSpec, Trust
 
@@ -85,7 +86,7 @@ def tool(
     egress: Sequence[str] = (),
     secrets: Sequence[str] = (),
     url_arguments: Sequence[str] = (),
-    sensitive_arguments: Sequence[str] = (),
+    sensitive_arguments: Sequence[str] | None = None,
     bindable: Sequence[str] = (),
     trust: Trust = "untrusted",
     docs: str = "",
@@ -107,7 +108,7 @@ def tool(
     egress: Sequence[str] = (),
     secrets: Sequence[str] = (),
     url_arguments: Sequence[str] = (),
-    sensitive_arguments: Sequence[str] = (),
+    sensitive_arguments: Sequence[str] | None = None,
     bindable: Sequence[str] = (),
     trust: Trust = "untrusted",
     docs: str = "",
@@ -132,12 +133,14 @@ def tool(
         said = description or told.description
         if not said:
             raise InvalidDefinition(f"{inner.__qualname__}: a tool needs a description, or a docstring: a model reads it")
+        takes = cast("Schema", input_schema if signature is None else signature.input_schema)  # one of both is there
+        named = None if sensitive_arguments is None else tuple(sensitive_arguments)
         try:
             spec = ToolSpec(
                 name=name or inner.__name__,
                 version=version,
                 description=said,
-                input_schema=input_schema if signature is None else signature.input_schema,  # pyright: ignore[reportArgumentType]  # one of both is there
+                input_schema=takes,
                 output_schema=output_schema if output_schema is not None else {} if signature is None else signature.output_schema,
                 effect_class=does,
                 retry_class=default if retry is None else RetryClass(retry),
@@ -148,7 +151,7 @@ def tool(
                 egress=tuple(egress),
                 secrets=tuple(secrets),
                 url_arguments=tuple(url_arguments),
-                sensitive_arguments=tuple(sensitive_arguments),
+                sensitive_arguments=sensitive_of(named, does, takes),
                 bindable=tuple(bindable),
                 trust=trust,
                 docs=docs,

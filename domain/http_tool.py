@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from domain.effects import EffectClass, RetryClass
 from domain.errors import ToolFailed
 from domain.model import Value
+from domain.sensitive_names import sensitive_of
 from domain.tools import TOOL_NAME, ToolSpec, Trust
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -63,7 +64,7 @@ class HttpToolDeclaration(Value):
     bindable: tuple[str, ...] = ()
     cost_usd_micros: int = Field(default=0, ge=0)
     url_arguments: tuple[str, ...] = ()
-    sensitive_arguments: tuple[str, ...] = ()
+    sensitive_arguments: tuple[str, ...] | None = None
     trust: Trust = "untrusted"
     docs: str = ""
 
@@ -181,7 +182,7 @@ class HttpToolDeclaration(Value):
             egress=(self.host,),
             secrets=tuple(dict.fromkeys(name for value in self.headers.values() for name in SECRET.findall(value))),
             url_arguments=self.url_arguments,
-            sensitive_arguments=self.sensitive_arguments,
+            sensitive_arguments=sensitive_of(self.sensitive_arguments, self.effect_class, self.input_schema),
             trust=self.trust,
             docs=self.docs,
         )

@@ -15,6 +15,7 @@ from domain.effects import EffectClass, RetryClass
 from domain.errors import InvalidInput
 from domain.model import Value
 from domain.secrets import SECRET_NAME
+from domain.sensitive_names import sensitive_of
 from domain.tools import ToolSpec
 from domain.visible_text import hidden_places
 
@@ -179,7 +180,7 @@ class Approval(Value):
     cost_usd_micros: int = Field(default=0, ge=0)
     bindable: tuple[str, ...] = ()
     url_arguments: tuple[str, ...] = ()
-    sensitive_arguments: tuple[str, ...] = ()
+    sensitive_arguments: tuple[str, ...] | None = None
 
 
 def wire_name(server: str, tool: str) -> str:
@@ -261,9 +262,10 @@ def approved(tool: McpTool, given: Approval, *, by: str, at: str) -> McpTool:
     if hidden := tool.seen.hidden:
         raise InvalidInput(f"{tool.wire_name} holds characters that a screen hides ({'; '.join(hidden[:5])}): it cannot be approved")
     retry = given.retry_class or (RetryClass.AT_MOST_ONCE if given.effect_class.changes_world else RetryClass.IDEMPOTENT)
-    told = given.model_dump(exclude={"pin", "retry_class"})
+    told = given.model_dump(exclude={"pin", "retry_class", "sensitive_arguments"})
+    guarded = sensitive_of(given.sensitive_arguments, given.effect_class, tool.seen.input_schema)
     version = 1 if tool.approved is None else tool.approved.version + 1
-    made = Approved(**told, version=version, listed=tool.seen, retry_class=retry, by=by, at=at)
+    made = Approved(**told, sensitive_arguments=guarded, version=version, listed=tool.seen, retry_class=retry, by=by, at=at)
     return tool.model_copy(update={"state": "approved", "approved": made, "quarantined_at": None, "reason": None})
 
 

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from domain.errors import InvalidDefinition
 from domain.openapi_schemas import Node
+from domain.sensitive_names import plain_name
 
 METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
 NAME_CHARS_MAX: Final = 60
@@ -72,8 +73,7 @@ def title_of(document: Node) -> str:
 
 def word(text: str) -> str:
     """Return a text as one part of a tool's name: lower case, words by underscores, a letter first; '' where nothing is left."""
-    split = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", text))
-    return re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9]+", "_", split.lower())).strip("_")[:NAME_CHARS_MAX]
+    return re.sub(r"^[^a-z]+", "", plain_name(text))[:NAME_CHARS_MAX]
 
 
 def operation_name(method: str, path: str, operation: Node) -> str:

@@ -14,15 +14,11 @@ from domain.http_tool import OWN_HEADERS, STEERING_HEADERS
 from domain.model import Value
 from domain.openapi_document import NAME_CHARS_MAX, base_url, checked_document, operation_name, operations_of, title_of, word
 from domain.openapi_schemas import Node, References, SchemaWriter, Unsupported
+from domain.sensitive_names import SENSITIVE_NAMES, URL_NAMES
 from domain.tool_registry import ToolDraft, draft_of
 
 OPERATIONS_MAX: Final = 500
 DESCRIPTION_CHARS_MAX: Final = 1000
-URL_NAMES: Final = re.compile(r"(^|_)(url|uri|href|link|callback|webhook|endpoint)s?$")
-SENSITIVE_NAMES: Final = re.compile(
-    r"(^|_)(amount|recipient|to|iban|account|payee|beneficiary|address|email|command|cmd|query|sql|script|price|currency)(_|$)"
-)
-"""Arguments that choose a recipient, an amount, a command or a query."""
 
 
 class Skipped(Value):

@@ -16,6 +16,7 @@ from pydantic import Field, JsonValue, model_validator
 from domain.effects import EffectClass, RetryClass
 from domain.model import Value
 from domain.sandbox import EgressHosts
+from domain.sensitive_names import sensitive_of
 from domain.tools import TOOL_NAME, ToolSpec, Trust
 
 TRY_AGAIN = 75
@@ -40,7 +41,7 @@ class SandboxToolDeclaration(Value):
     bindable: tuple[str, ...] = ()
     cost_usd_micros: int = Field(default=0, ge=0)
     url_arguments: tuple[str, ...] = ()
-    sensitive_arguments: tuple[str, ...] = ()
+    sensitive_arguments: tuple[str, ...] | None = None
     trust: Trust = "untrusted"
     docs: str = ""
 
@@ -49,6 +50,7 @@ class SandboxToolDeclaration(Value):
         shared = self.model_dump(exclude={"timeout_s", "input_schema", "output_schema"})
         known = {name: value for name, value in shared.items() if name in ToolSpec.model_fields}  # `kind` is among them
         # Ten seconds beyond the program's own time: for a queue before the sandbox and for its start.
+        known["sensitive_arguments"] = sensitive_of(self.sensitive_arguments, self.effect_class, self.input_schema)
         return ToolSpec(**known, input_schema=self.input_schema, output_schema=self.output_schema, timeout_s=self.timeout_s + 10.0)
 
 

@@ -7,7 +7,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from adapters.tools.registry import ToolContext
-from domain.effects import EffectClass
+from domain.effects import EffectClass, RetryClass
 from domain.errors import ToolFailed, ToolUnavailable
 from domain.sandbox import Sandbox, SandboxProfile, SandboxResult
 from domain.tools import Tool, ToolCall, ToolSpec
@@ -38,6 +38,8 @@ DESCRIPTION = (
     "The object given as `inputs` is the global variable `inputs`. `ended` says how the run ended: `exit` (see exit_code and stderr), "
     "`timeout`, `memory`, `output` (printed too much) or `error`. Do sums here instead of in your head."
 )
+NETWORKED = DESCRIPTION.replace("without network or files", "that reaches {} and nothing else,")
+"""For a profile with a network: what the code sends there changes the world, and what it fetches anybody may have written."""
 INPUT_SCHEMA: dict[str, JsonValue] = {
     "type": "object",
     "properties": {
@@ -73,16 +75,21 @@ class PythonRun:
     def __init__(self, sandbox: Sandbox, profile: SandboxProfile) -> None:
         self._sandbox = sandbox
         self._profile = profile
+        network = profile.network == "allow"
         self._spec = ToolSpec(
             name="python.run",
             version="1.0.0",
-            description=DESCRIPTION,
+            description=NETWORKED.format(", ".join(profile.egress)) if network else DESCRIPTION,
             input_schema=INPUT_SCHEMA,
             output_schema=OUTPUT_SCHEMA,
-            effect_class=EffectClass.NONE,
+            effect_class=EffectClass.WRITE if network else EffectClass.NONE,
+            retry_class=RetryClass.AT_MOST_ONCE if network else RetryClass.IDEMPOTENT,
             timeout_s=profile.wall_s + 10.0,
             sandbox=profile.name,
-            trust="trusted",  # it computes from its arguments alone, and its result keeps their labels
+            egress=profile.egress,
+            sensitive_arguments=("code", "inputs") if network else (),
+            # Without a network it computes from its arguments alone, and its result keeps their labels.
+            trust="untrusted" if network else "trusted",
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue
 
-from domain.effects import EffectClass
+from domain.effects import EffectClass, RetryClass
 from domain.errors import ToolFailed, ToolUnavailable
 from domain.sandbox import Sandbox, SandboxProfile
 from domain.tools import ToolCall, ToolSpec
@@ -23,12 +23,14 @@ class ShellRun:
 
     @property
     def spec(self) -> ToolSpec:
-        """What the tool declares."""
+        """What the tool declares; with a network it may change the world, and no untrusted source says how."""
+        network = self._profile.network == "allow"
+        reach = f"that reaches {', '.join(self._profile.egress)} and nothing else" if network else "without network"
         return ToolSpec(
             name="shell.run",
             version="1.0.0",
             description=(
-                "Runs a shell command in an empty sandbox without network. Give files as a map of names to texts, which lie in the "
+                f"Runs a shell command in an empty sandbox {reach}. Give files as a map of names to texts, which lie in the "
                 "working folder. `ended` says how it ended: exit, timeout, memory, output or error."
             ),
             input_schema={
@@ -58,10 +60,13 @@ class ShellRun:
                 "required": ["ended", "exit_code", "stdout", "stderr", "truncated"],
                 "additionalProperties": False,
             },
-            effect_class=EffectClass.NONE,
+            # What a command sends through a network changes the world.
+            effect_class=EffectClass.WRITE if network else EffectClass.NONE,
+            retry_class=RetryClass.AT_MOST_ONCE if network else RetryClass.IDEMPOTENT,
+            egress=self._profile.egress,
             timeout_s=self._profile.wall_s + 10.0,
             sandbox=self._profile.name,
-            sensitive_arguments=("command",),
+            sensitive_arguments=("command", "stdin", "files") if network else ("command",),
             docs="docs/tools-builtin.md#shellrun",
         )
 

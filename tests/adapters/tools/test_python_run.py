@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from adapters.sandboxes.bubblewrap import BubblewrapSandbox
 from adapters.sandboxes.monty import MontySandbox
 from adapters.sandboxes.profiles import DEFAULT_PROFILES
+from adapters.tools.builtins.shell_run import ShellRun
 from adapters.tools.python_run import PythonRun
 from domain.errors import SandboxUnavailable, ToolFailed, ToolUnavailable
 from domain.sandbox import SandboxResult
@@ -17,6 +18,7 @@ from tests.facilities import require
 from tests.fake_sandbox import FakeSandbox
 
 SMALL = DEFAULT_PROFILES["python-small"]
+NETWORKED = DEFAULT_PROFILES["python-full"].model_copy(update={"network": "allow", "egress": ("api.example",)})
 FULL = DEFAULT_PROFILES["python-full"].model_copy(update={"wall_s": 3.0, "cpu_s": 1.0})
 
 
@@ -93,3 +95,17 @@ class TestPythonRun:
 
     async def test_names_its_profile(self) -> None:
         assert PythonRun(FakeSandbox(), SMALL).spec.sandbox == "python-small"
+
+
+class TestNetwork:
+    """A profile with a network makes another tool of it."""
+
+    @pytest.mark.parametrize("made", [PythonRun, ShellRun])
+    def test_makes_it_a_write_whose_code_no_untrusted_source_chooses_alone(self, made: type[PythonRun] | type[ShellRun]) -> None:
+        still, reaching = (made(FakeSandbox(), profile).spec for profile in (FULL, NETWORKED))
+        assert (still.effect_class, still.egress, reaching.effect_class, reaching.egress) == ("none", (), "write", ("api.example",))
+        assert reaching.retry_class == "at_most_once"
+        assert reaching.trust == "untrusted"
+        assert set(reaching.guarded) > set(still.guarded)
+        assert "api.example and nothing else" in reaching.description
+        assert "without network" in still.description
