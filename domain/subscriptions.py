@@ -165,9 +165,12 @@ def checked_url(url: str, *, allow_private: bool) -> str:
     except ValueError as error:
         raise InvalidInput(f"that is no URL: {error}", where="/url") from error
     if len(url) > URL_CHARS_MAX or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise InvalidInput(f"a webhook's URL has at most {URL_CHARS_MAX} printable ASCII characters without blanks", where="/url")
+        raise InvalidInput(f"the URL may have at most {URL_CHARS_MAX} printable ASCII characters without blanks", where="/url")
     if not host or parts.scheme not in (("https", "http") if allow_private else ("https",)):
-        raise InvalidInput("a webhook's URL begins with https:// and names a host", where="/url")
+        raise InvalidInput(
+            "the URL must begin with https:// and name a host; for http:// and this machine, in development, set STANDFAST_WEBHOOK_PRIVATE",
+            where="/url",
+        )
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise InvalidInput("a webhook's URL carries no user, password or fragment: deliveries are signed instead", where="/url")
+        raise InvalidInput("the URL may carry no user, password or fragment", where="/url")
     return url
