@@ -135,8 +135,10 @@ def past_view(row: ApprovalRow) -> PastDecisionView:
 
 def whole_arguments(row: ApprovalRow, reply: Message | None) -> dict[str, JsonValue] | None:
     """Return the arguments that an approval binds by their digest, out of the model's reply; None without such, or if they are others."""
+    if reply is None:
+        return None
     bound = next((call.large for call in map(BoundCall.model_validate, row.projection.calls) if call.large is not None), None)
-    if bound is None or reply is None or bound.index >= len(reply.tool_calls):
+    if bound is None or bound.index >= len(reply.tool_calls):
         return None
     arguments = reply.tool_calls[bound.index].arguments
     return arguments if arguments is not None and arguments_sha256(arguments) == bound.sha256 else None
