@@ -134,7 +134,6 @@ def tool(
         if not said:
             raise InvalidDefinition(f"{inner.__qualname__}: a tool needs a description, or a docstring: a model reads it")
         takes = cast("Schema", input_schema if signature is None else signature.input_schema)  # one of both is there
-        named = None if sensitive_arguments is None else tuple(sensitive_arguments)
         try:
             spec = ToolSpec(
                 name=name or inner.__name__,
@@ -151,7 +150,7 @@ def tool(
                 egress=tuple(egress),
                 secrets=tuple(secrets),
                 url_arguments=tuple(url_arguments),
-                sensitive_arguments=sensitive_of(named, does, takes),
+                sensitive_arguments=sensitive_of(sensitive_arguments, does, takes),
                 bindable=tuple(bindable),
                 trust=trust,
                 docs=docs,

@@ -1,7 +1,7 @@
 """Arguments that choose a recipient, URL, amount, command or query, known by their names where a declaration says nothing. Pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
 from pydantic import JsonValue
@@ -25,13 +25,13 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")
 
 
-def sensitive_of(declared: tuple[str, ...] | None, effect: EffectClass, schema: Schema) -> tuple[str, ...]:
+def sensitive_of(declared: Sequence[str] | None, effect: EffectClass, schema: Schema) -> tuple[str, ...]:
     """Return the arguments that no untrusted source may choose: those declared, or, without a word on it, those known by their names.
 
     A tool that changes nothing has none by name: what it reads goes nowhere by itself.
     """
     if declared is not None:
-        return declared
+        return tuple(declared)
     return tuple(_named(schema, "", DEPTH_MAX)) if effect.changes_world else ()
 
 
