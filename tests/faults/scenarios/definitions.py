@@ -65,7 +65,13 @@ def payout_files(bank_url: str, mail_url: str) -> dict[str, str]:
 
 def hold_files(bank_url: str, mail_url: str, *, version: str = "1.0.0") -> dict[str, str]:
     """Return the definition with one step: reserve."""
-    return {"hold.yaml": HOLD.format(version=version), **tool_files(bank_url, mail_url)}
+    return {"hold.yaml": HOLD.format(version=version), **_open_to_hooks(tool_files(bank_url, mail_url))}
+
+
+def _open_to_hooks(files: dict[str, str]) -> dict[str, str]:
+    """Return the tools without guarded arguments: a hook's request, which anybody may have written, names the claim here."""
+    kept = {name: [line for line in text.splitlines() if not line.startswith("bindable")] for name, text in files.items()}
+    return {name: "\n".join([*lines, "sensitive_arguments: []", ""]) for name, lines in kept.items()}
 
 
 def listening_files(bank_url: str, mail_url: str) -> dict[str, str]:
