@@ -7,6 +7,7 @@ from typing import cast
 from pydantic import JsonValue
 from temporalio import activity
 
+from activities.able_models import unable_models
 from activities.attached_files import AttachedFiles, InputOf
 from activities.charges import bounded_in_tokens, priced_at, worst_call
 from activities.model_chains import ChainWalk
@@ -16,10 +17,9 @@ from activities.requests import COMPLETE_PROMPT, PromptRequest
 from activities.transcripts import transcript
 from domain.attachments import AttachmentPlace
 from domain.breakers import Breakers
-from domain.capabilities import Wanted, lacks
 from domain.deltas import DeltaSink, DeltaStream, StreamKey
 from domain.envelope import Envelope, Receipt, Usage
-from domain.errors import ModelFailed, UnknownModel
+from domain.errors import UnknownModel
 from domain.known_secrets import KnownSecrets
 from domain.model_table import NO_ALIASES, ModelTable
 from domain.policy import PolicyDecider
@@ -62,7 +62,7 @@ class PromptActivities:
 
         Raises:
             UnknownModel: there is no price for it, so its cost could not be counted, and no budget bounds its tokens.
-            ModelFailed: the provider refused for good.
+            ModelFailed: the provider refused for good, or no model of the chain can take the request.
             ModelUnavailable: the provider is busy or away.
             ReferenceMissing: a message of the conversation is gone.
         """
@@ -88,6 +88,7 @@ class PromptActivities:
             worst_of=worst_call(request, self._prices, at),
             cost_of=lambda reply: self._cost(reply, at),
             timeout_s=envelope.deadline_s,
+            unable=unable_models(request.chain, asked, self._models, known_tokens=request.known_tokens),
             breakers=self._breakers,
         )
         try:
@@ -145,24 +146,10 @@ class PromptActivities:
         self, envelope: Envelope, asked: CompletionRequest, timeout_s: float, stream: DeltaStream | None, place: int
     ) -> CompletionReply:
         """The reply, told to whoever watches while it arrives; what an earlier model of the chain said is void."""
-        self._check_able(asked)
         if stream is not None and place:
             await stream.restart()
         reply = await self._provider.complete(asked, None if stream is None else stream.write, timeout_s=timeout_s)
         return redacted_reply(reply, envelope.tenant, self._secrets)
-
-    def _check_able(self, asked: CompletionRequest) -> None:
-        """Refuse files that a model does not read: what they are is known only now.
-
-        Raises:
-            ModelFailed: it reads no images, or no files.
-        """
-        shown = [one for message in asked.messages for one in message.attachments]
-        images = any(one.media_type.startswith("image/") for one in shown)
-        files = any(not one.media_type.startswith("image/") for one in shown)
-        lacking = lacks(asked.model, self._models.able(asked.model), Wanted(images=images, files=files))
-        if lacking:
-            raise ModelFailed("; ".join(sentence for _, sentence in lacking))
 
     async def _conversation(
         self, envelope: Envelope, request: PromptRequest, files: AttachedFiles

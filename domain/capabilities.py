@@ -100,6 +100,16 @@ def capabilities_of(model: str, own: Mapping[str, Capabilities] | None = None) -
     return next((known for pattern, known in listed if fnmatchcase(model, pattern)), EVERYTHING)
 
 
+def too_short(model: str, able: Capabilities, input_tokens: int, output_tokens: int) -> str | None:
+    """Return the sentence that a model has no room for so much text and so long an answer; None when it has, or nobody knows."""
+    if able.context_tokens is None or input_tokens + output_tokens <= able.context_tokens:
+        return None
+    return (
+        f"`{model}` reads and writes at most {able.context_tokens} tokens together; this request has about {input_tokens},"
+        f" and up to {output_tokens} are to be written"
+    )
+
+
 def lacks(model: str, able: Capabilities, wanted: Wanted) -> list[tuple[str, str]]:
     """Return what a model does not take of what is wanted, as (option, sentence); options are keys of an agent step."""
     found: list[tuple[str, str]] = []

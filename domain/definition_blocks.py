@@ -178,7 +178,8 @@ class BlockReader(ApprovalReader):
         self.spot((*path, "input"), step_path, "template", node.get("input"))
         self.spot((*path, "with"), step_path, "template", variables)
         said = {"model": "", "instructions": "", "uses": reference, "input": node.get("input"), "variables": variables}
-        return AgentStep.model_validate({**common, **said})
+        shown = model_options(self, {"attachments": node["attachments"]} if "attachments" in node else {}, path)
+        return AgentStep.model_validate({**common, **said, **shown})
 
     def _instructions(self, node: Node, path: DocPath, step_path: str) -> str:
         at = (*path, "instructions")

@@ -24,7 +24,7 @@ TEMPERATURE_MAX: Final = 2.0
 """Highest temperature that any vendor takes (OpenAI, Gemini)."""
 AGENT_KEYS: Final = ("model", "instructions", "input", "tools", "max_turns", "max_output_tokens", "output", *MODEL_KEYS)
 """Keys of `agent:`."""
-USES_KEYS: Final = ("uses", "input", "with")
+USES_KEYS: Final = ("uses", "input", "with", "attachments")
 """Keys of `agent:` where it names a registered agent."""
 APPROVE_KEYS: Final = ("title", "binds", "reviewers", "timeout", "on_timeout", "remind", "escalate", "form", "calendar", "questions")
 """Keys of `approve:`."""

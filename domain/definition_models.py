@@ -58,8 +58,8 @@ def _check_named(name: str, at: DocPath, step: AgentStep, path: DocPath, *, scop
     mistakes: list[Mistake] = []
     for model in (meant.model, *(one.model for one in meant.fallbacks)):
         for option, sentence in lacks(model, table.able(model), wanted):
-            # A registered agent says its options in its own file, an alias at its own place.
-            where = (*path, option) if not step.pin else (*path, "uses")
+            # A registered agent says its options in its own file, but for what its step shows it; an alias at its own place.
+            where = (*path, option) if not step.pin or option == "attachments" else (*path, "uses")
             meaning = "" if model == name else f", and `{name}` stands for it"
             mistakes.append(Mistake(where, sentence + meaning, f"a model that does, or leave `{option}` out", on_key=True))
     return mistakes

@@ -167,7 +167,8 @@ def _agent() -> Schema:
     given: JsonValue = {"description": "What the model is given; may hold `${ }`."}
     uses = {**_TEXT, "description": "name or name@range of a registered agent."}
     with_: JsonValue = {"type": "object", "description": "What its instructions read; may hold `${ }`."}
-    return {"anyOf": [_written_agent(), _object({"uses": uses, "input": given, "with": with_}, required=["uses"])]}
+    registered = _object({"uses": uses, "input": given, "with": with_, "attachments": _attachments()}, required=["uses"])
+    return {"anyOf": [_written_agent(), registered]}
 
 
 def _written_agent() -> Schema:
@@ -190,15 +191,19 @@ def _model_options() -> Schema:
     """How an agent's models are asked."""
     reasons: Schema = {"type": "array", "items": {"enum": [*REASONS]}, "minItems": 1, "default": [*USUAL]}
     one: Schema = {"anyOf": [_TEXT, _object({"model": _TEXT, "on": reasons}, required=["model"])]}
-    place: Schema = {"type": "string", "pattern": r"^(input\..+|steps\..+\.output(\..+)?)$"}
     dollars: list[JsonValue] = [{"type": "string", "pattern": r"^\d+(\.\d{1,6})?$"}, {"type": "integer", "minimum": 0}]
     return {
         "fallback": {"type": "array", "items": one, "minItems": 1, "maxItems": FALLBACKS_MAX, "description": "Who takes over, and when."},
         "max_call_usd": {"anyOf": dollars, "description": "Dollars that one call may cost at worst; a dearer model is passed over."},
         "temperature": {"type": "number", "minimum": 0, "maximum": TEMPERATURE_MAX},
         "parallel_tools": {"type": "boolean", "description": "Whether the model may call several tools in one turn."},
-        "attachments": {"type": "array", "items": place, "description": "Where images and files lie that the model is shown."},
+        "attachments": _attachments(),
     }
+
+
+def _attachments() -> Schema:
+    place: Schema = {"type": "string", "pattern": r"^(input\..+|steps\..+\.output(\..+)?)$"}
+    return {"type": "array", "items": place, "description": "Where images and files lie that the model is shown."}
 
 
 def _approve() -> Schema:

@@ -1,6 +1,7 @@
 """Chains of models: who is asked when the first one is busy, too dear, or declines, and what a call may cost at most. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from pydantic import Field
@@ -14,6 +15,8 @@ REASONS: Final[tuple[FallbackReason, ...]] = ("overload", "price", "refusal")
 """When a model may take over."""
 USUAL: Final[tuple[FallbackReason, ...]] = ("overload", "refusal")
 """When it does unless its definition says otherwise."""
+ALL_ABLE: Final[Mapping[str, str]] = MappingProxyType({})
+"""No model is unable to take the request."""
 
 
 class Fallback(Wire):
@@ -40,31 +43,47 @@ class ModelChain(Wire):
         """How many of them one call may make read and write: the first, and each that takes over from one that declined."""
         return 1 + sum("refusal" in one.on for one in self.fallbacks)
 
-    def after(self, place: int, reason: FallbackReason) -> int | None:
-        """Return the place of the model that takes over from the one at `place`, or None."""
-        later = range(place, len(self.fallbacks))
-        return next((index + 1 for index in later if reason in self.fallbacks[index].on), None)
+    def after(self, place: int, reason: FallbackReason | None) -> int | None:
+        """Return the place of the model that takes over from the one at `place`, or None; without a reason it is the next one."""
+        return next(iter(self.later(place, reason)), None)
+
+    def later(self, place: int, reason: FallbackReason | None) -> list[int]:
+        """Return the places behind `place` whose models take over for the reason, in order; without one, all of them."""
+        behind = range(place, len(self.fallbacks))
+        return [index + 1 for index in behind if reason is None or reason in self.fallbacks[index].on]
 
 
 CostOf = Callable[[str], int | None]
 """What a call of a model costs at worst, in micro-USD; None without a price."""
 
 
-def affordable(chain: ModelChain, cost_of: CostOf, start: int | None = 0) -> tuple[int | None, list[FallbackTaken]]:
-    """Return the first place from `start` on whose model is cheap enough, and the models passed over; None: there is none.
+def askable(
+    chain: ModelChain,
+    cost_of: CostOf,
+    start: int | None = 0,
+    *,
+    reason: FallbackReason | None = None,
+    unable: Mapping[str, str] = ALL_ABLE,
+) -> tuple[int | None, list[FallbackTaken]]:
+    """Return the first place from `start` on whose model can take the request and is cheap enough, and the models passed over.
 
-    A model without a price is never too dear: a budget in tokens bounds it.
+    `unable` says by model why it cannot; such a model is as if it were not in the chain: the next one that takes over for the same `reason`
+    does, and in place of the first model of all, the next one whatever it takes over for. A model without a price is never too dear: a
+    budget in tokens bounds it. The place is None where there is none.
     """
     passed: list[FallbackTaken] = []
     place = start
     while place is not None:
         model = chain.models[place]
-        cost = cost_of(model)
-        if chain.max_call_usd_micros is None or cost is None or cost <= chain.max_call_usd_micros:
+        if model in unable:
+            passed.append(FallbackTaken(model=model, reason="unable", detail=unable[model]))
+        elif not _too_dear(chain, cost := cost_of(model)):
             return place, passed
-        detail = f"a call may cost {cost} micro-USD, and {chain.max_call_usd_micros} are allowed"
-        passed.append(FallbackTaken(model=model, reason="price", detail=detail))
-        place = chain.after(place, "price")
+        else:
+            detail = f"a call may cost {cost} micro-USD, and {chain.max_call_usd_micros} are allowed"
+            passed.append(FallbackTaken(model=model, reason="price", detail=detail))
+            reason = "price"
+        place = chain.after(place, reason)
     return None, passed
 
 
@@ -72,21 +91,35 @@ def worst_usd_micros(chain: ModelChain, cost_of: CostOf) -> int | None:
     """Return what a call of the chain costs at worst; None when a model that may be asked has no price.
 
     A busy model costs nothing and one that declines costs what it read and wrote, so the worst way is the dearest of: it answers, it
-    declines and the next one takes over, it is busy and the next one takes over.
+    declines and another one takes over, it is busy and another one takes over. Any model may turn out to be unable to take the request, so
+    that whoever might come behind it counts too.
     """
-    start, _ = affordable(chain, cost_of)
-    return 0 if start is None else _worst(chain, cost_of, start)
+    from_here: dict[int, int | None] = {}  # what it costs at worst when the model at a place has its turn
+
+    def then(place: int, reason: FallbackReason) -> int | None:
+        return _dearest(from_here[later] for later in chain.later(place, reason))
+
+    for place in reversed(range(len(chain.models))):
+        own, declined, busy = cost_of(chain.models[place]), then(place, "refusal"), then(place, "overload")
+        if _too_dear(chain, own):
+            from_here[place] = then(place, "price")
+        else:
+            from_here[place] = None if own is None or declined is None or busy is None else max(own + declined, busy)
+    return _dearest(from_here.values())
 
 
-def _worst(chain: ModelChain, cost_of: CostOf, place: int) -> int | None:
-    own = cost_of(chain.models[place])
-    declined, _ = affordable(chain, cost_of, chain.after(place, "refusal"))
-    busy, _ = affordable(chain, cost_of, chain.after(place, "overload"))
-    after_refusal = 0 if declined is None else _worst(chain, cost_of, declined)
-    after_overload = 0 if busy is None else _worst(chain, cost_of, busy)
-    if own is None or after_refusal is None or after_overload is None:
-        return None
-    return max(own + after_refusal, after_overload)
+def _too_dear(chain: ModelChain, cost: int | None) -> bool:
+    return chain.max_call_usd_micros is not None and cost is not None and cost > chain.max_call_usd_micros
+
+
+def _dearest(costs: Iterable[int | None]) -> int | None:
+    """The most of them, nothing of none, and None when one is not known."""
+    most = 0
+    for cost in costs:
+        if cost is None:
+            return None
+        most = max(most, cost)
+    return most
 
 
 def told(taken: Sequence[FallbackTaken]) -> list[dict[str, str | int]]:

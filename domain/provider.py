@@ -87,14 +87,16 @@ class CompletionRequest(Wire):
 
 
 FallbackReason = Literal["overload", "price", "refusal"]
-"""Why another model of the chain was asked: busy or away, too dear for the step, or it declined to answer."""
+"""When another model of the chain is asked: it is busy or away, too dear for the step, or it declined to answer."""
+PassReason = Literal[FallbackReason, "unable"]
+"""Why a model did not give the answer: one of those, or it cannot take the request (it reads no images, it has too little room)."""
 
 
 class FallbackTaken(Wire):
-    """A model of a chain that did not give the answer, why, and what asking it used; a busy model used nothing."""
+    """A model of a chain that did not give the answer, why, and what asking it used; one that was busy or unable used nothing."""
 
     model: str
-    reason: FallbackReason
+    reason: PassReason
     detail: str = ""
     input_tokens: int = 0
     output_tokens: int = 0

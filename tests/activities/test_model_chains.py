@@ -32,7 +32,7 @@ def chain(*on: FallbackReason, most: int | None = None) -> ModelChain:
 class Walk:
     """A walk over planned models that remembers whom it asked, and with how much time."""
 
-    def __init__(self, plan: Plan, *, breakers: Breakers | None = None, tenant: str = "default") -> None:
+    def __init__(self, plan: Plan, *, breakers: Breakers | None = None, tenant: str = "default", unable: str = "") -> None:
         self.asked: list[str] = []
         self.seconds: list[float] = []
         self._plan = plan
@@ -42,6 +42,7 @@ class Walk:
             worst_of=PRICES.get,
             cost_of=lambda reply: PRICES[reply.answered_by],
             timeout_s=10.0,
+            unable={model: f"`{model}` reads no images" for model in unable.split()},
             breakers=breakers,
         )
 
@@ -115,6 +116,44 @@ class TestChain:
         await walk.ask(chain())
         assert walk.seconds[0] == pytest.approx(6.0, abs=0.2)
         assert walk.seconds[2] > walk.seconds[1]
+
+
+class TestUnable:
+    """Models that do not read what they would be shown, or have too little room."""
+
+    async def test_are_passed_over_without_being_asked(self) -> None:
+        walk = Walk({"a/first": ModelUnavailable("overloaded")}, unable="b/second")
+        reply = await walk.ask(chain())
+        assert (reply.answered_by, walk.asked) == ("c/third", ["a/first", "c/third"])
+        assert [(taken.model, taken.reason) for taken in reply.fallbacks] == [("a/first", "overload"), ("b/second", "unable")]
+        assert reply.fallbacks[1].detail == "`b/second` reads no images"
+
+    async def test_give_way_at_the_head_of_the_chain_to_whoever_can(self) -> None:
+        walk = Walk({}, unable="a/first")
+        reply = await walk.ask(chain("price"))
+        assert (reply.answered_by, walk.asked, [taken.reason for taken in reply.fallbacks]) == ("b/second", ["b/second"], ["unable"])
+
+    async def test_fail_the_call_when_there_is_no_other(self) -> None:
+        walk = Walk({}, unable="a/first b/second c/third")
+        with pytest.raises(ModelFailed, match="`a/first` reads no images; `b/second` reads no images; `c/third` reads"):
+            await walk.ask(chain())
+        assert walk.asked == []
+
+    async def test_leave_a_busy_model_to_the_next_attempt(self) -> None:
+        walk = Walk({"a/first": ModelUnavailable("overloaded", retry_after_s=7)}, unable="b/second c/third")
+        with pytest.raises(ModelUnavailable, match="overloaded; passed over: `b/second` reads no images") as caught:
+            await walk.ask(chain())
+        assert (caught.value.retry_after_s, walk.seconds[0]) == (7, pytest.approx(10.0, abs=0.2))
+
+    async def test_leave_a_refusal_as_it_is_and_are_told(self) -> None:
+        reply = await Walk({"a/first": said("a/first", StopReason.REFUSED)}, unable="b/second c/third").ask(chain())
+        assert (reply.stop, reply.answered_by) == (StopReason.REFUSED, "a/first")
+        assert [(taken.model, taken.reason) for taken in reply.fallbacks] == [("b/second", "unable"), ("c/third", "unable")]
+
+    async def test_hide_no_limit_on_the_price(self) -> None:
+        walk = Walk({}, unable="a/first")
+        with pytest.raises(BudgetExceeded, match="c/third"):
+            await walk.ask(chain("price", most=0))
 
 
 class TestBreaker:

@@ -182,6 +182,42 @@ class TestAttachments:
             await desk.ask({"kind": "user", "value": "look", "attachments": [{"ref": "input", "path": "photo"}]})
         assert desk.provider.requests == []
 
+    async def test_that_a_model_does_not_read_go_to_the_next_of_its_chain(self) -> None:
+        desk = Desk(answered("{}"), table=ModelTable(capabilities={"fake/blind": Capabilities(images=False)}))
+        look: dict[str, JsonValue] = {"kind": "user", "value": "look", "attachments": [{"ref": "input", "path": "photo"}]}
+        receipt = await desk.activities.complete_prompt(prompt(look, model="fake/blind", fallbacks=[{"model": "fake/seeing"}]))
+        assert [asked.model for asked in desk.provider.requests] == ["fake/seeing"]
+        passed: JsonValue = {"model": "fake/blind", "reason": "unable", "cost_usd_micros": "0"}
+        assert receipt.noted == {"answered_by": "fake/seeing", "fallbacks": [passed]}
+
+
+class TestLength:
+    """Conversations for which a model's context is too short."""
+
+    TABLE = ModelTable(capabilities={"fake/short": Capabilities(context_tokens=5000), "fake/shorter": Capabilities(context_tokens=4100)})
+    LONG: dict[str, JsonValue] = {"kind": "user", "value": "word " * 1000}
+
+    async def test_goes_to_the_next_model_with_room(self) -> None:
+        desk = Desk(answered("{}"), table=self.TABLE)
+        outcome = await desk.ask(self.LONG, model="fake/short", fallbacks=[{"model": "fake/shorter"}, {"model": "fake/long"}])
+        assert [asked.model for asked in desk.provider.requests] == ["fake/long"]
+        told = "`fake/short` reads and writes at most 5000 tokens together; this request has about "
+        fallbacks = outcome["fallbacks"]
+        assert isinstance(fallbacks, list)
+        assert [str(one).count("unable") for one in fallbacks] == [1, 1]
+        assert told in str(fallbacks[0])
+
+    async def test_is_left_to_the_vendor_where_no_model_seems_to_have_room(self) -> None:
+        desk = Desk(answered("{}"), table=self.TABLE)
+        await desk.ask(self.LONG, model="fake/short", fallbacks=[{"model": "fake/shorter"}])
+        assert [asked.model for asked in desk.provider.requests] == ["fake/short"]
+
+    async def test_is_what_was_counted_and_an_estimate_of_the_rest(self) -> None:
+        desk = Desk(answered("{}"), answered("{}"), table=self.TABLE)
+        for known, asked in ((100, "fake/short"), (1000, "fake/long")):
+            await desk.ask({"kind": "user", "value": "brief"}, model="fake/short", fallbacks=[{"model": "fake/long"}], known_tokens=known)
+            assert desk.provider.requests[-1].model == asked
+
 
 class TestCalls:
     async def test_that_fit_travel_with_their_arguments(self) -> None:

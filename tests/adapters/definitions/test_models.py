@@ -3,13 +3,15 @@
 import pytest
 
 from adapters.definitions.yaml_reader import YamlBundleReader
+from domain.agents import AgentChoice
 from domain.capabilities import Capabilities
 from domain.compile import compile_program
 from domain.errors import InvalidDefinition
 from domain.fallbacks import Fallback
 from domain.model_table import ModelAlias, ModelTable
 from domain.program import AgentStep
-from tests.adapters.definitions.bundles import TOOLS, bundle, draft_of, messages_of
+from tests.adapters.definitions.bundles import HEAD_LINES, TOOLS, bundle, draft_of, messages_of
+from tests.domain.agent_samples import manifest, registered
 
 CHAIN = """\
 - ask:
@@ -97,6 +99,36 @@ class TestCapabilities:
         files = bundle(agent("tools: [orders.find@^2]", model="compatible/tiny"))
         [problem] = YamlBundleReader().read(files, tools=TOOLS, models=table)[1]
         assert "`compatible/tiny` calls no tools" in problem.message
+
+
+class TestRegisteredAgents:
+    """What the step of an agent by name shows it."""
+
+    def shown(self, attachments: str, *, model: str = "openai/gpt-4o") -> tuple[list[AgentStep], list[str]]:
+        """Return the step of an agent that is shown files, and what is wrong."""
+        agents = AgentChoice(agents=(registered(manifest(model=model)),))
+        files = bundle(f"- ask: {{agent: {{uses: reviewer@^1, attachments: {attachments}}}}}\n")
+        drafts, problems = YamlBundleReader().read(files, tools=TOOLS, agents=agents)
+        found = [f"{problem.line - HEAD_LINES}:{problem.column}: {problem.message}" for problem in problems]
+        steps = [step for draft in drafts for step in compile_program(draft, tools=TOOLS, config={}, agents=agents).steps]
+        return [step for step in steps if isinstance(step, AgentStep)], found
+
+    def test_are_shown_files_by_their_step(self) -> None:
+        [step], problems = self.shown("[input.order]")
+        assert (step.pin is not None, step.attachments, problems) == (True, ["input.order"], [])
+
+    @pytest.mark.parametrize(
+        ("attachments", "model", "message"),
+        [
+            ("input.order", "openai/gpt-4o", "1:49: `attachments` is a list of places"),
+            ("[input.photo]", "openai/gpt-4o", "1:50: `input.photo`: the input declares no field `photo`"),
+            ("[input.order]", "openai/gpt-3.5-turbo", "1:36: `openai/gpt-3.5-turbo` reads no images"),
+        ],
+    )
+    def test_say_what_is_wrong_and_where(self, attachments: str, model: str, message: str) -> None:
+        steps, [found] = self.shown(attachments, model=model)
+        assert steps == []
+        assert found.startswith(message)
 
 
 class TestAliases:
