@@ -8,11 +8,13 @@ from adapters.postgres.definitions import PostgresDefinitionStore
 from adapters.postgres.pool import Database
 from adapters.postgres.runs import PostgresRunStore
 from adapters.tools.builtins.run_start import RunStart
+from domain.budget import Cap
 from domain.child_runs import DEPTH_MAX, ChildRequest
 from domain.errors import ToolFailed
 from domain.registry import DefinitionDraft
 from tests.adapters.postgres.sealing_by_xor import XorCipher
 from tests.adapters.tools.builtins.calling import call_of
+from tests.contracts.money_bench import MoneyBench
 from tests.contracts.postgres_bench import new_run
 from tests.contracts.test_stores import draft
 
@@ -75,6 +77,32 @@ class TestStart:
         other = PostgresChildRuns(db, house.runs, house.definitions)
         with pytest.raises(ToolFailed):
             await other.start(house.request().model_copy(update={"tenant": house.tenant + "-x"}))
+
+
+class TestMoney:
+    """ADR 0039: a started run draws on the tenant and on its definition, and not on the run that started it."""
+
+    async def test_of_the_tenant_bounds_parent_and_child_together(self, house: House, db: Database) -> None:
+        money, child = MoneyBench(db, house.tenant), await house.children.start(house.request())
+        await money.limit("tenant", "", 100)
+        assert await money.allowed("a", 60, run=PARENT)
+        assert not await money.allowed("a", 41, run=child.run)
+        assert await money.allowed("b", 40, run=child.run)
+        await money.check()
+
+    async def test_of_its_definition_bounds_all_that_were_started(self, house: House, db: Database) -> None:
+        money = MoneyBench(db, house.tenant)
+        first, second = [(await house.children.start(house.request(key=key * 64))).run for key in "xy"]
+        await money.limit("definition", "follow-up", 30)
+        assert await money.allowed("a", 20, run=first)
+        assert not await money.allowed("a", 11, run=second)
+        assert await money.allowed("b", 10, run=second)
+
+    async def test_of_the_parent_is_its_own(self, house: House, db: Database) -> None:
+        money, child = MoneyBench(db, house.tenant), await house.children.start(house.request())
+        own = [Cap(step="", usd_micros=10)]
+        assert [await money.allowed(step, 10, run=PARENT, caps=own) for step in ("a", "b")] == [True, False]
+        assert await money.allowed("a", 10, run=child.run)
 
 
 async def test_the_tool_returns_the_run(house: House) -> None:
