@@ -25,7 +25,7 @@ from domain.samples import sample
 from domain.schemas import validate
 from domain.stores import PayloadStore
 from domain.tool_access import ToolGate, ToolUse
-from domain.tools import DeclaredTools, Tool, ToolBox, ToolCall, ToolSpec
+from domain.tools import DeclaredTools, MeteredTool, Tool, ToolBox, ToolCall, ToolSpec
 
 
 def effect_key(envelope: Envelope) -> EffectKey:
@@ -97,7 +97,7 @@ class ToolActivities:
             guarded = tool.spec.guarded
             verdict = await permit(self._policy, envelope, request, arguments, roles=roles, approved=approved, guarded=guarded)
             policy = {"policy": verdict.policy_sha256}
-        output = await self._called(
+        output, used = await self._called(
             tool,
             ToolCall(
                 tool=request.tool,
@@ -118,7 +118,7 @@ class ToolActivities:
         if tool.spec.output_schema and (problems := validate(tool.spec.output_schema, output)):
             raise ToolAnswerInvalid(f"{request.tool} answered, but its answer breaks its schema: {'; '.join(problems)}")
         noted = {} if request.arguments_from is None else told_of(request, dict(arguments))
-        return Receipt(output=output, usage=Usage(cost_usd_micros=request.cost_usd_micros), noted={**noted, **policy})
+        return Receipt(output=output, usage=used + Usage(cost_usd_micros=request.cost_usd_micros), noted={**noted, **policy})
 
     async def _admitted(self, envelope: Envelope, request: ToolRequest) -> tuple[str, ...]:
         """Ask the tenant's grants just before the effect; return the roles of the run's principal."""
@@ -143,15 +143,17 @@ class ToolActivities:
             return await self._servers.find(tenant, request.tool, request.version)
         return self._tools.find(request.tool, request.version)
 
-    async def _called(self, tool: Tool, call: ToolCall) -> JsonValue:
-        """Call the tool; no secret that this worker ever gave to a tool of the tenant comes back with its answer or its error.
+    async def _called(self, tool: Tool, call: ToolCall) -> tuple[JsonValue, Usage]:
+        """Call the tool; return its result and what it used.
+
+        No secret that this worker ever gave to a tool of the tenant comes back with its answer or its error.
 
         Raises:
             StandfastError: the tool's own, without secrets.
             RuntimeError: instead of any other error whose text held one.
         """
         try:
-            output = await tool.call(call)
+            output, used = await tool.call_metered(call) if isinstance(tool, MeteredTool) else (await tool.call(call), Usage())
         except StandfastError as error:
             detail = self._secrets.text(call.tenant, error.detail)
             if detail == error.detail:
@@ -162,7 +164,7 @@ class ToolActivities:
             if told == str(error):
                 raise
             raise RuntimeError(f"{type(error).__name__}: {told}") from None  # Temporal keeps causes and their texts
-        return self._secrets.value(call.tenant, output)
+        return self._secrets.value(call.tenant, output), used
 
     async def _simulated(self, tenant: str, request: ToolRequest, spec: ToolSpec) -> JsonValue:
         """What the same call gave the run this one was forked from, else a value made from the output schema; nothing is done."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal, Protocol
 
+from domain.envelope import Usage
 from domain.labels import Label, merged
 from domain.model import Value
 from domain.stores import Page
@@ -18,6 +19,9 @@ TEXT_CHARS_MAX = 8000
 RESULTS_MAX = 20
 RECORDS_MAX = 10_000
 """Most records of one namespace: a search looks at each of them, which takes some 20 ms at that number."""
+
+DIMENSIONS_MAX = 16_000
+"""Most numbers of a vector: pgvector's type `vector` holds no more."""
 
 Quarantine = Literal["suspicious", "operator"]
 """Why a record is not recalled: it speaks like an instruction, or a person said so."""
@@ -59,32 +63,61 @@ class NewMemory(Value):
     agent: str | None = None
 
 
+class SavedMemory(Value):
+    """A record that was kept, and what its vector cost."""
+
+    record: MemoryRecord
+    usage: Usage = Usage()
+
+
+class Recall(Value):
+    """What a search found, best first, and what it cost.
+
+    `unsearched` is how many records of the namespace could not be compared: their vectors are still another embedder's.
+    """
+
+    records: list[MemoryRecord]
+    unsearched: int = 0
+    usage: Usage = Usage()
+
+
+class Embedded(Value):
+    """The vectors of some texts, in their order, each of length 1, with what they cost.
+
+    `embedder` names what made them and how many numbers they have: vectors are compared only where it is the same. A vector is None where
+    the embedder takes no such text, and `refusal` then says why.
+    """
+
+    embedder: str
+    vectors: list[list[float] | None]
+    refusal: str = ""
+    usage: Usage = Usage()
+
+
 class Embedder(Protocol):
-    """Makes vectors of texts; texts that mean alike point the same way."""
+    """Makes vectors of texts; texts that are alike, by words or by meaning, point the same way."""
 
-    @property
-    def name(self) -> str:
-        """What made a vector: those of different embedders are never compared."""
+    async def embed(self, texts: list[str]) -> Embedded:
+        """Return a vector for each text, of which there is at least one.
+
+        Raises:
+            ToolUnavailable: another attempt may help. ToolFailed: it will not.
+        """
         ...
 
-    @property
-    def dimensions(self) -> int:
-        """How long a vector is."""
-        ...
-
-    async def embed(self, texts: list[str]) -> list[list[float]]:
-        """Return a vector of length 1 for each text. Raises: ToolUnavailable."""
+    async def aclose(self) -> None:
+        """Close the connections."""
         ...
 
 
 class Memory(Protocol):
     """The records of tenants, by namespace."""
 
-    async def save(self, memory: NewMemory) -> MemoryRecord:
-        """Keep a text; what is suspicious is kept in quarantine. Raises: InvalidInput, the namespace is full."""
+    async def save(self, memory: NewMemory) -> SavedMemory:
+        """Keep a text; what is suspicious is kept in quarantine. Raises: InvalidInput (full), ToolFailed, ToolUnavailable."""
         ...
 
-    async def search(self, tenant: str, namespace: str, query: str, *, limit: int) -> list[MemoryRecord]:
+    async def search(self, tenant: str, namespace: str, query: str, *, limit: int) -> Recall:
         """Return the records most like a text, best first, without those in quarantine. Raises: ToolFailed, ToolUnavailable."""
         ...
 

@@ -1,11 +1,12 @@
 """The tool port: what a tool declares, and one call of it. Pure."""
 
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from pydantic import Field, JsonValue
 
 from domain.budget import AMOUNT_MAX
 from domain.effects import EffectClass, RetryClass
+from domain.envelope import Usage
 from domain.labels import Label
 from domain.model import Value, Wire
 
@@ -90,6 +91,15 @@ class Tool(Protocol):
             ToolUnavailable: it surely did not happen and another attempt may help (429, refused connection).
             ToolTimedOut: whether it happened is unknown.
         """
+        ...
+
+
+@runtime_checkable
+class MeteredTool(Tool, Protocol):
+    """A tool that knows only afterwards what a call used; it is settled with the call, on top of what the tool declares."""
+
+    async def call_metered(self, call: ToolCall) -> tuple[JsonValue, Usage]:
+        """Do it once; return the result and what it used. Raises: what `call` raises."""
         ...
 
 

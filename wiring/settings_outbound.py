@@ -4,7 +4,11 @@ from ipaddress import ip_network
 
 from pydantic import Field, SecretStr, field_validator
 
+from domain.memory import DIMENSIONS_MAX
 from wiring.settings_ground import Group
+
+WORDS = "words"
+"""The embedder that needs no model: it finds texts that share words."""
 
 
 class OutboundSettings(Group):
@@ -25,6 +29,19 @@ class OutboundSettings(Group):
     )
     search_url: str | None = Field(
         default=None, validation_alias="STANDFAST_SEARCH_URL", description="address of a search server with SearXNG's JSON, for web.search"
+    )
+    memory_embedder: str = Field(
+        default=WORDS,
+        pattern=r"^(words|[^/\s]+/\S+)$",
+        validation_alias="STANDFAST_MEMORY_EMBEDDER",
+        description="what makes vectors for memory: words, openai/MODEL, azure/DEPLOYMENT or compatible/MODEL (docs/tools-builtin.md)",
+    )
+    memory_dimensions: int | None = Field(
+        default=None,
+        ge=1,
+        le=DIMENSIONS_MAX,
+        validation_alias="STANDFAST_MEMORY_DIMENSIONS",
+        description="numbers of a vector to ask such a model for; without it, as many as it makes",
     )
     query_databases: dict[str, SecretStr] = Field(
         default={},

@@ -52,6 +52,7 @@ from adapters.postgres.tool_watch import PostgresToolWatch
 from adapters.postgres.tree_reader import PostgresTreeReader
 from adapters.postgres.vault import PayloadLimits, Vault
 from adapters.postgres.workspace import PostgresWorkspace
+from domain.memory import Embedder
 from domain.objects import ObjectStore
 
 
@@ -110,9 +111,17 @@ class Storage:
 
 
 def build_storage(
-    database: Database, cipher: TenantCipher, *, objects: ObjectStore | None = None, limits: PayloadLimits | None = None
+    database: Database,
+    cipher: TenantCipher,
+    *,
+    objects: ObjectStore | None = None,
+    limits: PayloadLimits | None = None,
+    embedder: Embedder | None = None,
 ) -> Storage:
-    """Return the stores over one pool, which share what they remember of data subjects' keys; large payloads go to `objects`."""
+    """Return the stores over one pool, which share what they remember of data subjects' keys; large payloads go to `objects`.
+
+    Without `embedder` memory finds texts by their words.
+    """
     vault = Vault(SubjectCiphers(database, cipher), objects=objects, limits=limits)
     letters, tasks = PostgresDeadLetterStore(database, vault), PostgresTaskStore(database, vault)
     runs, payloads = PostgresRunStore(database, vault), PostgresPayloadStore(database, vault)
@@ -164,6 +173,6 @@ def build_storage(
         mcp_tokens=PostgresMcpTokens(database, cipher),
         secret_references=PostgresSecretReferences(database),
         workspace=PostgresWorkspace(database, vault),
-        memory=PostgresMemory(database, vault, HashingEmbedder()),
+        memory=PostgresMemory(database, vault, embedder or HashingEmbedder()),
         child_runs=PostgresChildRuns(database, runs, definitions),
     )

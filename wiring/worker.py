@@ -21,6 +21,7 @@ from domain.expressions import ENGINE
 from wiring.agents import status_rules
 from wiring.builtins import build_ports
 from wiring.channels import build_audiences, build_channels
+from wiring.embedding import build_embedder
 from wiring.faults import fault_point
 from wiring.keys import InstallationKeys, new_token
 from wiring.logs import redact_logs, set_up_logs
@@ -38,6 +39,7 @@ from wiring.settings import (
     DatabaseSettings,
     FaultSettings,
     ModelSettings,
+    OutboundSettings,
     PayloadSettings,
     PlatformSettings,
     SecretSettings,
@@ -103,9 +105,13 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
         await check_schema_version(database)
         link = await connect(required_temporal_address(temporal), namespace=temporal.namespace, cipher=cipher)
         models = ModelSettings()
-        provider = build_models(models, build_outbound(platform.environment))
+        outbound, prices = build_outbound(platform.environment), build_prices(models)
+        provider = build_models(models, outbound)
         stack.push_async_callback(provider.aclose)
-        storage = build_storage(database, cipher, objects=build_objects(platform, payloads), limits=payload_limits(payloads))
+        embedder = build_embedder(OutboundSettings(), models, prices, outbound)
+        stack.push_async_callback(embedder.aclose)
+        objects, limits = build_objects(platform, payloads), payload_limits(payloads)
+        storage = build_storage(database, cipher, objects=objects, limits=limits, embedder=embedder)
         stack.push_async_callback(storage.deltas.aclose)
         secrets = build_secrets(storage.secret_references, platform, SecretSettings())
         redact_logs(secrets.known)
@@ -120,7 +126,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
             keys=keys,
             toolbox=toolbox,
             provider=provider,
-            prices=build_prices(models),
+            prices=prices,
             breakers=PurgatoryBreakers(),
             models=build_table(models),
             cached_runs_max=worker.cached_runs,

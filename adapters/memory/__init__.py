@@ -1,1 +1,1 @@
-"""What makes vectors of texts for memory: hashed words, offline, by default. Implements `domain.memory.Embedder`. May import: domain."""
+"""Vectors of texts for memory without a model: hashed words, the default. Implements `domain.memory.Embedder`. May import: domain."""

@@ -1,7 +1,7 @@
 """Vectors by hashing: the words and letter groups of a text, each added at a place that its hash names ("feature hashing").
 
-It needs no model, no network and no download, and finds texts that share words or spellings. Texts that mean alike in other words it does
-not find: for those the port takes an embedder that asks a model.
+It needs no model, no network and no download, and finds texts that share words or spellings: words, not meanings. Texts that mean alike in
+other words an embedder finds that asks a model (`adapters/models/embeddings.py`).
 """
 
 import hashlib
@@ -9,8 +9,12 @@ import math
 import re
 import unicodedata
 
+from domain.memory import Embedded
+
 DIMENSIONS = 256
 """Enough that two words of a short text rarely meet in one place; a vector takes a kilobyte."""
+NAME = f"hashing-1-{DIMENSIONS}"
+"""What vectors of this version of the algorithm are known by."""
 _WORD = re.compile(r"\w+")
 _GROUP = 3
 _GROUP_WEIGHT = 0.35
@@ -28,19 +32,12 @@ _COMMON = frozenset(
 class HashingEmbedder:
     """Implements `domain.memory.Embedder`; the same text has the same vector on every machine and in every version of this name."""
 
-    @property
-    def name(self) -> str:
-        """`hashing-1-256`."""
-        return f"hashing-1-{DIMENSIONS}"
+    async def embed(self, texts: list[str]) -> Embedded:
+        """Return a vector for each text; one without words points to the first axis."""
+        return Embedded(embedder=NAME, vectors=[vector(text) for text in texts])
 
-    @property
-    def dimensions(self) -> int:
-        """How long a vector is."""
-        return DIMENSIONS
-
-    async def embed(self, texts: list[str]) -> list[list[float]]:
-        """Return a vector of length 1 for each text; one without words points to the first axis."""
-        return [vector(text) for text in texts]
+    async def aclose(self) -> None:
+        """Do nothing: it has no connections."""
 
 
 def vector(text: str) -> list[float]:

@@ -6,11 +6,12 @@ from psycopg import sql
 from psycopg.types.numeric import Int4
 
 from adapters.postgres.extensions import MISSING
+from adapters.postgres.memory_renewal import STALE, Renewal, RenewalLimits, place_of
 from adapters.postgres.pool import Database, Row
 from adapters.postgres.values import decode_cursor, encode_cursor, rfc3339
 from adapters.postgres.vault import Vault
 from domain.errors import InvalidInput, NotFound, ReferenceMissing, ToolFailed
-from domain.memory import RECORDS_MAX, Embedder, MemoryRecord, NewMemory, Quarantine, suspicion
+from domain.memory import RECORDS_MAX, Embedded, Embedder, MemoryRecord, NewMemory, Quarantine, Recall, SavedMemory, suspicion
 from domain.stores import Page, PayloadCipher
 
 _COLUMNS = b"record, namespace, run, agent, labels, quarantine, sealed, saved_at"
@@ -36,35 +37,41 @@ FROM memory_records
 WHERE tenant_id = %(tenant)s AND namespace = %(namespace)s AND embedder = %(embedder)s AND quarantine IS NULL
 ORDER BY score DESC, record LIMIT %(limit)s
 """
+_UNSEARCHED = (
+    b"SELECT count(*) AS n FROM memory_records WHERE tenant_id = %(tenant)s AND namespace = %(namespace)s"
+    b" AND quarantine IS NULL AND embedder <> %(embedder)s"
+)
 
 
 class PostgresMemory:
     """Implements `domain.memory.Memory` and `domain.memory.MemoryDesk`."""
 
-    def __init__(self, db: Database, cipher: PayloadCipher | Vault, embedder: Embedder) -> None:
+    def __init__(self, db: Database, cipher: PayloadCipher | Vault, embedder: Embedder, *, limits: RenewalLimits | None = None) -> None:
         self._db = db
         self._vault = Vault.over(db, cipher)
         self._embedder = embedder
+        self._renewal = Renewal(db, self._vault, embedder, limits or RenewalLimits())
         self._nearest: bytes | None = None
 
-    async def save(self, memory: NewMemory) -> MemoryRecord:
+    async def save(self, memory: NewMemory) -> SavedMemory:
         """Keep a text; the same effect again finds its record.
 
         Raises:
             InvalidInput: the namespace is full.
+            ToolFailed: the embedder does not take the text. ToolUnavailable: it has no time now.
         """
         record = f"mem_{memory.key[:26]}"
-        vector = (await self._embedder.embed([memory.text]))[0]
+        made = await self._embedder.embed([memory.text])
         cipher = await self._vault.ciphers.of_run(memory.tenant, memory.run)
         place = {"tenant": memory.tenant, "record": record, "namespace": memory.namespace}
         fields = {
             "run": memory.run,
             "agent": memory.agent,
-            "embedder": self._embedder.name,
-            "embedding": vector,
+            "embedder": made.embedder,
+            "embedding": _vector_of(made),
             "labels": list(memory.labels),
             "quarantine": suspicion(memory.text),
-            "sealed": cipher.seal(memory.tenant, _place(record), memory.text.encode()),
+            "sealed": cipher.seal(memory.tenant, place_of(record), memory.text.encode()),
         }
         async with self._db.tenant(memory.tenant) as tx:
             row = await tx.row(_ONE, place)
@@ -76,20 +83,29 @@ class PostgresMemory:
                     )
                 await tx.execute(_INSERT, {**place, **fields})
                 row = await tx.row(_ONE, place)
-        return await self._opened(memory.tenant, cast("Row", row))
+        return SavedMemory(record=await self._opened(memory.tenant, cast("Row", row)), usage=made.usage)
 
-    async def search(self, tenant: str, namespace: str, query: str, *, limit: int) -> list[MemoryRecord]:
+    async def search(self, tenant: str, namespace: str, query: str, *, limit: int) -> Recall:
         """Return the records most like a text, best first, without those in quarantine.
 
+        Records whose vectors are another embedder's get new ones first, a bounded number in each search; those left are counted.
+
         Raises:
-            ToolFailed: the database lacks pgvector; it says how to get it.
+            ToolFailed: the database lacks pgvector (it says how to get it), or the embedder does not take the text.
+            ToolUnavailable: the embedder has no time now.
         """
         nearest = self._nearest or await self._compiled(tenant)
-        vector = (await self._embedder.embed([query]))[0]
-        place = {"tenant": tenant, "namespace": namespace, "embedder": self._embedder.name, "vector": vector, "limit": Int4(limit)}
+        asked = await self._embedder.embed([query])
+        vector, used = _vector_of(asked), asked.usage
+        async with self._db.tenant(tenant) as tx:
+            stale = await tx.rows(STALE, self._renewal.stale(tenant, namespace, asked.embedder))
+        if stale:
+            used += await self._renewal.renew(tenant, stale, asked.embedder)
+        place = {"tenant": tenant, "namespace": namespace, "embedder": asked.embedder, "vector": vector, "limit": Int4(limit)}
         async with self._db.tenant(tenant) as tx:
             rows = await tx.rows(nearest, place)
-        return await self._all_opened(tenant, rows)
+            left = await tx.row(_UNSEARCHED, place)
+        return Recall(records=await self._all_opened(tenant, rows), unsearched=left["n"] if left else 0, usage=used)
 
     async def page(
         self, tenant: str, *, namespace: str | None = None, quarantined: bool = False, limit: int = 50, cursor: str | None = None
@@ -159,11 +175,19 @@ class PostgresMemory:
 
     async def _opened(self, tenant: str, row: Row) -> MemoryRecord:
         cipher = await self._vault.ciphers.of_run(tenant, row["run"])
-        text = cipher.open(tenant, _place(row["record"]), bytes(row["sealed"])).decode()
+        text = cipher.open(tenant, place_of(row["record"]), bytes(row["sealed"])).decode()
         fields = {name: row[name] for name in ("record", "namespace", "run", "agent", "labels", "quarantine")}
         score = round(float(row["score"]), 4) if "score" in row else None
         return MemoryRecord.model_validate({**fields, "text": text, "saved_at": rfc3339(row["saved_at"]), "score": score})
 
 
-def _place(record: str) -> str:
-    return f"memory/{record}"
+def _vector_of(made: Embedded) -> list[float]:
+    """Return the vector of the one text that was asked for.
+
+    Raises:
+        ToolFailed: the embedder does not take it.
+    """
+    vector = made.vectors[0]
+    if vector is None:
+        raise ToolFailed(f"memory could make no vector of this text: {made.refusal}")
+    return vector

@@ -10,7 +10,7 @@ from activities.requests import FlushRequest
 from activities.tool_calls import Records, ToolActivities, effect_key
 from domain.approval import BoundCall, approval_digest
 from domain.effects import EffectClass
-from domain.envelope import Envelope
+from domain.envelope import Envelope, Usage
 from domain.errors import NotFound, StaleDigest, ToolAnswerInvalid, ToolFailed
 from domain.large_arguments import LargeArguments, arguments_sha256
 from domain.people_stores import ApprovalRow
@@ -65,6 +65,14 @@ class FakeBank:
         return self.answer
 
 
+class MeteredBank(FakeBank):
+    """A bank that knows afterwards what a call used."""
+
+    async def call_metered(self, call: ToolCall) -> tuple[JsonValue, Usage]:
+        """Answer, and tell."""
+        return await self.call(call), Usage(input_tokens=30, cost_usd_micros=2)
+
+
 def activities(bank: FakeBank, stores: FakeStores | None = None, records: Records | None = None) -> ToolActivities:
     """Build the activities over fakes."""
     given = stores or FakeStores()
@@ -99,6 +107,12 @@ class TestCallTool:
         [call] = bank.calls
         assert call.idempotency_key == effect_key(envelope()).outside_key()
         assert (call.arguments, call.tenant, call.deadline_s) == ({"amount": 80}, TENANT, 5)
+
+    async def test_settles_what_the_tool_says_it_used_besides_what_it_declares(self) -> None:
+        plain = await activities(FakeBank()).call_tool(envelope(cost_usd_micros=5))
+        assert plain.usage == Usage(cost_usd_micros=5)
+        metered = await activities(MeteredBank()).call_tool(envelope(cost_usd_micros=5))
+        assert (metered.output, metered.usage) == ({"id": "p1"}, Usage(input_tokens=30, cost_usd_micros=7))
 
     async def test_refuses_arguments_that_break_the_schema_and_calls_nothing(self) -> None:
         bank = FakeBank()

@@ -32,11 +32,13 @@ MAY = {
     "adapters/models/anthropic_provider.py": "the vendor's SDK, on a guarded client that wiring gives it",
     "adapters/models/openai_provider.py": "the vendor's SDK, on a guarded client that wiring gives it",
     "adapters/models/compatible_provider.py": "the vendor's SDK, on a guarded client that wiring gives it",
+    "adapters/models/openai_embeddings.py": "the vendor's SDK, on a guarded client of `embeddings.py`",
+    "adapters/models/embeddings.py": "on a guarded transport",
     "adapters/models/factory.py": "on a guarded transport",
     "adapters/models/bedrock_provider.py": "the vendor's SDK, on a guarded client that wiring gives it",
     "adapters/models/gemini_provider.py": "the vendor's SDK, on a guarded client that wiring gives it",
 }
-ON_A_TRANSPORT = ("adapters/anchors", "adapters/mcp", "adapters/tools", "adapters/models/factory")
+ON_A_TRANSPORT = ("adapters/anchors", "adapters/mcp", "adapters/tools", "adapters/models/factory", "adapters/models/embeddings")
 """Where each httpx2 client must be given its transport."""
 
 

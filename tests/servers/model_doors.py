@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from tests.servers.model_wires import AnthropicWire, Body, ChatWire, Event, ResponsesWire, Wire
 from tests.servers.wire_bedrock import BedrockWire
+from tests.servers.wire_embeddings import EmbeddingsWire
 from tests.servers.wire_gemini import GeminiWire
 
 ACCESS_KEY_ID = "AKIATESTONLY"
@@ -105,7 +106,9 @@ DOORS = (
     Door(re.compile(r"/v1/messages"), AnthropicWire()),
     Door(re.compile(r"/v1/chat/completions"), ChatWire()),
     Door(re.compile(r"/v1/responses"), ResponsesWire()),
+    Door(re.compile(r"/v1/embeddings"), EmbeddingsWire()),
     Door(re.compile(r"/openai/v1/responses\?api-version=\S+"), ResponsesWire(), azure_key),
+    Door(re.compile(r"/openai/v1/embeddings\?api-version=\S+"), EmbeddingsWire(), azure_key),
     Door(
         re.compile(r"/model/(?P<model>[^/]+)/invoke(?P<stream>-with-response-stream)?"),
         *(BedrockWire(), aws_signature, aws_event, "application/vnd.amazon.eventstream"),

@@ -3,6 +3,7 @@
 from pydantic import JsonValue
 
 from domain.effects import EffectClass
+from domain.envelope import Usage
 from domain.errors import InvalidInput, ToolFailed
 from domain.memory import DEFAULT_NAMESPACE, NAMESPACE, RESULTS_MAX, TEXT_CHARS_MAX, Memory, MemoryRecord, NewMemory, labels_of_save
 from domain.tools import ToolCall, ToolSpec
@@ -43,10 +44,14 @@ class MemorySave:
         )
 
     async def call(self, call: ToolCall) -> JsonValue:
-        """Keep it.
+        """Keep it. Raises: ToolFailed, ToolUnavailable."""
+        return (await self.call_metered(call))[0]
+
+    async def call_metered(self, call: ToolCall) -> tuple[JsonValue, Usage]:
+        """Keep it; return what it is known by, and what its vector cost.
 
         Raises:
-            ToolFailed: the namespace is full.
+            ToolFailed: the namespace is full, or no vector can be made of the text.
         """
         memory = _there(self._memory)
         new = NewMemory(
@@ -62,7 +67,7 @@ class MemorySave:
             saved = await memory.save(new)
         except InvalidInput as error:
             raise ToolFailed(error.detail, where=error.where) from error
-        return {"record": saved.record, "quarantined": saved.quarantine is not None}
+        return {"record": saved.record.record, "quarantined": saved.record.quarantine is not None}, saved.usage
 
 
 class MemorySearch:
@@ -90,7 +95,13 @@ class MemorySearch:
             },
             output_schema={
                 "type": "object",
-                "properties": {"records": {"type": "array", "items": {"type": "object"}}},
+                "properties": {
+                    "records": {"type": "array", "items": {"type": "object"}},
+                    "unsearched": {
+                        "type": "integer",
+                        "description": "records that could not be compared yet; a later search may find them",
+                    },
+                },
                 "required": ["records"],
                 "additionalProperties": False,
             },
@@ -101,16 +112,22 @@ class MemorySearch:
         )
 
     async def call(self, call: ToolCall) -> JsonValue:
-        """Recall.
+        """Recall. Raises: ToolFailed, ToolUnavailable."""
+        return (await self.call_metered(call))[0]
+
+    async def call_metered(self, call: ToolCall) -> tuple[JsonValue, Usage]:
+        """Recall; return what was found, and what the vectors cost.
 
         Raises:
-            ToolFailed: the database lacks pgvector.
+            ToolFailed: the database lacks pgvector, or no vector can be made of the query.
         """
         limit = call.arguments.get("limit")
         found = await _there(self._memory).search(
             call.tenant, _namespace(call), str(call.arguments["query"]), limit=limit if isinstance(limit, int) else 5
         )
-        return {"records": [_shown(record) for record in found]}
+        records: JsonValue = [_shown(record) for record in found.records]
+        left: dict[str, JsonValue] = {"unsearched": found.unsearched} if found.unsearched else {}
+        return {"records": records, **left}, found.usage
 
 
 def _shown(record: MemoryRecord) -> JsonValue:

@@ -1,34 +1,42 @@
 """memory.save and memory.search as the model sees them, and what makes their vectors."""
 
 import math
+from typing import cast
 
 import pytest
+from pydantic import JsonValue
 
 from adapters.memory.hashing import DIMENSIONS, HashingEmbedder, vector
 from adapters.tools.builtins.remembering import MemorySave, MemorySearch
+from domain.envelope import Usage
 from domain.errors import InvalidInput, ToolFailed
-from domain.memory import MemoryRecord, NewMemory, suspicion
+from domain.memory import MemoryRecord, NewMemory, Recall, SavedMemory, suspicion
+from domain.tools import MeteredTool
 from tests.adapters.tools.builtins.calling import call_of, called
+
+USED = Usage(input_tokens=30, cost_usd_micros=2)
 
 
 class Kept:
     """A memory that gives back what it was given."""
 
-    def __init__(self, *, full: bool = False) -> None:
+    def __init__(self, *, full: bool = False, unsearched: int = 0) -> None:
         self.records: list[NewMemory] = []
         self._full = full
+        self._unsearched = unsearched
 
-    async def save(self, memory: NewMemory) -> MemoryRecord:
+    async def save(self, memory: NewMemory) -> SavedMemory:
         """Keep it."""
         if self._full:
             raise InvalidInput("the namespace is full")
         self.records.append(memory)
-        return self._shown(memory)
+        return SavedMemory(record=self._shown(memory), usage=USED)
 
-    async def search(self, tenant: str, namespace: str, query: str, *, limit: int) -> list[MemoryRecord]:
+    async def search(self, tenant: str, namespace: str, query: str, *, limit: int) -> Recall:
         """Return all of the namespace."""
         del query
-        return [self._shown(one) for one in self.records if (one.tenant, one.namespace) == (tenant, namespace)][:limit]
+        found = [self._shown(one) for one in self.records if (one.tenant, one.namespace) == (tenant, namespace)][:limit]
+        return Recall(records=found, unsearched=self._unsearched, usage=USED)
 
     def _shown(self, memory: NewMemory) -> MemoryRecord:
         return MemoryRecord(
@@ -67,6 +75,16 @@ class TestMemoryTools:
         await called(MemorySave(kept), text="a", namespace="people")
         assert await called(MemorySearch(kept), query="a") == {"records": []}
 
+    async def test_tell_what_their_vectors_cost(self) -> None:
+        for tool, arguments in ((MemorySave(Kept()), {"text": "a"}), (MemorySearch(Kept()), {"query": "a"})):
+            assert isinstance(tool, MeteredTool)
+            call = call_of(tool, dict[str, JsonValue](arguments))
+            output, used = await tool.call_metered(call)
+            assert (output, used) == (await tool.call(call), USED)
+
+    async def test_tell_how_many_records_could_not_be_compared(self) -> None:
+        assert await called(MemorySearch(Kept(unsearched=3)), query="a") == {"records": [], "unsearched": 3}
+
     async def test_tell_what_is_wrong(self) -> None:
         with pytest.raises(ToolFailed, match="full"):
             await called(MemorySave(Kept(full=True)), text="a")
@@ -100,8 +118,9 @@ class TestSuspicion:
 
 class TestHashingEmbedder:
     async def test_gives_vectors_of_length_one_that_never_change(self) -> None:
-        first, empty = await HashingEmbedder().embed(["late flights", ""])
-        assert len(first) == len(empty) == DIMENSIONS == HashingEmbedder().dimensions
+        made = await HashingEmbedder().embed(["late flights", ""])
+        first, empty = [cast("list[float]", one) for one in made.vectors]
+        assert (made.embedder, len(first), len(empty)) == ("hashing-1-256", DIMENSIONS, DIMENSIONS)
         assert math.isclose(sum(value * value for value in first), 1.0)
         assert first == vector("late flights")
         assert empty[0] == 1.0
