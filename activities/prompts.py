@@ -81,6 +81,7 @@ class PromptActivities:
             temperature=request.temperature,
             parallel_tools=request.parallel_tools,
         )
+        await self._secrets.ready(envelope.tenant)
         stream = None if self._deltas is None else self._deltas.open(stream_key(envelope))
         walk = ChainWalk(
             tenant=envelope.tenant,
@@ -145,10 +146,20 @@ class PromptActivities:
     async def _streamed(
         self, envelope: Envelope, asked: CompletionRequest, timeout_s: float, stream: DeltaStream | None, place: int
     ) -> CompletionReply:
-        """The reply, told to whoever watches while it arrives; what an earlier model of the chain said is void."""
+        """The reply, told to whoever watches while it arrives; what an earlier model of the chain said is void.
+
+        Raises:
+            StandfastError: the provider's own, without secrets.
+        """
         if stream is not None and place:
             await stream.restart()
-        reply = await self._provider.complete(asked, None if stream is None else stream.write, timeout_s=timeout_s)
+        try:
+            reply = await self._provider.complete(asked, None if stream is None else stream.write, timeout_s=timeout_s)
+        except Exception as error:
+            told = self._secrets.error(envelope.tenant, error)
+            if told is error:
+                raise
+            raise told from None
         return redacted_reply(reply, envelope.tenant, self._secrets)
 
     async def _conversation(

@@ -12,7 +12,7 @@ from domain.approval import BoundCall, approval_digest
 from domain.canonical import canonical_bytes
 from domain.effects import EffectKey
 from domain.envelope import Envelope, Receipt, Usage
-from domain.errors import InvalidInput, StaleDigest, StandfastError, ToolAnswerInvalid, ToolFailed
+from domain.errors import InvalidInput, StaleDigest, ToolAnswerInvalid, ToolFailed
 from domain.known_secrets import KnownSecrets
 from domain.large_arguments import arguments_sha256
 from domain.mcp import SERVER_TOOLS
@@ -146,24 +146,20 @@ class ToolActivities:
     async def _called(self, tool: Tool, call: ToolCall) -> tuple[JsonValue, Usage]:
         """Call the tool; return its result and what it used.
 
-        No secret that this worker ever gave to a tool of the tenant comes back with its answer or its error.
+        No secret of the tenant that this worker knows comes back with its answer or its error.
 
         Raises:
             StandfastError: the tool's own, without secrets.
             RuntimeError: instead of any other error whose text held one.
         """
+        await self._secrets.ready(call.tenant)
         try:
             output, used = await tool.call_metered(call) if isinstance(tool, MeteredTool) else (await tool.call(call), Usage())
-        except StandfastError as error:
-            detail = self._secrets.text(call.tenant, error.detail)
-            if detail == error.detail:
-                raise
-            raise type(error)(detail, where=error.where, retry_after_s=error.retry_after_s) from None
         except Exception as error:
-            told = self._secrets.text(call.tenant, str(error))
-            if told == str(error):
+            told = self._secrets.error(call.tenant, error)
+            if told is error:
                 raise
-            raise RuntimeError(f"{type(error).__name__}: {told}") from None  # Temporal keeps causes and their texts
+            raise told from None
         return self._secrets.value(call.tenant, output), used
 
     async def _simulated(self, tenant: str, request: ToolRequest, spec: ToolSpec) -> JsonValue:

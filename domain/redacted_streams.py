@@ -34,8 +34,9 @@ class _Redacted:
             await self._end()
         self._last = delta
         text = self._text.take(delta.text)
-        if text or delta.name is not None:
-            await self._inner.write(delta.model_copy(update={"text": text}))
+        name = delta.name if delta.name is None else self._redactor.text(delta.name)
+        if text or name is not None:
+            await self._inner.write(delta.model_copy(update={"text": text, "name": name}))
 
     async def restart(self) -> None:
         """Forget what waits: it is void with the rest."""

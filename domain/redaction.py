@@ -68,6 +68,12 @@ class Redactor:
         """Return a text without any secret."""
         return self.texts([text])[0]
 
+    def cut_text(self, text: str) -> str:
+        """Return a text that somebody may have cut, such as an error, without any secret and without the beginnings of any."""
+        folded = fold(text)
+        spans = self._spans(folded, beginnings=True)
+        return _masked([text], [folded], spans)[0] if spans else text
+
     def texts(self, texts: Sequence[str]) -> list[str]:
         """Return texts without any secret, also one whose pieces lie in several of them, in this order."""
         if not self._forms:
@@ -100,14 +106,15 @@ class Redactor:
                 return len(tail) - _place(tail, start)
         return 0
 
-    def _spans(self, joined: str) -> list[tuple[int, int]]:
-        """Return where forms lie in a folded text, overlapping ones together."""
+    def _spans(self, joined: str, *, beginnings: bool = False) -> list[tuple[int, int]]:
+        """Return where forms lie in a folded text, or `beginnings` of at least CHARS_MIN characters; overlapping ones together."""
         found: list[tuple[int, int]] = []
         for form in self._forms:
-            place = joined.find(form)
+            wanted = form[:CHARS_MIN] if beginnings else form
+            place = joined.find(wanted)
             while place >= 0:
-                found.append((place, place + len(form)))
-                place = joined.find(form, place + 1)
+                found.append((place, place + (_shared(form, joined, place) if beginnings else len(form))))
+                place = joined.find(wanted, place + 1)
         merged: list[tuple[int, int]] = []
         for begin, end in sorted(found):
             if merged and begin < merged[-1][1]:
@@ -135,6 +142,12 @@ class RedactedStream:
         """Return what still waits: nothing follows, so it is no secret."""
         rest, self._waiting = self._redactor.text(self._waiting), ""
         return rest
+
+
+def _shared(form: str, joined: str, place: int) -> int:
+    """Return how many characters of a form stand in a text from a place on."""
+    there = joined[place : place + len(form)]
+    return next((count for count, (wanted, found) in enumerate(zip(form, there, strict=False)) if wanted != found), len(there))
 
 
 def _place(text: str, count: int) -> int:

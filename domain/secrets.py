@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
-from domain.errors import InvalidInput, NotFound, ToolFailed
+from domain.errors import InvalidInput, NotFound, ToolFailed, Unavailable
 from domain.model import Value
 
 SecretKind = Literal["env", "file", "vault"]
@@ -195,6 +195,23 @@ class ToolSecrets:
             value = await self._store.resolve(tenant, declared.reference)
         self._known(tenant, value)
         return value
+
+    async def learn(self, tenant: str) -> list[str]:
+        """Read what the tenant named for this environment, for `known` alone; return the names of which no value can be read now.
+
+        A secret that another process gave to a tool may come back by this one.
+
+        Raises:
+            Unavailable: the tenant's names cannot be read.
+        """
+        unread: list[str] = []
+        for declared in await self._references.all(tenant):
+            if declared.environment == self._environment:
+                try:
+                    self._known(tenant, await self._store.resolve(tenant, declared.reference))
+                except (LookupError, InvalidInput, Unavailable):
+                    unread.append(declared.name)
+        return unread
 
 
 def only_declared(tool: str, declared: Sequence[str], resolve: ResolveSecret) -> ResolveSecret:

@@ -116,6 +116,7 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
         stack.push_async_callback(toolbox.aclose)
         models, tool_secrets = ModelSettings(), SecretSettings()
         secrets = build_secrets(storage.secret_references, platform, tool_secrets)
+        stack.push_async_callback(secrets.aclose)
         redact_logs(secrets.known)
         yield GatewayParts(
             platform=platform,

@@ -19,7 +19,7 @@ class _Redacted(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without secrets."""
-        return self._known.everybodys().text(self._inner.format(record))
+        return self._known.everybodys().cut_text(self._inner.format(record))
 
 
 def redact_logs(known: KnownSecrets) -> None:

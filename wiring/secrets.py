@@ -2,10 +2,11 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from adapters.secrets.lessons import SecretLessons
 from adapters.secrets.store import SecretValues, VaultReader
 from domain.known_secrets import KnownSecrets
 from domain.secrets import ResolveSecret, SecretReferences, ToolSecrets
@@ -14,10 +15,11 @@ from wiring.settings import PlatformSettings, SecretSettings
 
 @dataclass(frozen=True)
 class SecretDesk:
-    """What gives secrets to tools, and what knows those that were given."""
+    """What gives secrets to tools, and what knows those that were given; close it when the process ends."""
 
     resolve: ResolveSecret
     known: KnownSecrets
+    aclose: Callable[[], Awaitable[None]]
 
 
 async def no_secrets(_tenant: str, name: str) -> NoReturn:
@@ -30,8 +32,10 @@ async def no_secrets(_tenant: str, name: str) -> NoReturn:
 
 
 def build_secrets(references: SecretReferences, platform: PlatformSettings, settings: SecretSettings) -> SecretDesk:
-    """Return the desk of a process that calls tools."""
+    """Return the desk of a process that calls tools; `known` learns a tenant's secrets when it is asked to be ready."""
     known = KnownSecrets()
+    for value in settings.tool_secrets.values():
+        known.add(platform.tenant, value.get_secret_value())
     values = SecretValues(environment=os.environ, now_s=time.monotonic, vault=_vault(settings), sources=settings.sources)
     own = settings.tool_secrets
 
@@ -39,7 +43,9 @@ def build_secrets(references: SecretReferences, platform: PlatformSettings, sett
         return own[name].get_secret_value() if tenant == platform.tenant and name in own else None
 
     secrets = ToolSecrets(references=references, store=values, environment=platform.environment, known=known.add, settings=of_settings)
-    return SecretDesk(secrets.resolve, known)
+    lessons = SecretLessons(secrets.learn, now_s=time.monotonic)
+    known.learn_by(lessons.ready)
+    return SecretDesk(secrets.resolve, known, lessons.aclose)
 
 
 def _vault(settings: SecretSettings) -> VaultReader | None:

@@ -114,6 +114,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
         storage = build_storage(database, cipher, objects=objects, limits=limits, embedder=embedder)
         stack.push_async_callback(storage.deltas.aclose)
         secrets = build_secrets(storage.secret_references, platform, SecretSettings())
+        stack.push_async_callback(secrets.aclose)
         redact_logs(secrets.known)
         toolbox = build_toolbox(environment=platform.environment, resolve=secrets.resolve, ports=partial(build_ports, storage))
         stack.push_async_callback(toolbox.aclose)

@@ -9,6 +9,7 @@ import pytest
 from pydantic import JsonValue
 
 from domain.deltas import StreamKey
+from domain.errors import ToolUnavailable
 from domain.known_secrets import VALUES_MAX, KnownSecrets
 from domain.provider import CompletionReply, Delta, ModelToolCall, StopReason
 from domain.redacted_streams import RedactedDeltas, redacted_reply
@@ -80,6 +81,40 @@ class TestTexts:
         assert Redactor(["", "a", "secret1"]).text("a secret1 is here") == "a secret1 is here"
 
 
+class TestCutTexts:
+    @pytest.mark.parametrize("left", [8, 11, 20, 27])
+    @pytest.mark.parametrize("form", ["plain", "base64", "URL", "hex", "letter by letter"])
+    def test_hold_no_beginning_of_a_canary(self, form: str, left: int) -> None:
+        for canary in CANARIES[:10]:
+            told = FORMS[form](canary)[: left * (2 if form in ("hex", "letter by letter") else 1)].rstrip()
+            assert Redactor(CANARIES).cut_text(f"the server said {told}; try again") == f"the server said {MASK}; try again"
+
+    def test_without_any_stay_as_they_are(self) -> None:
+        text = f"a canary of {CANARIES[0][:7]}"
+        assert Redactor(CANARIES).cut_text(text) == text
+
+
+class TestErrors:
+    def test_are_of_the_same_kind_and_say_when_to_come_again(self) -> None:
+        known = KnownSecrets()
+        known.add("acme", CANARIES[0])
+        told = known.error("acme", ToolUnavailable(f"busy with {CANARIES[0][:12]}", where="/a", retry_after_s=3))
+        assert isinstance(told, ToolUnavailable)
+        assert (told.detail, told.where, told.retry_after_s) == (f"busy with {MASK}", "/a", 3)
+
+    def test_of_other_kinds_keep_their_name(self) -> None:
+        known = KnownSecrets()
+        known.add("acme", CANARIES[0])
+        told = known.error("acme", ValueError(f"cannot read {CANARIES[0]}"))
+        assert (type(told), str(told)) == (RuntimeError, f"ValueError: cannot read {MASK}")
+
+    def test_without_any_are_the_same(self) -> None:
+        known = KnownSecrets()
+        known.add("acme", CANARIES[0])
+        for tenant, error in (("acme", ToolUnavailable("busy")), ("other", ToolUnavailable(CANARIES[0]))):
+            assert known.error(tenant, error) is error
+
+
 class TestValues:
     def test_hold_none_in_texts_keys_and_over_items(self) -> None:
         canary = CANARIES[5]
@@ -148,12 +183,13 @@ class TestModelAnswers:
             Delta(kind="tool_arguments", text="", index=0, name="bank.pay"),
             Delta(kind="tool_arguments", text='{"to": "' + canary[:5], index=0),
             Delta(kind="tool_arguments", text=canary[5:] + '"}', index=0),
+            Delta(kind="tool_arguments", text="", index=1, name=f"bank.{canary}"),
         ):
             await stream.write(delta)
         await stream.close()
         texts = {kind: "".join(one.text for one in sink.told if one.kind == kind) for kind in ("text", "tool_arguments")}
         assert texts == {"text": f"I saw {MASK} ca", "tool_arguments": f'{{"to": "{MASK}"}}'}
-        assert [one.name for one in sink.told if one.name] == ["bank.pay"]
+        assert [one.name for one in sink.told if one.name] == ["bank.pay", f"bank.{MASK}"]
         assert sink.closed
 
     async def test_of_tenants_without_secrets_pass_as_they_are(self) -> None:

@@ -8,14 +8,23 @@ from tests.fakes_mcp import FakeSecretReferences
 
 
 class Values:
-    """A `SecretStore` that answers with the reference."""
+    """A `SecretStore` that answers with the reference, but for one that has no value."""
+
+    def __init__(self, without: str | None) -> None:
+        self._without = without
 
     async def resolve(self, tenant: str, reference: str) -> str:
-        """Return which value it would be."""
+        """Return which value it would be.
+
+        Raises:
+            LookupError: there is none.
+        """
+        if reference == self._without:
+            raise LookupError(f"{reference} holds no value")
         return f"value of {reference} for {tenant}"
 
 
-async def secrets(environment: str) -> tuple[ToolSecrets, list[tuple[str, str]]]:
+async def secrets(environment: str, *, without: str | None = None) -> tuple[ToolSecrets, list[tuple[str, str]]]:
     """Return secrets of an installation in which acme named BANK for every environment, and what was told to be known."""
     references, known = FakeSecretReferences(), list[tuple[str, str]]()
     for each in ENVIRONMENTS:
@@ -23,7 +32,7 @@ async def secrets(environment: str) -> tuple[ToolSecrets, list[tuple[str, str]]]
     await references.put("acme", "test", "TEST_ONLY", "env:T", by="prn_a")
     return ToolSecrets(
         references=references,
-        store=Values(),
+        store=Values(without),
         environment=environment,
         known=lambda tenant, value: known.append((tenant, value)),
         settings=lambda tenant, name: "set" if (tenant, name) == ("default", "OWN") else None,
@@ -52,6 +61,17 @@ class TestToolSecrets:
         assert await own.resolve("default", "OWN") == "set"
         with pytest.raises(LookupError):
             await own.resolve("acme", "OWN")
+
+    async def test_that_are_learned_are_told_to_be_known_and_given_to_nobody(self) -> None:
+        own, known = await secrets("test")
+        assert await own.learn("acme") == []
+        assert known == [("acme", "value of env:TEST for acme"), ("acme", "value of env:T for acme")]
+        assert await own.learn("other") == []
+
+    async def test_that_cannot_be_read_are_told_by_name_when_the_others_are_learned(self) -> None:
+        own, known = await secrets("test", without="env:TEST")
+        assert await own.learn("acme") == ["BANK"]
+        assert known == [("acme", "value of env:T for acme")]
 
     async def test_a_tool_gets_what_it_declared_and_nothing_else(self) -> None:
         own, known = await secrets("production")

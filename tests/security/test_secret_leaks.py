@@ -4,21 +4,28 @@ import base64
 import io
 import json
 import logging
+import time
 from urllib.parse import quote
 
 import pytest
 from pydantic import JsonValue
 from temporalio.exceptions import ApplicationError
 
+from activities.prompts import PromptActivities
 from activities.tool_calls import ToolActivities
+from adapters.secrets.lessons import SecretLessons
 from domain.effects import EffectClass
-from domain.errors import StandfastError, ToolFailed, ToolTimedOut, ToolUnavailable
+from domain.errors import ModelFailed, StandfastError, ToolFailed, ToolTimedOut, ToolUnavailable
 from domain.known_secrets import KnownSecrets
+from domain.provider import CompletionReply
 from domain.secrets import ToolSecrets, only_declared
 from domain.tools import Tool, ToolCall, ToolSpec
 from tests.activities.bench import TENANT, Attempts, details, envelope
+from tests.activities.test_prompts import Conversations, prompt
 from tests.domain.test_redaction import CANARIES, FORMS, seen
+from tests.fake_provider import FakeProvider, answered
 from tests.fakes_mcp import FakeSecretReferences
+from tests.fakes_prices import FakePrices
 from tests.fakes_stores import FakeStores
 from wiring.logs import redact_logs, set_up_logs
 
@@ -36,11 +43,12 @@ class Values:
 
 
 class Leaky:
-    """A tool that asks for one canary and tells it in one way, in one form."""
+    """A tool that asks for one canary, or comes by it elsewhere, and tells it in one way, in one form."""
 
     def __init__(self, secrets: ToolSecrets) -> None:
         self._secrets = secrets
         self.number, self.way, self.form = 0, "result", "plain"
+        self.asks = True
 
     @property
     def spec(self) -> ToolSpec:
@@ -52,7 +60,7 @@ class Leaky:
     async def call(self, call: ToolCall) -> JsonValue:
         """Tell it."""
         reveal = only_declared("bank.pay", self.spec.secrets, self._secrets.resolve)
-        canary = await reveal(call.tenant, NAMES[self.number])
+        canary = await reveal(call.tenant, NAMES[self.number]) if self.asks else CANARIES[self.number]
         told = FORMS[self.form](canary)
         errors: dict[str, Exception] = {
             "failed": ToolFailed(f"the server said {told}"),
@@ -94,8 +102,8 @@ def _log_traceback(told: str) -> None:
 class Bench:
     """The activity around the leaky tool, its journal, and the process's log."""
 
-    def __init__(self, *, redacting: bool = True) -> None:
-        known = KnownSecrets()
+    def __init__(self, *, redacting: bool = True, known: KnownSecrets | None = None) -> None:
+        known = known or KnownSecrets()
         self._references = FakeSecretReferences()
         self.tool = Leaky(
             ToolSecrets(references=self._references, store=Values(), environment="test", known=known.add if redacting else _forget)
@@ -178,3 +186,49 @@ class TestLeaks:
 
     def test_have_all_errors_in_the_tree(self) -> None:
         assert all(issubclass(kind, StandfastError) for kind in (ToolFailed, ToolUnavailable, ToolTimedOut))
+
+
+class Elsewhere:
+    """A worker that gave none of the secrets to a tool: a model, and a tool without secrets, come by one in another way."""
+
+    def __init__(self, *, learning: bool = True) -> None:
+        self.references, self._known = FakeSecretReferences(), KnownSecrets()
+        secrets = ToolSecrets(references=self.references, store=Values(), environment="test", known=self._known.add)
+        if learning:
+            self._known.learn_by(SecretLessons(secrets.learn, now_s=time.monotonic).ready)
+
+    async def asked(self, answer: CompletionReply | StandfastError) -> str:
+        """Ask a model; return what is left of its answer or error."""
+        model = PromptActivities(
+            provider=FakeProvider(answer),
+            prices=FakePrices(1),
+            messages=Conversations(),
+            payloads=FakeStores().payloads,
+            secrets=self._known,
+        )
+        try:
+            return (await model.complete_prompt(prompt({"kind": "user", "value": "?"}))).model_dump_json()
+        except StandfastError as error:
+            return "\n".join(_causes(error))
+
+    async def called(self, way: str) -> str:
+        """Call the tool; return what is left."""
+        bench = Bench(known=self._known)
+        bench.tool.asks = False
+        return await bench.left_behind(0, way, "plain")
+
+
+class TestOtherWorkers:
+    @pytest.mark.parametrize("lesson", ["learned", "planted: never learned"])
+    async def test_strike_out_what_they_never_gave_to_a_tool(self, lesson: str) -> None:
+        learning = lesson == "learned"
+        worker = Elsewhere(learning=learning)
+        await worker.references.put(TENANT, "test", NAMES[0], "env:CANARY_0", by="prn_a")
+        left = [
+            await worker.asked(answered(f"it is {CANARIES[0]}")),
+            await worker.asked(ModelFailed(f"no such key: {CANARIES[0]}")),
+            await worker.called("result"),
+            await worker.called("failed"),
+            await worker.called("broke"),
+        ]
+        assert [_hits(each, CANARIES[0]) for each in left] == [not learning] * len(left)
