@@ -79,6 +79,7 @@ class ToolCalls(Table, table=True):
     shape: list[str] = column(ARRAY(Text()))
     hosts: list[str] = column(ARRAY(Text()))
     result_digest: str | None = column(Text(), nullable=True)
+    registered: str | None = column(Text(), nullable=True)
 
 
 class ToolWatches(Table, table=True):

@@ -1,6 +1,6 @@
 """Reads the audit of tool calls; a call's arguments are named by the digest of the entry that asked for it.
 
-Which registered agent asked stands in the entry itself; one whose text holds an escaped NUL cannot be read as JSON, and names none.
+An agent is looked for by its place in a definition or workflow, and by its own name if it is registered.
 """
 
 from adapters.postgres.pool import Database, Row
@@ -19,10 +19,7 @@ LEFT JOIN LATERAL (
     ORDER BY e.seq DESC LIMIT 1) asked ON true
 WHERE c.tenant_id = %(tenant)s
     AND (%(tool)s::text IS NULL OR c.tool = %(tool)s) AND (%(run)s::text IS NULL OR c.run = %(run)s)
-    AND (%(agent)s::text IS NULL OR c.agent = %(agent)s OR (c.agent IS NOT NULL AND position('/' IN %(agent)s::text) = 0 AND EXISTS (
-        SELECT FROM ledger_entries e WHERE e.tenant_id = c.tenant_id AND e.run = c.run AND e.seq = c.seq
-            AND CASE WHEN position('\\u0000' IN convert_from(e.body, 'UTF8')) > 0 THEN false
-                ELSE convert_from(e.body, 'UTF8')::json->'data'->>'registered' = %(agent)s END)))
+    AND (%(agent)s::text IS NULL OR c.agent = %(agent)s OR c.registered = %(agent)s)
     AND (%(principal)s::text IS NULL OR c.principal = %(principal)s)
     AND (%(verdict)s::text IS NULL OR c.verdict = %(verdict)s)
     AND (%(since)s::timestamptz IS NULL OR c.at >= %(since)s::timestamptz)

@@ -244,11 +244,13 @@ class TestAudit:
         ]
 
     async def test_is_filtered_paged_and_of_one_tenant(self, db: Database, tenant: str) -> None:
-        await called(await PostgresBench(db, tenant).accept())
+        await called(await PostgresBench(db, tenant).accept(), data={"registered": "claim-reviewer"})
         audit = PostgresCallAudit(db)
-        for fitting in (CallQuery(tool="bank.pay"), CallQuery(run=RUN), CallQuery(agent="claims/review"), CallQuery(principal="prn_a")):
+        agents = (CallQuery(agent="claims/review"), CallQuery(agent="claim-reviewer"))
+        for fitting in (CallQuery(tool="bank.pay"), CallQuery(run=RUN), *agents, CallQuery(principal="prn_a")):
             assert len((await audit.page(tenant, fitting, limit=1, cursor=None)).items) == 1
-        assert (await audit.page(tenant, CallQuery(until="2020-01-01T00:00:00Z"), limit=1, cursor=None)).items == ()
+        for other in (CallQuery(until="2020-01-01T00:00:00Z"), CallQuery(agent="claims")):
+            assert (await audit.page(tenant, other, limit=1, cursor=None)).items == ()
         assert (await audit.page(OTHER, CallQuery(), limit=1, cursor=None)).items == ()
         with pytest.raises(BadRequest):
             await audit.page(tenant, CallQuery(), limit=1, cursor="x")
