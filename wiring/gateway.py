@@ -138,7 +138,7 @@ async def gateway_parts() -> AsyncGenerator[GatewayParts]:
             channel_kinds=channel_kinds(),
             prices=build_prices(models),
             models=build_table(models),
-            mcp=build_mcp(storage, secret=secrets.resolve, environment=platform.environment),
+            mcp=build_mcp(storage, secrets=secrets, environment=platform.environment),
             secret_sources=tool_secrets.sources,
             zones=PinnedZones(),
         )

@@ -9,10 +9,10 @@ from adapters.mcp.authorizer import McpAuthorizer
 from adapters.mcp.toolbox import McpToolbox
 from adapters.sandboxes.interactive import BubblewrapSessions
 from adapters.sandboxes.profiles import DEFAULT_PROFILES
-from domain.secrets import ResolveSecret
 from domain.tools import ToolCall
 from wiring.keys import clock_text
 from wiring.outbound import build_outbound, sandbox_addresses
+from wiring.secrets import SecretDesk
 from wiring.settings import Environment, McpSettings
 from wiring.settings_sandboxes import SandboxSettings
 from wiring.storage import Storage
@@ -26,11 +26,11 @@ class McpParts:
     authorizer: McpAuthorizer
 
 
-def build_mcp(storage: Storage, *, secret: ResolveSecret, environment: Environment) -> McpParts:
+def build_mcp(storage: Storage, *, secrets: SecretDesk, environment: Environment) -> McpParts:
     """Return the parts; nothing is started or loaded before a server is spoken to."""
     outbound, sandboxes = build_outbound(environment), SandboxSettings()
     authorizer = McpAuthorizer(
-        clients=outbound, tokens=storage.mcp_tokens, secret=secret, now_s=time.time, allow_plain=environment != "production"
+        clients=outbound, tokens=storage.mcp_tokens, secret=secrets.resolve, now_s=time.time, allow_plain=environment != "production"
     )
     tools = McpToolbox(
         servers=storage.mcp_servers,
@@ -38,9 +38,10 @@ def build_mcp(storage: Storage, *, secret: ResolveSecret, environment: Environme
         profiles={**DEFAULT_PROFILES, **sandboxes.profiles},
         clients=outbound,
         authorizer=authorizer,
-        secret=secret,
+        secret=secrets.resolve,
         clock=clock_text,
         heartbeat=beat,
+        known=secrets.known,
     )
     return McpParts(tools, authorizer)
 

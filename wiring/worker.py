@@ -137,7 +137,7 @@ async def worker_parts() -> AsyncGenerator[WorkerParts]:
             channels=channels,
             audiences=build_audiences(storage),
             bind_tenant=link.tenants.bind,
-            servers=build_mcp(storage, secret=secrets.resolve, environment=platform.environment).tools,
+            servers=build_mcp(storage, secrets=secrets, environment=platform.environment).tools,
             secrets=secrets.known,
         )
 

@@ -9,6 +9,8 @@ from domain.mcp import McpServer
 from domain.sandbox import SandboxProfile
 from domain.sandbox_sessions import SandboxSessions
 
+BEARER = "Bearer "
+
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
@@ -20,6 +22,11 @@ class Access:
     transport: httpx2.AsyncBaseTransport | None
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    @property
+    def secrets(self) -> list[str]:
+        """The values that the server is given, tokens without their scheme."""
+        return [*(value.removeprefix(BEARER) for value in self.headers.values()), *self.environment.values()]
 
 
 class OriginHeaders(httpx2.Auth):

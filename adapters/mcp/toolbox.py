@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 import httpx2
 from pydantic import JsonValue
 
-from adapters.mcp.access import Access
+from adapters.mcp.access import BEARER, Access
 from adapters.mcp.authorizer import McpAuthorizer
 from domain.egress import EgressRules, OutboundClients
 from domain.errors import NotFound, StandfastError, ToolFailed, ToolQuarantined
+from domain.known_secrets import KnownSecrets
 from domain.mcp import SERVER_TOOLS, Listed, McpServer, McpTool, drift, quarantined, seen, spec_of
 from domain.mcp_stores import McpServerStore
+from domain.redaction import Redactor
 from domain.sandbox import SandboxProfile
 from domain.sandbox_sessions import SandboxSessions
 from domain.secrets import ResolveSecret, only_declared
@@ -38,6 +40,7 @@ class McpToolbox:
         secret: Gives (tenant, name)'s secret; LookupError when it is not set.
         clock: RFC 3339 UTC.
         heartbeat: Told of progress.
+        known: Told of tokens, which no `secret` gives; strikes secrets out of what servers say when they are asked for their tools.
     """
 
     def __init__(
@@ -51,7 +54,9 @@ class McpToolbox:
         secret: ResolveSecret,
         clock: Callable[[], str],
         heartbeat: Heartbeat = lambda _call, _done, _total: None,
+        known: KnownSecrets | None = None,
     ) -> None:
+        self._known = known or KnownSecrets()
         self._servers = servers
         self._sessions = sessions
         self._profiles = profiles
@@ -96,12 +101,20 @@ class McpToolbox:
         """Ask a server for its tools.
 
         Raises:
-            ToolUnavailable: it does not answer. ToolFailed: it answers something else, or needs to be authorized.
+            StandfastError: ToolUnavailable: it does not answer. ToolFailed: it answers something else, or needs to be authorized. Neither
+                tells a secret.
         """
         from adapters.mcp.sessions import open_session  # noqa: PLC0415 - the SDK takes a second to load, and few workers need it
 
-        async with open_session(await self._access(tenant, server), timeout_s=LISTING_S) as session:
-            return await session.listing()
+        access = await self._access(tenant, server)
+        try:
+            async with open_session(access, timeout_s=LISTING_S) as session:
+                return _told(await session.listing(), access)
+        except StandfastError as error:
+            told = self._known.error(tenant, error)
+            if told is error:
+                raise
+            raise told from None
 
     async def call(self, call: ToolCall, server: McpServer, tool: McpTool, spec: ToolSpec) -> JsonValue:
         """Compare what the server lists with what was approved, and call the tool in the same session.
@@ -118,7 +131,7 @@ class McpToolbox:
 
         access = await self._access(call.tenant, server)
         async with open_session(access, timeout_s=min(call.deadline_s, spec.timeout_s)) as session:
-            await self._compare(call, server, tool, await session.listing())
+            await self._compare(call, server, tool, _told(await session.listing(), access))
             return await session.call(
                 tool.tool,
                 call.arguments,
@@ -160,7 +173,9 @@ class McpToolbox:
         reveal = only_declared(f"the MCP server {server.name}", server.secrets, self._secret)
         headers = {name: await reveal(tenant, secret) for name, secret in server.headers.items()}
         if server.oauth is not None:
-            headers["authorization"] = f"Bearer {await self._authorizer.access_token(tenant, server)}"
+            token = await self._authorizer.access_token(tenant, server)
+            self._known.add(tenant, token)
+            headers["authorization"] = f"{BEARER}{token}"
         return Access(
             server=server,
             sessions=self._sessions,
@@ -169,6 +184,12 @@ class McpToolbox:
             headers=headers,
             environment={name: await reveal(tenant, secret) for name, secret in server.environment.items()},
         )
+
+
+def _told(listed: list[Listed], access: Access) -> list[Listed]:
+    """What a server lists, without the secrets it was given for it: models are told of it, and a pin outlives a rotation."""
+    redactor = Redactor(access.secrets)
+    return [Listed.model_validate(redactor.value(one.model_dump(mode="json"))) for one in listed] if redactor else listed
 
 
 class _McpTool:

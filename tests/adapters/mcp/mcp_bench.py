@@ -10,6 +10,7 @@ from adapters.mcp.toolbox import McpToolbox
 from adapters.sandboxes.interactive import BubblewrapSessions
 from adapters.sandboxes.profiles import DEFAULT_PROFILES
 from domain.effects import EffectClass
+from domain.known_secrets import KnownSecrets
 from domain.mcp import Approval, McpServerDraft, McpTool, approved, seen
 from domain.tools import ToolCall
 from tests.fakes_mcp import FakeMcpServers, FakeMcpTokens, now_text
@@ -51,6 +52,7 @@ class McpBench:
 
     def __post_init__(self) -> None:
         """Build it."""
+        self.known = KnownSecrets()
         self.servers = FakeMcpServers()
         self.tokens = FakeMcpTokens(self.servers)
         self.authorizer = McpAuthorizer(clients=outbound(), tokens=self.tokens, secret=secret, now_s=lambda: self.now_s, allow_plain=True)
@@ -62,6 +64,7 @@ class McpBench:
             authorizer=self.authorizer,
             secret=secret,
             clock=now_text,
+            known=self.known,
             heartbeat=lambda _call, done, total: self.beats.append((done, total)),
         )
 

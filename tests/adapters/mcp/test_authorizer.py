@@ -81,6 +81,7 @@ class TestAuthorization:
             await made.bench.call("mcp.files.read_file")
             await made.bench.call("mcp.other.read_file")
             assert made.mcp.calls
+            assert made.bench.known.text(TENANT, f"Bearer {made.mcp.token}") == "Bearer [secret]"
             assert not [headers for headers in other.seen if "authorization" in headers]
 
     async def test_without_one_nothing_is_called(self) -> None:

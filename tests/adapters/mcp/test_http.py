@@ -1,14 +1,16 @@
 """MCP tools over streamable HTTP: real servers of the SDK, on loopback."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from mcp import MCPError
 from mcp_types import CallToolRequestParams, CallToolResult, ImageContent, TextContent, Tool
 
 from domain.effects import EffectClass, RetryClass
 from domain.errors import ToolFailed, ToolQuarantined, ToolTimedOut, ToolUnavailable
-from tests.adapters.mcp.mcp_bench import READ, SCHEMA, TENANT, WRITE, McpBench, call_of
+from tests.adapters.mcp.mcp_bench import READ, SCHEMA, SECRETS, TENANT, WRITE, McpBench, call_of
 from tests.servers.mcp_http_server import serving_mcp
 
 CALL = "mcp.files.read_file"
@@ -138,6 +140,42 @@ class TestCalls:
             server.token = "another"
             with pytest.raises(ToolFailed, match="does not take our authorization"):
                 await bench.call(CALL)
+
+
+class Angry(list[Tool]):
+    """Tools that cannot be listed; the server says why."""
+
+    def __iter__(self) -> Iterator[Tool]:
+        """Raise: MCPError, with the key that the server was given."""
+        raise MCPError(code=-32050, message=f"the key {SECRETS['FILES_KEY']} is bad")
+
+
+class TestSecrets:
+    async def test_that_a_server_tells_in_its_list_are_struck_out_and_a_rotation_changes_no_pin(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench = McpBench()
+        async with serving_mcp(READ) as server:
+            await bench.register(server.url, headers={"X-Key": "FILES_KEY"})
+            for key in ("s3cret-key-of-files", "an0ther-key-of-files"):
+                monkeypatch.setitem(SECRETS, "FILES_KEY", key)
+                server.tools = [READ.model_copy(update={"description": f"Read with {key}, {key.encode().hex()}."})]
+                [listed] = await bench.box.listing(TENANT, await bench.servers.get(TENANT, "files"))
+                assert listed.description == "Read with [secret], [secret]."
+                if not server.calls:
+                    await bench.approve_all()
+                await bench.call(CALL)
+        assert len(server.calls) == 2
+
+    async def test_that_a_server_tells_in_an_error_are_struck_out(self) -> None:
+        bench = McpBench()
+        bench.known.add(TENANT, SECRETS["FILES_KEY"])
+        async with serving_mcp(READ) as server:
+            await bench.register(server.url, headers={"X-Key": "FILES_KEY"})
+            server.tools = Angry()
+            with pytest.raises(ToolFailed) as caught:
+                await bench.box.listing(TENANT, await bench.servers.get(TENANT, "files"))
+        assert "the key [secret] is bad" in caught.value.detail
 
 
 class TestResults:
