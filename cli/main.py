@@ -280,6 +280,8 @@ _add(ledger_app, ledgers.keys)
 app.add_typer(ledger_app, name="ledger")
 
 keys_app = typer.Typer(help="Keys of this installation.", no_args_is_help=True)
+_add(keys_app, local.create_key, "create")
+_add(keys_app, local.revoke_key, "revoke")
 _add(keys_app, ledgers.rotate_signing)
 app.add_typer(keys_app, name="keys")
 

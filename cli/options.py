@@ -42,6 +42,26 @@ class MigrateOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeyOptions:
+    """Options of `keys create`; without a tenant, that of the settings."""
+
+    name: str
+    role: str
+    reviewer_roles: tuple[str, ...] = ()
+    tenant: str | None = None
+    json_output: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevokeOptions:
+    """Options of `keys revoke`."""
+
+    key_id: str
+    tenant: str | None = None
+    json_output: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class DemoOptions:
     """Options of `demo`: with `keep` the stack goes on afterwards."""
 

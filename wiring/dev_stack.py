@@ -13,8 +13,8 @@ from adapters.postgres.roles import APP
 from adapters.postgres.schema_version import check_schema_version
 from adapters.postgres.urls import with_role
 from domain.errors import Unavailable
-from domain.ids import CROCKFORD
 from domain.principals import ApiKeyParts, Role, format_api_key, key_hmac
+from wiring.api_keys import KEY_ID_LETTERS, SECRET_LETTERS, key_letters
 from wiring.dev.config import DevConfig, print_line
 from wiring.keys import InstallationKeys
 from wiring.settings import DatabaseSettings, GatewaySettings, ModelSettings, PlatformSettings, TemporalSettings
@@ -54,17 +54,12 @@ DEV_PRINCIPALS = (
 """One key each in dev.json. The reviewer roles are those of the example."""
 
 
-def _letters(raw: bytes, count: int) -> str:
-    number = int.from_bytes(raw, "big")
-    return "".join(CROCKFORD[(number >> (5 * place)) & 31] for place in range(count))
-
-
 def dev_key(keys: InstallationKeys, name: str) -> ApiKeyParts:
     """Return the key of a development principal: derived from the master key, so that it survives restarts."""
     return ApiKeyParts(
         environment="dev",
-        key_id=_letters(derive_key(keys.master, "dev-key-id", name), 26),
-        secret=_letters(derive_key(keys.master, "dev-key-secret", name) + b"\0", 52),
+        key_id=key_letters(derive_key(keys.master, "dev-key-id", name), KEY_ID_LETTERS),
+        secret=key_letters(derive_key(keys.master, "dev-key-secret", name) + b"\0", SECRET_LETTERS),
     )
 
 

@@ -1,4 +1,4 @@
-"""The command lines of what runs on this machine: `demo dev worker gateway migrate validate doctor`."""
+"""The command lines of what runs on this machine: `demo dev worker gateway migrate validate doctor`, and `keys create revoke`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +8,19 @@ import typer
 
 from cli.commands.runs import JsonOption
 from cli.connection import globals_of
-from cli.options import DemoOptions, DevOptions, DoctorOptions, MigrateOptions, PartOptions, ValidateOptions
+from cli.options import (
+    DemoOptions,
+    DevOptions,
+    DoctorOptions,
+    KeyOptions,
+    MigrateOptions,
+    PartOptions,
+    RevokeOptions,
+    ValidateOptions,
+)
 from cli.starting import run_and_exit, run_and_leave
+
+TenantOption = Annotated[str | None, typer.Option("--tenant", help="Tenant of the key; else STANDFAST_TENANT, else default.")]
 
 
 def dev(
@@ -54,6 +65,28 @@ def migrate(
 ) -> None:
     """Bring the database to this version's schema; needs STANDFAST_DATABASE_OWNER_URL."""
     run_and_exit("migrate", MigrateOptions(check=check))
+
+
+def create_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is, in words.")],
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="viewer, operator, approver, developer, auditor or admin.")],
+    *,
+    reviews: Annotated[list[str] | None, typer.Option(metavar="ROLE", help="A reviewer role to decide as; may be repeated.")] = None,
+    tenant: TenantOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Make an API key and show it once; needs DATABASE_URL and the gateway's master key, and no other key."""
+    run_and_exit("keys", KeyOptions(name=name, role=role, reviewer_roles=tuple(reviews or ()), tenant=tenant, json_output=json_output))
+
+
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, or all of it.")],
+    *,
+    tenant: TenantOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """End an API key now; needs DATABASE_URL."""
+    run_and_exit("keys", RevokeOptions(key_id=key_id, tenant=tenant, json_output=json_output))
 
 
 def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running afterwards.")] = False) -> None:

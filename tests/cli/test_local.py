@@ -3,16 +3,20 @@
 import json
 import sys
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from pydantic import SecretStr
 
+from adapters.codec.master_key import load_or_create_master_key
 from cli.exit_codes import ExitCode
 from cli.local.dev_views import without_password
 from cli.local.doctor import models_finding, python_finding
 from cli.local.validate import bundle_of
+from domain.errors import StandfastError
 from tests.api.gateway import CLAIM
 from tests.cli.command_line import in_process
+from wiring.api_keys import create_key_command
 from wiring.settings import ModelSettings
 
 PURE = """standfast: 1
@@ -112,6 +116,38 @@ class TestDev:
 
     def test_refuses_options_that_exclude_each_other(self, tmp_path: Path) -> None:
         assert in_process("dev", "--stop", "--detach", folder=tmp_path).returncode == ExitCode.USAGE
+
+
+class TestKeys:
+    WHERE = MappingProxyType({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
+
+    def test_are_not_made_under_another_master_key_than_the_gateways(self, tmp_path: Path) -> None:
+        done = in_process("keys", "create", "Ada", "admin", folder=tmp_path, **self.WHERE)
+        assert (done.returncode, "Traceback" in done.stderr) == (ExitCode.USAGE, False)
+        assert "there is no master key at .standfast/master.key: call this where the gateway runs" in done.stderr
+        assert not (tmp_path / ".standfast").exists()
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("Ada", "boss", "acme"), "'boss' is no role"),
+            ((" ", "admin", "acme"), "the name is for people"),
+            (("Ada", "admin", "A B"), "A B"),
+        ],
+    )
+    def test_need_a_name_a_role_and_a_tenant(
+        self, words: tuple[str, str, str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name, role, tenant = words
+        monkeypatch.setenv("STANDFAST_STATE_DIR", str(tmp_path))
+        load_or_create_master_key(tmp_path / "master.key")
+        with pytest.raises(StandfastError, match=said):
+            create_key_command(tenant, name=name, role=role, reviewer_roles=())
+
+    def test_say_that_no_database_answers(self, tmp_path: Path) -> None:
+        done = in_process("keys", "revoke", "0" * 26, folder=tmp_path, **self.WHERE)
+        assert (done.returncode, "Traceback" in done.stderr) == (ExitCode.UNAVAILABLE, False)
+        assert "PostgreSQL does not answer" in done.stderr
 
 
 class TestParts:

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from standfast_client import ConflictError, ForbiddenError, InvalidInputError, Standfast
+from cli.exit_codes import ExitCode
+from standfast_client import ConflictError, ForbiddenError, InvalidInputError, Standfast, UnauthenticatedError
 from tests.end_to_end.conftest import ClientOf, StartRun
 from tests.servers.stack import LiveStack
 
 ROOT = Path(__file__).parents[2]
 
 
-def cli(stack: LiveStack, *words: str, role: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command line as a user would, against the stack."""
-    environment = {**os.environ, "STANDFAST_URL": stack.dev["gateway_url"], "STANDFAST_API_KEY": stack.dev["api_keys"][role]}
+def cli(stack: LiveStack, *words: str, role: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command line as a user would, against the stack, with `more` settings."""
+    environment = {**os.environ, "STANDFAST_URL": stack.dev["gateway_url"], "STANDFAST_API_KEY": stack.dev["api_keys"][role], **more}
     return subprocess.run(
         [sys.executable, "-m", "cli.main", *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
@@ -81,3 +82,23 @@ class TestApproving:
         assert said.returncode == 0, said.stdout + said.stderr
         kinds = [entry.kind for entry in client("auditor").runs.handle(run).ledger()]
         assert "human:approval:decided" in kinds
+
+
+@pytest.mark.timeout(120)
+class TestApiKeysMadeBesideTheServer:
+    def test_let_somebody_new_approve_until_they_are_revoked(self, stack: LiveStack, waiting_run: StartRun, client: ClientOf) -> None:
+        server = {"DATABASE_URL": stack.dev["database_url"], "STANDFAST_STATE_DIR": str(stack.folder), "STANDFAST_ENVIRONMENT": "test"}
+        made = cli(stack, "keys", "create", "Ada", "approver", "--reviews", "claims-approver", "--json", role="viewer", **server)
+        assert made.returncode == 0, made.stderr
+        key = json.loads(made.stdout)
+        assert key["key"].startswith("sf_test_")
+        run, approval = waiting_run(8)
+        with Standfast(stack.dev["gateway_url"], key["key"]) as ada:
+            ada.approvals.approve(approval["approval"])
+            assert sum_of(client("viewer"), run) == 18
+            revoked = cli(stack, "keys", "revoke", key["key_id"], role="viewer", **server)
+            assert revoked.returncode == 0, revoked.stderr
+            with pytest.raises(UnauthenticatedError):
+                ada.runs.list()
+        unknown = cli(stack, "keys", "revoke", key["key_id"], "--tenant", "elsewhere", role="viewer", **server)
+        assert (unknown.returncode, "there is no key" in unknown.stderr) == (ExitCode.NOT_FOUND, True)
