@@ -31,6 +31,19 @@ async def may_start(start_file: Path | None, stop: asyncio.Event) -> bool:
     return True
 
 
+def say_ready(file: Path | None) -> None:
+    """Make the file that says this process is ready, when there is to be one."""
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+def say_not_ready(file: Path | None) -> None:
+    """Remove that file. A process that was killed leaves it, and a container that starts again would be taken for ready at once."""
+    if file is not None:
+        file.unlink(missing_ok=True)
+
+
 def leave(code: int) -> None:
     """End the process at once after flushing: the SDK can crash at interpreter exit (TEMPORAL.md §11)."""
     sys.stdout.flush()

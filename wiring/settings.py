@@ -112,7 +112,9 @@ class BudgetSettings(Group):
 class WorkerSettings(Group):
     """The worker."""
 
-    ready_file: Path | None = Field(default=None, validation_alias="STANDFAST_READY_FILE", description="file made once the worker polls")
+    ready_file: Path | None = Field(
+        default=None, validation_alias="STANDFAST_READY_FILE", description="file that is there while the worker polls"
+    )
     sweep_seconds: float = Field(
         default=3.0, gt=0, validation_alias="STANDFAST_SWEEP_SECONDS", description="pause between rounds of sweeper and reconciler"
     )

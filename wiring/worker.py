@@ -31,7 +31,7 @@ from wiring.models import build_models
 from wiring.objects import build_objects, payload_limits
 from wiring.outbound import build_outbound
 from wiring.prices import build_prices
-from wiring.processes import may_start, run_loop
+from wiring.processes import may_start, run_loop, say_not_ready, say_ready
 from wiring.relaying import RelayParts, relaying, starter
 from wiring.sealing import sealing
 from wiring.secrets import build_secrets
@@ -165,7 +165,9 @@ def tool_watch_parts(parts: WorkerParts) -> ToolWatchParts:
 
 
 async def run_worker(stop: asyncio.Event, *, workflows: Sequence[type] = ()) -> None:
-    """Run until `stop` is set, with `workflows` beside the installed ones; makes the ready file once it polls."""
+    """Run until `stop` is set, with `workflows` beside the installed ones; the ready file is there while it polls."""
+    ready = WorkerSettings().ready_file
+    say_not_ready(ready)
     if not await may_start(PlatformSettings().start_file, stop):
         return
     async with (
@@ -175,12 +177,10 @@ async def run_worker(stop: asyncio.Event, *, workflows: Sequence[type] = ()) -> 
         relaying(relay_parts(parts), stop),
         watching_tools(tool_watch_parts(parts), stop),
     ):
-        ready = WorkerSettings().ready_file
-        if ready is not None:
-            ready.parent.mkdir(parents=True, exist_ok=True)
-            ready.touch()
+        say_ready(ready)
         log.info("the worker polls %s", parts.task_queue)
         await stop.wait()
+        say_not_ready(ready)
         log.info("the worker stops")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.main import run_gateway
-from wiring.processes import may_start
+from wiring.processes import may_start, say_not_ready, say_ready
 from wiring.worker import run_worker
 
 
@@ -30,10 +30,28 @@ class TestMayStart:
     ) -> None:
         monkeypatch.delenv("DATABASE_URL", raising=False)  # without it, using the database is an error
         monkeypatch.setenv("STANDFAST_START_FILE", str(tmp_path / "never"))
+        ready = tmp_path / "left by a killed worker"
+        ready.touch()
+        monkeypatch.setenv("STANDFAST_READY_FILE", str(ready))
         stop = asyncio.Event()
         running = asyncio.ensure_future(run(stop))
         done, _ = await asyncio.wait({running}, timeout=0.1)
         assert done == set()
+        assert ready.exists() is (run is run_gateway), "the file is the worker's, who is not ready yet"
 
         stop.set()
         await running
+
+
+class TestReadyFile:
+    def test_is_made_with_its_folder_and_taken_back(self, tmp_path: Path) -> None:
+        file = tmp_path / "state" / "worker.ready"
+        say_ready(file)
+        assert file.exists()
+        for _ in range(2):
+            say_not_ready(file)
+        assert not file.exists()
+
+    def test_may_be_unwanted(self) -> None:
+        say_ready(None)
+        say_not_ready(None)
