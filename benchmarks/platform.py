@@ -168,7 +168,7 @@ async def platform(
             storage=storage,
             keys=keys,
             toolbox=toolbox,
-            provider=provider or build_models(models),
+            provider=provider or build_models(models, GuardedClients()),
             prices=build_prices(models),
         )
         async with build_worker(dataclasses.replace(parts, workflows=[*parts.workflows, *workflows])):

@@ -43,7 +43,7 @@ async def run(folder: Path, database_url: str, temporal: str, cached: int) -> No
             storage=build_storage(database, cipher),
             keys=keys,
             toolbox=Toolbox(ToolRegistry([TimedTool()]), declared, SandboxRouter.with_all_backends()),
-            provider=build_models(models),
+            provider=build_models(models, GuardedClients()),
             prices=build_prices(models),
             cached_runs_max=cached,
         )

@@ -12,8 +12,8 @@ from wiring.settings import ModelSettings
 from wiring.storage import Storage
 
 
-def build_models(settings: ModelSettings, outbound: GuardedClients | None = None) -> ModelRouter:
-    """Return the router over every provider that is configured; without `outbound` the vendors' SDKs connect by themselves."""
+def build_models(settings: ModelSettings, outbound: GuardedClients) -> ModelRouter:
+    """Return the router over every provider that is configured; the vendors' SDKs connect by the guard."""
     compatible: dict[str, CompatibleServer] = {}
     if settings.compatible_base_url is not None:
         compatible["compatible"] = CompatibleServer(base_url=settings.compatible_base_url, api_key=_plain(settings.compatible_api_key))

@@ -22,6 +22,7 @@ from wiring.embedded.temporal_server import temporal_on_path
 from wiring.embedded.temporal_source import source_folder
 from wiring.machine import database_refusal, key_problem, port_taken, sandboxes_found
 from wiring.models import build_models
+from wiring.outbound import build_outbound
 from wiring.settings import DatabaseSettings, GatewaySettings, ModelSettings, PlatformSettings, TemporalSettings
 
 PYTHON_MIN, PYTHON_BELOW = (3, 11), (3, 14)
@@ -174,7 +175,7 @@ def _gateway(asked_dir: Path | None) -> Iterator[Finding]:
 def models_finding(settings: ModelSettings) -> Finding:
     """Say which providers of models are set up, as the worker would see it; a worker does not start with half of one."""
     try:
-        configured = build_models(settings).configured()
+        configured = build_models(settings, build_outbound(PlatformSettings().environment)).configured()
     except StandfastProblem as error:
         return Finding("models", "missing", "settings that do not fit together", error.detail)
     found = [name.removesuffix("/…") for name in configured if not name.startswith("scripted/")]
