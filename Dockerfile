@@ -1,5 +1,5 @@
 # Three images: `temporal` (the development server), `build` (the wheel), and the last one, which runs gateway, worker and migrations.
-FROM golang:1.27-bookworm AS temporal-build
+FROM golang:1.26-bookworm AS temporal-build
 WORKDIR /src
 COPY tools/temporal-server/ ./
 RUN CGO_ENABLED=0 GOTOOLCHAIN=local go build -trimpath -o /temporal-server .
@@ -9,7 +9,15 @@ RUN useradd --uid 10001 --create-home temporal && install -d -o temporal /data
 COPY --from=temporal-build /temporal-server /usr/local/bin/temporal-server
 USER temporal
 ENTRYPOINT ["temporal-server"]
-CMD ["server", "start-dev", "--ip", "0.0.0.0", "--port", "7233", "--ui-port", "8233", "--db-filename", "/data/temporal.db", "--sqlite-pragma", "journal_mode=wal"]
+# The command line of `standfast dev`, and frontend and Web UI open to the container's network, which has to be a private one.
+CMD ["server", "start-dev", "--listen-everywhere", "--ip", "127.0.0.1", "--namespace", "default", "--log-level", "warn", \
+     "--port", "7233", "--ui-port", "8233", "--metrics-port", "9233", "--db-filename", "/data/temporal-1.32.db", \
+     "--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL", \
+     "--search-attribute", "TenantId=Keyword", "--search-attribute", "Definition=Keyword", "--search-attribute", "RunStatus=Keyword", \
+     "--search-attribute", "BuildId=Keyword", "--search-attribute", "ReviewerRoles=KeywordList", \
+     "--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000", "--dynamic-config-value", "history.timerProcessorMaxPollRPS=2000", \
+     "--dynamic-config-value", "matching.enableFairness=true", "--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"]
+HEALTHCHECK --interval=2s --timeout=6s --start-period=60s --retries=30 CMD ["temporal-server", "operator", "cluster", "health"]
 
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src

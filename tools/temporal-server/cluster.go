@@ -28,6 +28,7 @@ func buildConfig(o *options) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The address this process reaches its own frontend at, on loopback also when the frontend listens everywhere.
 	frontend := net.JoinHostPort(o.ip, fmt.Sprint(o.port))
 	c := &config.Config{
 		Services: services,
@@ -66,7 +67,7 @@ func buildConfig(o *options) (*config.Config, error) {
 
 func buildServices(o *options) (map[string]config.Service, error) {
 	services := map[string]config.Service{
-		string(primitives.FrontendService): {RPC: config.RPC{GRPCPort: o.port, BindOnIP: o.ip}},
+		string(primitives.FrontendService): {RPC: config.RPC{GRPCPort: o.port, BindOnIP: o.openIP()}},
 	}
 	for _, name := range []primitives.ServiceName{primitives.HistoryService, primitives.MatchingService, primitives.WorkerService} {
 		port, err := reserve(o.ip, 0)

@@ -14,6 +14,7 @@ import (
 // options are the flags of `temporal server start-dev` that this server understands.
 type options struct {
 	ip               string
+	everywhere       bool
 	port             int
 	uiPort           int
 	metricsPort      int
@@ -36,6 +37,8 @@ func parseOptions(arguments []string) (*options, error) {
 	}
 	flags := flag.NewFlagSet("server start-dev", flag.ContinueOnError)
 	flags.StringVar(&o.ip, "ip", "127.0.0.1", "loopback address to listen on")
+	flags.BoolVar(&o.everywhere, "listen-everywhere", false, "frontend and Web UI listen on every address of this machine, open to\n"+
+		"whoever reaches it: for a container in a network of its own")
 	flags.IntVar(&o.port, "port", 7233, "gRPC port of the frontend")
 	flags.IntVar(&o.uiPort, "ui-port", 0, "port of the Web UI (default: port + 1000)")
 	flags.IntVar(&o.metricsPort, "metrics-port", 0, "port of the Prometheus metrics (default: none)")
@@ -71,23 +74,39 @@ func (o *options) complete() error {
 	}
 	address := net.ParseIP(o.ip)
 	if address == nil || !address.IsLoopback() {
-		return fmt.Errorf("--ip %s is refused: this server has no TLS and no authorization, so it listens on loopback only", o.ip)
+		return fmt.Errorf("--ip %s is refused: this server has no TLS and no authorization, so it listens on loopback only; "+
+			"in a container with a network of its own, --listen-everywhere opens the frontend and the Web UI", o.ip)
 	}
 	return o.reservePorts()
 }
 
+// openIP is where the frontend and the Web UI listen; the services behind them and the metrics stay on loopback whatever was asked for.
+func (o *options) openIP() string {
+	if !o.everywhere {
+		return o.ip
+	}
+	if net.ParseIP(o.ip).To4() == nil {
+		return net.IPv6unspecified.String()
+	}
+	return net.IPv4zero.String()
+}
+
 // reservePorts turns a taken port into an error that names the flag, before anything is written.
 func (o *options) reservePorts() error {
-	wanted := map[string]int{"--port": o.port}
+	type place struct {
+		ip   string
+		port int
+	}
+	wanted := map[string]place{"--port": {o.openIP(), o.port}}
 	if !o.headless {
-		wanted["--ui-port"] = o.uiPort
+		wanted["--ui-port"] = place{o.openIP(), o.uiPort}
 	}
 	if o.metricsPort != 0 {
-		wanted["--metrics-port"] = o.metricsPort
+		wanted["--metrics-port"] = place{o.ip, o.metricsPort}
 	}
-	for name, port := range wanted {
-		if _, err := reserve(o.ip, port); err != nil {
-			return fmt.Errorf("%s %d cannot be used: %w", name, port, err)
+	for name, at := range wanted {
+		if _, err := reserve(at.ip, at.port); err != nil {
+			return fmt.Errorf("%s %d cannot be used: %w", name, at.port, err)
 		}
 	}
 	return nil

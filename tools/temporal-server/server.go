@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	uiserver "github.com/temporalio/ui-server/v2/server"
@@ -31,12 +32,15 @@ func serve(o *options) error {
 	if err := server.Start(); err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}
-	fmt.Printf("Temporal server: %s\n", net.JoinHostPort(o.ip, fmt.Sprint(o.port)))
+	if o.everywhere {
+		fmt.Fprintln(os.Stderr, "temporal-server: --listen-everywhere: whoever reaches this machine may use this server; it has no TLS and no authorization")
+	}
+	fmt.Printf("Temporal server: %s\n", net.JoinHostPort(o.openIP(), fmt.Sprint(o.port)))
 	if !o.headless {
 		ui := buildUI(o)
 		go func() { _ = ui.Start() }()
 		defer ui.Stop()
-		fmt.Printf("Web UI: http://%s\n", net.JoinHostPort(o.ip, fmt.Sprint(o.uiPort)))
+		fmt.Printf("Web UI: http://%s\n", net.JoinHostPort(o.openIP(), fmt.Sprint(o.uiPort)))
 	}
 	<-interrupted
 	stopped := make(chan struct{})
@@ -50,7 +54,7 @@ func serve(o *options) error {
 
 func buildUI(o *options) *uiserver.Server {
 	return uiserver.NewServer(uioptions.WithConfigProvider(&uiconfig.Config{
-		Host:                o.ip,
+		Host:                strings.TrimSuffix(net.JoinHostPort(o.openIP(), ""), ":"), // an IPv6 address in its brackets
 		Port:                o.uiPort,
 		TemporalGRPCAddress: net.JoinHostPort(o.ip, fmt.Sprint(o.port)),
 		DefaultNamespace:    o.namespaces[0],

@@ -11,12 +11,19 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from tests.servers.temporal import dev_server_existing_path, temporal_dev_server
-from wiring.embedded.commands import run_command
+from wiring.embedded.commands import CommandResult, run_command
 from wiring.embedded.ports import free_ports
 from wiring.embedded.temporal_arguments import SEARCH_ATTRIBUTES, TemporalPorts, temporal_server_arguments
 from wiring.embedded.temporal_ready import TemporalNotReadyError, TemporalTooOldError, require_version, wait_for_temporal
 
 DAY_SECONDS = 24 * 60 * 60
+HEALTH = ("operator", "cluster", "health")
+
+
+async def said(*arguments: str) -> CommandResult:
+    """Run the server's program until it ends, and return how."""
+    argv = (dev_server_existing_path(), *arguments)
+    return await run_command(argv, progress=print, say=lambda seconds, lines: f"{seconds} {lines}", limit_seconds=120)
 
 
 class TestTemporalServer:
@@ -44,30 +51,33 @@ class TestTemporalServer:
         async with temporal_dev_server(tmp_path) as server:
             client = await Client.connect(server.address)
             known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace="default"))
+            assert (await said(*HEALTH, "--address", server.address)).tail == "SERVING"
 
         types = {name: IndexedValueType.Name(kind) for name, kind in known.custom_attributes.items()}
         wanted = {"Keyword": "INDEXED_VALUE_TYPE_KEYWORD", "KeywordList": "INDEXED_VALUE_TYPE_KEYWORD_LIST"}
         assert types == {name: wanted[kind] for name, kind in SEARCH_ATTRIBUTES.items()}
 
-    async def test_refuses_an_address_that_is_not_loopback(self) -> None:
-        result = await run_command(
-            (dev_server_existing_path(), "server", "start-dev", "--ip", "0.0.0.0"),  # noqa: S104 - the refusal is the test
-            progress=print,
-            say=lambda seconds, lines: f"{seconds} {lines}",
-            limit_seconds=120,
-        )
+    @pytest.mark.parametrize("more", [(), ("--listen-everywhere",)])
+    async def test_refuses_an_address_that_is_not_loopback(self, more: tuple[str, ...]) -> None:
+        result = await said("server", "start-dev", "--ip", "0.0.0.0", *more)  # noqa: S104 - the refusal is the test
 
         assert result.code == 1
         assert "listens on loopback only" in result.tail
+        assert "--listen-everywhere" in result.tail
+
+    async def test_says_that_no_server_is_there_to_be_healthy(self) -> None:
+        (port,) = free_ports(1)
+        result = await said(*HEALTH, "--address", f"127.0.0.1:{port}")
+
+        assert result.code == 1
+        assert f"127.0.0.1:{port} does not answer" in result.tail
 
     async def test_names_the_flag_of_a_port_in_use(self, tmp_path: Path) -> None:
         async with temporal_dev_server(tmp_path) as server:
             taken = int(server.address.rpartition(":")[2])
             ui, metrics = free_ports(2)
             arguments = temporal_server_arguments(ports=TemporalPorts(taken, ui, metrics))
-            result = await run_command(
-                (dev_server_existing_path(), *arguments), progress=print, say=lambda seconds, lines: f"{seconds} {lines}", limit_seconds=120
-            )
+            result = await said(*arguments)
 
         assert result.code == 1
         assert f"--port {taken} cannot be used" in result.tail
