@@ -14,6 +14,7 @@ from activities.model_chains import ChainWalk
 from activities.policy_checks import verdicts_on
 from activities.replies import noted_of, outcome
 from activities.requests import COMPLETE_PROMPT, PromptRequest
+from activities.stored_replies import stored_reply
 from activities.transcripts import transcript
 from domain.attachments import AttachmentPlace
 from domain.breakers import Breakers
@@ -183,7 +184,7 @@ class PromptActivities:
             places = [AttachmentPlace.model_validate(place) for place in cast("list[JsonValue]", item.get("attachments") or [])]
             return Message(role="user", text=text, attachments=[one for place in places for one in await files.at(place)])
         if item["kind"] == "reply":
-            return await self._reply(tenant, item)
+            return await stored_reply(self._payloads, tenant, str(item["ref"]))
         if item.get("error") is not None:
             return Message(role="tool", vendor_id=str(item["vendor_id"]), text=str(item["error"]), is_error=True)
         result = await self._payloads.get(tenant, str(item["ref"]))
@@ -196,13 +197,8 @@ class PromptActivities:
         """What another agent of this run was told and did, its last reply included."""
         head = ConversationHead.model_validate(item["head"])
         earlier = await self._messages.load(envelope.tenant, envelope.run, str(item["conversation"]), head)
-        last = await self._reply(envelope.tenant, item)
+        last = await stored_reply(self._payloads, envelope.tenant, str(item["ref"]))
         return Message(role="user", text=transcript(str(item["of"]), [*earlier, last]))
-
-    async def _reply(self, tenant: str, item: dict[str, JsonValue]) -> Message:
-        """What a model said, as it was stored."""
-        stored = await self._payloads.get(tenant, str(item["ref"]))
-        return Message.model_validate(cast("dict[str, JsonValue]", stored)["reply"])
 
 
 def stream_key(envelope: Envelope) -> StreamKey:

@@ -94,10 +94,13 @@ def _checked(request: PromptRequest, call: ModelToolCall, verdict: PolicyVerdict
         problem = f"the arguments break the schema: {'; '.join(problems)[:800]}"
     told = problem[:room] if problem is not None else None
     checked: dict[str, JsonValue] = {"name": call.name[:200], "vendor_id": call.vendor_id, "problem": told, "arguments": None}
-    if problem is None and len(canonical_bytes(call.arguments)) <= min(INLINE_ARGUMENTS_MAX, room):
+    if problem is not None or call.arguments is None:
+        return checked
+    size = len(canonical_bytes(call.arguments))
+    if size <= min(INLINE_ARGUMENTS_MAX, room):
         checked["arguments"] = call.arguments
-    elif problem is None and call.arguments is not None and verdict is not None and verdict.effect == "require_approval":
-        large = LargeArguments(sha256=arguments_sha256(call.arguments), bytes=len(canonical_bytes(call.arguments)))
+    elif verdict is not None and verdict.effect == "require_approval":
+        large = LargeArguments(sha256=arguments_sha256(call.arguments), bytes=size)
         checked["large"] = {**large.model_dump(mode="json"), "shown": cut_arguments(call.arguments, min(SHOWN_BYTES_MAX, room))}
     return checked
 

@@ -1,6 +1,6 @@
 """The effect activity of tools: one call, checked against its schema and its approval just before it is made (JOURNAL §2)."""
 
-from typing import Protocol, cast
+from typing import Protocol
 
 from pydantic import JsonValue
 from temporalio import activity
@@ -8,6 +8,7 @@ from temporalio import activity
 from activities.audited_calls import told_of
 from activities.policy_checks import UNKNOWN, permit
 from activities.requests import CALL_TOOL, FlushRequest, ToolRequest
+from activities.stored_replies import stored_reply
 from domain.approval import BoundCall, approval_digest
 from domain.canonical import canonical_bytes
 from domain.effects import EffectKey
@@ -20,7 +21,6 @@ from domain.mcp_stores import TenantTools
 from domain.objects import PAYLOAD_BYTES_MAX
 from domain.people_stores import ApprovalStore
 from domain.policy import PolicyDecider
-from domain.provider import Message
 from domain.samples import sample
 from domain.schemas import validate
 from domain.stores import PayloadStore
@@ -171,8 +171,7 @@ class ToolActivities:
     async def _arguments(self, envelope: Envelope, request: ToolRequest) -> dict[str, JsonValue]:
         if request.arguments_from is None:
             return request.arguments
-        stored = await self._payloads.get(envelope.tenant, request.arguments_from.ref)
-        reply = Message.model_validate(cast("dict[str, JsonValue]", stored)["reply"])
+        reply = await stored_reply(self._payloads, envelope.tenant, request.arguments_from.ref)
         return reply.tool_calls[request.arguments_from.index].arguments or {}
 
     async def _check_approved(self, envelope: Envelope, request: ToolRequest, arguments: dict[str, JsonValue]) -> bool:

@@ -116,9 +116,8 @@ class AssignBody(Value):
 
 def answer_message(answer: JsonValue) -> Message:
     """Return a model's last answer as a message: the `reply` of its stored outcome; anything else as JSON."""
-    if isinstance(answer, dict) and isinstance(answer.get("reply"), dict):
-        return Message.model_validate(answer["reply"])
-    return Message(role="assistant", text=answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False))
+    text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+    return Message.stored_in(answer) or Message(role="assistant", text=text)
 
 
 def message_view(message: Message) -> MessageView:

@@ -60,6 +60,12 @@ class Message(Wire):
     is_error: bool = False
     attachments: list[Attachment] = Field(default=[], exclude_if=lambda shown: not shown)
 
+    @classmethod
+    def stored_in(cls, outcome: JsonValue) -> Self | None:
+        """Return the `reply` of a model call's stored outcome; None of an outcome that has none."""
+        reply = outcome.get("reply") if isinstance(outcome, dict) else None
+        return cls.model_validate(reply) if isinstance(reply, dict) else None
+
 
 class StopReason(StrEnum):
     """Why the model stopped; refusal and length are outcomes of their own."""

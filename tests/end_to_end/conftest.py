@@ -1,5 +1,6 @@
-"""One live stack for the end-to-end tests of a process, with a definition that asks a person."""
+"""One live stack for the end-to-end tests of a process, with the vendors' server its worker asks and a definition that asks a person."""
 
+import json
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 
 from standfast_client import Standfast
 from tests.examples.running_service import wait_until
+from tests.servers.model_doors import ACCESS_KEY_ID
+from tests.servers.model_server import ModelServer
 from tests.servers.stack import LiveStack, live_stack
 
 ASKING = """\
@@ -34,9 +37,36 @@ StartRun = Callable[[int], tuple[str, Json]]
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[LiveStack]:
-    """The stack with the definition registered."""
-    with live_stack(tmp_path_factory.mktemp("end-to-end") / "state") as running:
+def models() -> Generator[ModelServer]:
+    """The vendors' server."""
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, models: ModelServer) -> Generator[LiveStack]:
+    """The stack with the definition registered; its worker knows all six kinds of vendor, and its gateway servers on this machine."""
+    folder = tmp_path_factory.mktemp("end-to-end")
+    environment = {
+        "ANTHROPIC_API_KEY": models.api_key,
+        "ANTHROPIC_BASE_URL": models.url,
+        "OPENAI_API_KEY": models.api_key,
+        "OPENAI_BASE_URL": models.openai_url,
+        "STANDFAST_COMPATIBLE_BASE_URL": models.openai_url,
+        "STANDFAST_COMPATIBLE_API_KEY": models.api_key,
+        "AZURE_OPENAI_ENDPOINT": models.url,
+        "AZURE_OPENAI_API_KEY": models.api_key,
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": models.api_key,
+        "STANDFAST_BEDROCK_BASE_URL": models.url,
+        "GEMINI_API_KEY": models.api_key,
+        "GEMINI_BASE_URL": models.url,
+        "STANDFAST_PRICES": '{"compatible/any": [1000000, 2000000]}',
+        "STANDFAST_WEBHOOK_PRIVATE": "true",
+        "STANDFAST_SECRET_SOURCES": json.dumps([f"file:{folder}/secrets/{{tenant}}/*"]),
+    }
+    with live_stack(folder / "state", environment=environment) as running:
         with running.api("developer") as api:
             answer = api.post("/v1/definitions", json={"files": {"asking.yaml": ASKING}})
             assert answer.status_code == 201, answer.text

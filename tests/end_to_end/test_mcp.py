@@ -1,7 +1,6 @@
 """Tools of a real MCP server in the hands of an agent, under the policies that come with the platform, through the whole stack."""
 
 import asyncio
-from collections.abc import Generator
 
 import pytest
 from mcp_types import Tool
@@ -10,7 +9,7 @@ from standfast_client import Standfast
 from tests.examples.running_service import wait_until
 from tests.servers.mcp_http_server import McpHttpServer, serving_mcp
 from tests.servers.model_server import Answer, ModelServer, PlannedCall
-from tests.servers.stack import LiveStack, live_stack
+from tests.servers.stack import LiveStack
 
 DESK = """\
 standfast: 1
@@ -34,26 +33,6 @@ SEND = Tool(
     input_schema={"type": "object", "properties": {"to": {"type": "string"}, "text": {"type": "string"}}, "required": ["to", "text"]},
 )
 LETTER = {"to": "stranger@example.org", "text": "as you asked"}
-
-
-@pytest.fixture(scope="module")
-def models() -> Generator[ModelServer]:
-    """The vendor's server."""
-    with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, models: ModelServer) -> Generator[LiveStack]:
-    """A stack whose worker asks that server."""
-    environment = {
-        "STANDFAST_COMPATIBLE_BASE_URL": models.openai_url,
-        "STANDFAST_COMPATIBLE_API_KEY": models.api_key,
-        "STANDFAST_PRICES": '{"compatible/any": [1000000, 2000000]}',
-        "STANDFAST_WEBHOOK_PRIVATE": "true",
-    }
-    with live_stack(tmp_path_factory.mktemp("mcp") / "state", environment=environment) as running:
-        yield running
 
 
 def client(stack: LiveStack, role: str) -> Standfast:

@@ -15,10 +15,10 @@ from examples.delay_claim.services.bank import BANK
 from examples.delay_claim.services.mail import MAIL
 from standfast_client import RunFailedError, Standfast
 from tests.cli.command_line import in_process
+from tests.end_to_end.vendors import VENDORS
 from tests.examples.running_service import Caller, serving
-from tests.servers.model_doors import ACCESS_KEY_ID
 from tests.servers.model_server import Answer, ModelServer, PlannedCall
-from tests.servers.stack import LiveStack, live_stack
+from tests.servers.stack import LiveStack
 
 AGENT = """\
 standfast: 1
@@ -40,56 +40,22 @@ do:
 output: {sum: "${ steps.answer.output.sum }"}
 """
 
-VENDORS = {
-    "anthropic": "anthropic/claude-sonnet-4-5",
-    "openai": "openai/gpt-5-mini",
-    "compatible": "compatible/any",
-    "azure": "azure/gpt-5-mini",
-    "bedrock": "bedrock/eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
-    "gemini": "gemini/gemini-3.5-flash",
-}
 WORK = PlannedCall("python.run", {"code": "20 + 22"})
 RIGHT = Answer(text='{"sum": 42}')
 
 
-@pytest.fixture(scope="module")
-def models() -> Generator[ModelServer]:
-    """The vendors' server."""
-    with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def stack_with_models(tmp_path_factory: pytest.TempPathFactory, models: ModelServer) -> Generator[LiveStack]:
-    """A stack whose worker knows all six kinds of vendor."""
-    environment = {
-        "ANTHROPIC_API_KEY": models.api_key,
-        "ANTHROPIC_BASE_URL": models.url,
-        "OPENAI_API_KEY": models.api_key,
-        "OPENAI_BASE_URL": models.openai_url,
-        "STANDFAST_COMPATIBLE_BASE_URL": models.openai_url,
-        "STANDFAST_COMPATIBLE_API_KEY": models.api_key,
-        "AZURE_OPENAI_ENDPOINT": models.url,
-        "AZURE_OPENAI_API_KEY": models.api_key,
-        "AWS_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": models.api_key,
-        "STANDFAST_BEDROCK_BASE_URL": models.url,
-        "GEMINI_API_KEY": models.api_key,
-        "GEMINI_BASE_URL": models.url,
-        "STANDFAST_PRICES": '{"compatible/any": [1000000, 2000000]}',
-    }
-    with live_stack(tmp_path_factory.mktemp("models") / "state", environment=environment) as running:
-        with running.api("developer") as api:
-            answer = api.post("/v1/definitions", json={"files": {"sums.yaml": AGENT}})
-            assert answer.status_code == 201, answer.text
-        yield running
+@pytest.fixture(scope="module", autouse=True)
+def sums(stack: LiveStack) -> None:
+    """Register the agent."""
+    with stack.api("developer") as api:
+        answer = api.post("/v1/definitions", json={"files": {"sums.yaml": AGENT}})
+        assert answer.status_code == 201, answer.text
 
 
 @pytest.fixture
-def user(stack_with_models: LiveStack) -> Generator[Standfast]:
+def user(stack: LiveStack) -> Generator[Standfast]:
     """A client that starts runs."""
-    with Standfast(stack_with_models.dev["gateway_url"], stack_with_models.dev["api_keys"]["operator"]) as client:
+    with Standfast(stack.dev["gateway_url"], stack.dev["api_keys"]["operator"]) as client:
         yield client
 
 
@@ -147,10 +113,10 @@ CHAIN = AGENT.replace("name: sums", "name: chained").replace(
 
 
 @pytest.fixture(scope="module")
-def chained(stack_with_models: LiveStack) -> None:
+def chained(stack: LiveStack) -> None:
     """An alias with a fallback of its own, and a definition that adds another."""
     meaning = {"model": "anthropic/claude-sonnet-4-5", "fallbacks": [{"model": "openai/gpt-5-mini", "on": ["overload"]}]}
-    with stack_with_models.api("admin") as api:
+    with stack.api("admin") as api:
         assert api.put("/v1/models/aliases/smart", json=meaning).status_code == 200
         answer = api.post("/v1/definitions", json={"files": {"chained.yaml": CHAIN}})
         assert answer.status_code == 201, answer.text
@@ -165,24 +131,24 @@ class TestChain:
             entries = api.get(f"/v1/runs/{run}/ledger").json()["entries"]
         return [json.loads(b64decode(entry["body"]))["data"] for entry in entries if entry["kind"] == "agent:model:answered"]
 
-    def test_goes_on_past_a_busy_model_within_one_attempt(self, user: Standfast, models: ModelServer, stack_with_models: LiveStack) -> None:
+    def test_goes_on_past_a_busy_model_within_one_attempt(self, user: Standfast, models: ModelServer, stack: LiveStack) -> None:
         before = len(models.requests)
         models.plan(Answer(status=529, headers={"retry-after": "60"}), RIGHT)
         run = user.runs.start("chained", {"question": "20 + 22?"})
         assert run.result(timeout=100) == {"sum": 42}
         assert [seen.path for seen in models.requests[before:]] == ["/v1/messages", "/v1/responses"]
         assert run.read().usage.model == "openai/gpt-5-mini"
-        [said] = self.said_of(stack_with_models, run.id)
+        [said] = self.said_of(stack, run.id)
         assert said["answered_by"] == "openai/gpt-5-mini"
         busy = {"model": "anthropic/claude-sonnet-4-5", "reason": "overload", "cost_usd_micros": "0"}
         assert said["fallbacks"] == [busy]
         assert "openai/gpt-5-mini" in [group.key for group in user.costs.list(by="model", run=run.id).items]
 
-    def test_asks_another_model_when_one_declines(self, user: Standfast, models: ModelServer, stack_with_models: LiveStack) -> None:
+    def test_asks_another_model_when_one_declines(self, user: Standfast, models: ModelServer, stack: LiveStack) -> None:
         models.plan(Answer(text="I would rather not.", stop="refused", input_tokens=1000), RIGHT)
         run = user.runs.start("chained", {"question": "20 + 22?"})
         assert run.result(timeout=100) == {"sum": 42}
-        [said] = self.said_of(stack_with_models, run.id)
+        [said] = self.said_of(stack, run.id)
         [declined] = cast("list[dict[str, str]]", said["fallbacks"])
         assert (said["answered_by"], declined["reason"], int(declined["cost_usd_micros"]) > 3000) == ("compatible/any", "refusal", True)
         assert run.read().usage.input_tokens == 1011
@@ -209,12 +175,12 @@ REVIEW = (
 
 
 @pytest.fixture(scope="module")
-def bank(stack_with_models: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Generator[Caller]:
+def bank(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Generator[Caller]:
     """The example's services, and its definition as it is, registered for them."""
     folder = tmp_path_factory.mktemp("services")
     with serving(BANK, folder / "bank.sqlite") as bank, serving(MAIL, folder / "mail.sqlite") as mail:
         files = with_addresses(read_bundle_files(), bank_url=bank.url, mail_url=mail.url)
-        with stack_with_models.api("developer") as api:
+        with stack.api("developer") as api:
             answer = api.post("/v1/definitions", json={"files": files})
             assert answer.status_code == 201, answer.text
         yield bank
@@ -264,14 +230,12 @@ cases: [{name: easy, input: {question: "20 + 22?"}, expected: {sum: 42}}]
 
 @pytest.mark.timeout(120)
 class TestEvaluation:
-    def test_runs_cases_judges_them_and_records_what_replays_offline(
-        self, stack_with_models: LiveStack, models: ModelServer, tmp_path: Path
-    ) -> None:
-        with stack_with_models.api("developer") as api:
+    def test_runs_cases_judges_them_and_records_what_replays_offline(self, stack: LiveStack, models: ModelServer, tmp_path: Path) -> None:
+        with stack.api("developer") as api:
             assert api.post("/v1/definitions", json={"files": {"judge.yaml": JUDGE}}).status_code in (200, 201)
         (tmp_path / "cases.yaml").write_text(DATASET, encoding="utf-8")
         (tmp_path / "sums.yaml").write_text(AGENT, encoding="utf-8")
-        place = {"STANDFAST_URL": stack_with_models.dev["gateway_url"], "STANDFAST_API_KEY": stack_with_models.dev["api_keys"]["operator"]}
+        place = {"STANDFAST_URL": stack.dev["gateway_url"], "STANDFAST_API_KEY": stack.dev["api_keys"]["operator"]}
         models.plan(Answer(calls=(WORK,)), RIGHT)
         done = in_process("eval", "cases.yaml", "--out", "now.json", "--record", "golden", folder=tmp_path, **place)
         assert done.returncode == ExitCode.OK, done.stderr

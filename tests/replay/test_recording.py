@@ -59,7 +59,7 @@ async def timed_out(bench: Bench) -> LiveRun:
     """Record an approval that nobody decides."""
     async with bench.running(program(approve("gate", timeout_s=24 * 3600, on_timeout="fail"))) as run:
         await run.approval()
-        await bench.env.fast_forward(run.handle, timedelta(hours=25))
+        await run.pass_time(timedelta(hours=25))
         assert await run.failure() == "step-timed-out"
     return run
 
@@ -71,9 +71,9 @@ async def weighed(bench: Bench) -> LiveRun:
     given = program(approve("gate", binds=["pay"], ladder=ladder, **rules), call("pay", arguments={"n": "${ input.n }"}))
     async with bench.running(given, ScriptedTool("bank.pay")) as run:
         approval = await run.approval()
-        await bench.env.fast_forward(run.handle, timedelta(hours=1, minutes=30))
+        await run.pass_time(timedelta(hours=1, minutes=30))
         await run.decide(run.decision(approval))
-        await bench.env.fast_forward(run.handle, timedelta(hours=12))
+        await run.pass_time(timedelta(hours=12))
         await run.decide(run.decision(approval, verdict="amend", content={"arguments": {"pay": {"n": 2}}}))
         new = (await run.state()).approvals[0]
         await run.decide(run.decision(new))

@@ -34,6 +34,7 @@ from tests.fake_provider import FakeProvider
 from tests.fakes_prices import FakePrices
 from tests.fakes_run_agents import FakeRunAgents
 from tests.outbound import outbound
+from tests.quiet_runs import quiet
 from tests.standing_ledger import standing
 from wiring.agents import DefinitionAgents
 from wiring.keys import InstallationKeys
@@ -216,6 +217,11 @@ class LiveRun:
             return events if events[-1] in QUIET else None
 
         return await until(look)
+
+    async def pass_time(self, time: timedelta) -> None:
+        """Move the run's clock, once it waits for nothing but the clock and people."""
+        await quiet(self.handle)
+        await self.bench.env.fast_forward(self.handle, time)
 
     async def waits_for_event(self, name: str) -> None:
         """Wait until the history has an event."""

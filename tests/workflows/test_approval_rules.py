@@ -121,9 +121,9 @@ class TestTime:
         async with bench.running(given, ScriptedTool("bank.pay")) as run:
             approval = await run.approval()
             assert await refused(run, run.decision(approval, by=LEAD)) == "forbidden"
-            await bench.env.fast_forward(run.handle, timedelta(hours=5))
+            await run.pass_time(timedelta(hours=5))
             await until(lambda: in_inbox(run, approval, reminders=1, rungs=0))
-            await bench.env.fast_forward(run.handle, timedelta(hours=8))
+            await run.pass_time(timedelta(hours=8))
             await until(lambda: in_inbox(run, approval, reminders=1, rungs=1))
             assert (await row(run, approval)).projection.roles == ["payer", "lead"]
             assert (await run.decide(run.decision(approval, by=LEAD))).ending == "approve"
@@ -135,11 +135,11 @@ class TestTime:
         given = gated(ladder=[rung(None, replace=True)], timeout_s=24 * HOUR, on_timeout="escalate")
         async with bench.running(given, ScriptedTool("bank.pay")) as run:
             approval = await run.approval()
-            await bench.env.fast_forward(run.handle, timedelta(hours=25))
+            await run.pass_time(timedelta(hours=25))
             await until(lambda: in_inbox(run, approval, reminders=0, rungs=1))
             assert (await row(run, approval)).projection.roles == ["lead"]
             assert await refused(run, run.decision(approval)) == "forbidden"
-            await bench.env.fast_forward(run.handle, timedelta(hours=24))
+            await run.pass_time(timedelta(hours=24))
             assert await run.failure() == "approval-rejected"
 
     async def test_over_four_weeks_costs_a_timer_and_a_flush_for_each_reminder(self, bench: Bench) -> None:
@@ -148,9 +148,9 @@ class TestTime:
         async with bench.running(given, ScriptedTool("bank.pay")) as run:
             approval = await run.approval()
             for day in days:
-                await bench.env.fast_forward(run.handle, timedelta(days=1))
+                await run.pass_time(timedelta(days=1))
                 await until(lambda day=day: in_inbox(run, approval, reminders=day, rungs=0))
-            await bench.env.fast_forward(run.handle, timedelta(days=3))
+            await run.pass_time(timedelta(days=3))
             assert await run.failure() == "approval-rejected"
             assert (await run.kinds()).count("workflow:approval:reminded") == 28
             events = await run.events()
@@ -230,14 +230,14 @@ class TestQuestion:
             approval = await run.approval()
             await run.decide(run.decision(approval, verdict="request_info", comment="whose is it?"))
             assert (await run.row()).waits_for == "gate: an answer to a reviewer's question"
-            await bench.env.fast_forward(run.handle, timedelta(hours=30))
+            await run.pass_time(timedelta(hours=30))
             assert await refused(run, run.decision(approval, verdict="give_info", by=OTHER_REVIEWER, comment="mine")) == "forbidden"
             await run.decide(run.decision(approval, verdict="give_info", by=REQUESTER, comment="Ada's"))
             shown = (await row(run, approval)).projection
             assert [event.comment for event in shown.events] == ["whose is it?", "Ada's"]
-            await bench.env.fast_forward(run.handle, timedelta(hours=23))
+            await run.pass_time(timedelta(hours=23))
             assert (await now(run)).decision is None
-            await bench.env.fast_forward(run.handle, timedelta(hours=2))
+            await run.pass_time(timedelta(hours=2))
             assert await run.failure() == "approval-rejected"
 
 
@@ -273,7 +273,7 @@ class TestOthers:
             later = {"deadline": (datetime.fromisoformat(approval.deadline) + timedelta(days=30)).isoformat()}
             assert await refused(run, run.decision(approval, verdict="extend", content=later)) == "forbidden"
             await run.decide(run.decision(approval, verdict="extend", by=OPERATOR, content=later))
-            await bench.env.fast_forward(run.handle, timedelta(days=20))
+            await run.pass_time(timedelta(days=20))
             assert (await now(run)).decision is None
             await run.decide(run.decision(approval))
             await run.handle.result()

@@ -220,9 +220,9 @@ class TestDeadline:
         look = ScriptedTool("notes.read")
         async with bench.running(read(on_timeout), look) as run:
             approval = await run.approval()
-            await bench.env.fast_forward(run.handle, timedelta(hours=23, minutes=59))
+            await run.pass_time(timedelta(hours=23, minutes=59))
             assert (await run.state()).approvals[0].decision is None
-            await bench.env.fast_forward(run.handle, timedelta(minutes=2))
+            await run.pass_time(timedelta(minutes=2))
             assert await run.failure() == code
             assert len(look.calls) == calls
             assert (await bench.storage.approvals.get(bench.tenant, approval.approval)).state == "timed_out"
@@ -232,7 +232,7 @@ class TestDeadline:
         given = program(approve("gate", timeout_s=24 * 3600, on_timeout="approve"), approve("second"))
         async with bench.running(given) as run:
             first = await run.approval()
-            await bench.env.fast_forward(run.handle, timedelta(hours=25))
+            await run.pass_time(timedelta(hours=25))
             await until(lambda: opened(run, "second"))
             assert await refused(run, run.decision(first)) == "approval-closed"
             await run.handle.cancel()

@@ -91,7 +91,7 @@ class TestListening:
     async def test_fails_when_its_time_is_over(self, bench: Bench) -> None:
         async with bench.running(program(listen("wait", timeout_s=3600, correlate="c-1"))) as run:
             await waits(run, "wait: the signal paid")
-            await bench.env.fast_forward(run.handle, timedelta(hours=2))
+            await run.pass_time(timedelta(hours=2))
             assert await run.failure() == "step-timed-out"
 
     async def test_ends_with_a_cancelled_run(self, bench: Bench) -> None:

@@ -81,11 +81,11 @@ class TestTaskStep:
         async with bench.worker():
             run = await asked(bench, work(terms=LADDER))
             await changed(run, level=0, assignee="prn_x")
-            await bench.env.fast_forward(run.handle, timedelta(minutes=61))
+            await run.pass_time(timedelta(minutes=61))
             late = await changed(run, level=0)
             await until(lambda: _breached(run))
             assert late.projection.assignee == "prn_x"
-            await bench.env.fast_forward(run.handle, timedelta(minutes=61))
+            await run.pass_time(timedelta(minutes=61))
             task = await changed(run, level=1)
             assert (task.projection.role, task.projection.assignee) == ("lead", None)
             await run.complete(task, "completed", output={"iban": "DE1"})
@@ -98,7 +98,7 @@ class TestTaskStep:
         async with bench.worker():
             run = await asked(bench, work(timeout_s=3600, on_timeout=on_timeout))
             task = await run.task("human")
-            await bench.env.fast_forward(run.handle, timedelta(minutes=61))
+            await run.pass_time(timedelta(minutes=61))
             assert await run.failure() == code
             closed = await bench.storage.tasks.get(bench.tenant, task.projection.task)
             assert (closed.state, closed.resolution) == ("completed", "timed_out")
@@ -124,7 +124,7 @@ class TestDoubts:
         async with bench.running(given, lost) as run:
             task = await run.task("in_doubt")
             assert (task.projection.assignee, task.projection.due is None) == ("prn_x", False)
-            await bench.env.fast_forward(run.handle, timedelta(hours=3))
+            await run.pass_time(timedelta(hours=3))
 
             async def escalated() -> bool:
                 return (await run.task("in_doubt")).projection.role == "lead"

@@ -14,6 +14,7 @@ from temporalio.client import Client, Interceptor, OutboundInterceptor, StartWor
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper
 
+from tests.quiet_runs import quiet
 from workflows.messages import RUN_WORKFLOW
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -70,6 +71,7 @@ class TimeMachine(Interceptor):
 
     async def _move(self, skipper: TimeSkipper, run: WorkflowHandle[object, object], stretch: timedelta) -> None:
         try:
+            await quiet(run)
             moved = await skipper.fast_forward(run, stretch)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
