@@ -1,5 +1,6 @@
 """What a test tells the model server to answer, whatever the wire protocol."""
 
+import threading
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,10 +21,10 @@ class Answer:
     """One answer.
 
     `status` ≥400 answers with the vendor's error body and `headers`. `body` is sent instead of the vendor's JSON. `hang` answers only
-    when the server is told to `release`. For streams: `cut_after` breaks the connection after so many events, `end_after` ends the
-    stream there politely, `error_after` sends the vendor's error event there with `error_kind`. `reasoning` is streamed before the text.
-    `cached_tokens` and `cache_write_tokens` are parts of `input_tokens`.
-    `pieces` is in how many pieces a text streams, with `pause_s` before each event.
+    when the server is told to `release`, `after` when that event is set. For streams: `cut_after` breaks the connection after so many
+    events, `end_after` ends the stream there politely, `error_after` sends the vendor's error event there with `error_kind`. `reasoning`
+    is streamed before the text. `cached_tokens` and `cache_write_tokens` are parts of `input_tokens`. `pieces` is in how many pieces a
+    text streams, with `pause_s` before each event.
     """
 
     text: str = ""
@@ -39,6 +40,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
     hang: bool = False
+    after: threading.Event | None = None
     cut_after: int | None = None
     end_after: int | None = None
     error_after: int | None = None

@@ -123,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _play(self, answer: Answer, door: Door, body: Body) -> None:
         if answer.hang:
             cast("_Http", self.server).owner.wait_released()
+        if answer.after is not None:
+            answer.after.wait(HANG_S_MAX)
         if answer.body is not None:
             self._send(answer.status, answer.body, answer.headers)
         elif answer.status >= 400:
