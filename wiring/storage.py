@@ -123,19 +123,17 @@ def build_storage(
     Without `embedder` memory finds texts by their words.
     """
     vault = Vault(SubjectCiphers(database, cipher), objects=objects, limits=limits)
-    letters, tasks = PostgresDeadLetterStore(database, vault), PostgresTaskStore(database, vault)
-    runs, payloads = PostgresRunStore(database, vault), PostgresPayloadStore(database, vault)
-    definitions = PostgresDefinitionStore(database)
+    letters, tasks, runs = PostgresDeadLetterStore(database, vault), PostgresTaskStore(database, vault), PostgresRunStore(database, vault)
     return Storage(
         database=database,
         journal=PostgresJournal(database, vault),
         runs=runs,
         ledger=PostgresLedgerReader(database),
-        payloads=payloads,
+        payloads=PostgresPayloadStore(database, vault),
         messages=PostgresMessageStore(database, vault),
         approvals=PostgresApprovalStore(database, vault),
         tasks=tasks,
-        definitions=definitions,
+        definitions=PostgresDefinitionStore(database),
         agents=PostgresAgentStore(database),
         keys=PostgresKeyStore(database),
         idempotency=PostgresIdempotencyStore(database, cipher),
@@ -167,12 +165,12 @@ def build_storage(
         tool_watch=PostgresToolWatch(database),
         deltas=PostgresDeltaSink(database, vault),
         streams=PostgresStreamReader(database, vault),
-        lineage=PostgresLineageStore(database, vault, runs, payloads),
+        lineage=PostgresLineageStore(database, vault, runs, PostgresPayloadStore(database, vault)),
         resets=PostgresResetStore(database),
         mcp_servers=PostgresMcpServers(database, cipher),
         mcp_tokens=PostgresMcpTokens(database, cipher),
         secret_references=PostgresSecretReferences(database),
         workspace=PostgresWorkspace(database, vault),
         memory=PostgresMemory(database, vault, embedder or HashingEmbedder()),
-        child_runs=PostgresChildRuns(database, runs, definitions),
+        child_runs=PostgresChildRuns(database, runs, PostgresDefinitionStore(database)),
     )
