@@ -36,7 +36,7 @@ from wiring.gateway import GatewayParts, gateway_parts
 from wiring.keys import new_id
 from wiring.logs import set_up_logs
 from wiring.policies import build_engine, shipped_sets
-from wiring.processes import may_start, run_loop
+from wiring.processes import keep_loaded, may_start, run_loop
 from wiring.settings import Environment, PlatformSettings, WebhookSettings, WorkerSettings
 from wiring.storage import Storage
 
@@ -187,6 +187,7 @@ async def run_gateway(stop: asyncio.Event) -> None:
             timeout_graceful_shutdown=STOP_GRACE_S,
         )
         server = uvicorn.Server(config)
+        keep_loaded()
         sweeper = asyncio.create_task(Sweeper(deps, pause_s=WorkerSettings().sweep_seconds).run())
         remover = ResidueRemover(deps.subjects, tenants=deps.runs, now=deps.now)
         clearing = asyncio.create_task(remover.run(pause_s=WorkerSettings().sweep_seconds))

@@ -31,7 +31,7 @@ from wiring.models import build_models
 from wiring.objects import build_objects, payload_limits
 from wiring.outbound import build_outbound
 from wiring.prices import build_prices
-from wiring.processes import may_start, run_loop, say_not_ready, say_ready
+from wiring.processes import keep_loaded, may_start, run_loop, say_not_ready, say_ready
 from wiring.relaying import RelayParts, relaying, starter
 from wiring.sealing import sealing
 from wiring.secrets import build_secrets
@@ -177,6 +177,7 @@ async def run_worker(stop: asyncio.Event, *, workflows: Sequence[type] = ()) -> 
         relaying(relay_parts(parts), stop),
         watching_tools(tool_watch_parts(parts), stop),
     ):
+        keep_loaded()
         say_ready(ready)
         log.info("the worker polls %s", parts.task_queue)
         await stop.wait()

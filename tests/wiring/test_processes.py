@@ -1,6 +1,8 @@
 """How a process waits for its start: for its file, or until it is told to stop."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -9,6 +11,24 @@ import pytest
 from api.main import run_gateway
 from wiring.processes import may_start, say_not_ready, say_ready
 from wiring.worker import run_worker
+
+
+KEPT = """\
+import gc
+import api.main
+from wiring.processes import keep_loaded
+loaded = len(gc.get_objects())
+keep_loaded()
+print(loaded, len(gc.get_objects()))
+"""
+
+
+class TestKeepLoaded:
+    def test_leaves_what_was_loaded_out_of_every_later_collection(self) -> None:
+        said = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+        before, after = map(int, said.stdout.split())
+        assert before > 50_000
+        assert after < before / 100
 
 
 class TestMayStart:
