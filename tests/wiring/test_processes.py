@@ -12,7 +12,6 @@ from api.main import run_gateway
 from wiring.processes import may_start, say_not_ready, say_ready
 from wiring.worker import run_worker
 
-
 KEPT = """\
 import gc
 import api.main
