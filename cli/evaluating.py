@@ -14,7 +14,8 @@ from pydantic import JsonValue, ValidationError
 from domain.errors import InvalidInput
 from domain.evaluation import ERROR, Case, CaseResult, Dataset, Evaluation, Judged, Score, judgement, label, read_dataset, read_lines, score
 from domain.golden import Trace, record
-from standfast_client import AsyncStandfast, Run, StandfastError, WaitTimedOutError
+from domain.ledger import Kind
+from standfast_client import AsyncStandfast, Run, RunEvent, StandfastError, WaitTimedOutError
 from wiring.documents import read_document
 
 Told = Callable[[CaseResult], None]
@@ -92,7 +93,7 @@ class Evaluator:
         Raises:
             InvalidInput: it cannot be recorded. OSError: it cannot be written.
         """
-        events = [event.model_dump(mode="json") async for event in self._client.runs.handle(run.run).events() if event.kind == "entry"]
+        events = [await self._whole(event) async for event in self._client.runs.handle(run.run).events() if event.kind == "entry"]
         given: dict[str, JsonValue] = {
             "name": case.name,
             "run": run.run,
@@ -103,6 +104,15 @@ class Evaluator:
             "result": output,
         }
         save_trace(place, record(given, events))
+
+    async def _whole(self, event: RunEvent) -> dict[str, JsonValue]:
+        """Return an event; what a person filled in stands with their task alone, and is fetched for it."""
+        told: dict[str, JsonValue] = event.model_dump(mode="json")
+        task = event.data.get("task")
+        if event.what != Kind.TASK_COMPLETED or not isinstance(task, str):
+            return told
+        known = await self._client.tasks.get(task)
+        return {**told, "task": {"kind": known.kind, "own": known.own, "answer": known.answer}}
 
     async def _ended(self, run: str) -> Run:
         """Wait for a run; one that takes longer is asked to stop.

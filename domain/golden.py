@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from domain.errors import InvalidInput
 from domain.ledger import Kind
 from domain.model import Value
+from domain.tasks import HUMAN
 
 
 class RecordedAnswer(Value):
@@ -21,7 +22,10 @@ class RecordedAnswer(Value):
 
 
 class RecordedOutput(Value):
-    """What a tool gave, or the code of the error that it ended with; `request` is the digest of tool, version and arguments, if known."""
+    """What a tool gave, or the code of the error that it ended with, at which attempt.
+
+    `request` is the digest of tool, version and arguments, if known.
+    """
 
     step: str
     visit: int
@@ -29,6 +33,7 @@ class RecordedOutput(Value):
     subject: str
     output: JsonValue = None
     error: str | None = None
+    attempt: int = 1
     request: str | None = None
 
 
@@ -39,6 +44,15 @@ class RecordedDecision(Value):
     visit: int
     call: str = ""
     verdict: Literal["approve", "reject", "timed_out"]
+
+
+class RecordedTask(Value):
+    """What a person filled in for a task; `call` is the agent's call that asked, '' for a step of its own."""
+
+    step: str
+    visit: int
+    call: str = ""
+    output: JsonValue = None
 
 
 class Trace(Value):
@@ -58,6 +72,7 @@ class Trace(Value):
     answers: list[RecordedAnswer] = []
     outputs: list[RecordedOutput] = []
     decisions: list[RecordedDecision] = []
+    tasks: list[RecordedTask] = []
     amended: bool = False
 
     def scripts(self) -> dict[tuple[str, int], dict[str, JsonValue]]:
@@ -72,18 +87,23 @@ class Trace(Value):
 def record(given: Mapping[str, JsonValue], events: Iterable[Mapping[str, JsonValue]]) -> Trace:
     """Make a trace of a run's events (`what`, `step`, `visit`, `call`, `text`, `calls`, `stop`, `output`, `data` of each).
 
+    An event of an answered task has the task besides, as `task`: its `kind`, `answer`, and whether it is a person's `own`.
+
     Raises:
-        InvalidInput: an output was too large for its event, so the trace could not be played.
+        InvalidInput: it could not be played: an output was too large for its event, or the run took what no recording holds.
     """
+    events = list(events)
+    if left_out := unplayable(events):
+        raise InvalidInput(f"a replay would leave out {'; '.join(left_out)}")
     answers: list[JsonValue] = []
     outputs: list[JsonValue] = []
     decisions: list[JsonValue] = []
+    tasks: list[JsonValue] = []
     subjects: dict[tuple[JsonValue, ...], JsonValue] = {}
-    amended = False
+    amended = any(event.get("what") == Kind.APPROVAL_AMENDED for event in events)
     for event in events:
         place: dict[str, JsonValue] = {"step": event.get("step"), "visit": event.get("visit")}
-        data = event.get("data")
-        said = data if isinstance(data, dict) else {}
+        said = _said(event)
         key = (event.get("step"), event.get("visit"), event.get("call"))
         match event.get("what"):
             case Kind.MODEL_ANSWERED:
@@ -97,16 +117,71 @@ def record(given: Mapping[str, JsonValue], events: Iterable[Mapping[str, JsonVal
                 outputs.append({**place, "call": event.get("call"), **given_by, "output": event.get("output")})
             case Kind.TOOL_FAILED:
                 error = said.get("error") or "tool-failed"
-                outputs.append({**place, "call": event.get("call"), "subject": subjects.get(key) or "", "error": error})
-            case Kind.APPROVAL_DECIDED if said.get("verdict") in ("approve", "reject"):
-                decisions.append({**place, "call": event.get("call") or "", "verdict": said["verdict"]})
-            case Kind.APPROVAL_AMENDED:
-                amended = True
-            case Kind.APPROVAL_TIMED_OUT:
-                decisions.append({**place, "call": event.get("call") or "", "verdict": "timed_out"})
+                failed: dict[str, JsonValue] = {"subject": subjects.get(key) or "", "error": error, "attempt": event.get("attempt") or 1}
+                outputs.append({**place, "call": event.get("call"), **failed})
+            case Kind.APPROVAL_DECIDED | Kind.APPROVAL_TIMED_OUT if (verdict := _verdict(event)) is not None:
+                decisions.append({**place, "call": event.get("call") or "", "verdict": verdict})
+            case Kind.TASK_COMPLETED if not (task := _task(event)).get("own"):
+                tasks.append({**place, "call": event.get("call") or "", "output": task.get("answer")})
             case _:
                 continue
-    return Trace.model_validate({**given, "answers": answers, "outputs": outputs, "decisions": decisions, "amended": amended})
+    told: dict[str, JsonValue] = {"answers": answers, "outputs": outputs, "decisions": decisions, "tasks": tasks, "amended": amended}
+    return Trace.model_validate({**given, **told})
+
+
+_LEFT_OUT: dict[str, str] = {
+    Kind.RUN_CANCEL_REQUESTED: "that it was asked to end",
+    Kind.RUN_COMPENSATE_REQUESTED: "that it was asked to undo what it did",
+    Kind.RUN_REDRIVEN: "that it was redriven",
+    Kind.RUN_RESET: "that it was reset",
+    Kind.EFFECT_IN_DOUBT: "an effect in doubt at {step}",
+    Kind.EFFECT_DIVERGED: "an effect that diverged at {step}",
+    Kind.TOOL_SIMULATED: "a simulated call at {step}",
+    Kind.SIGNAL_RECEIVED: "the signal {signal} at {step}",
+    Kind.APPROVAL_WITHDRAWN: "an approval that was withdrawn at {step}",
+}
+"""What happened to a run from outside and is in none of its events, or not with its content: kind to how it is told."""
+
+
+def unplayable(events: Iterable[Mapping[str, JsonValue]]) -> list[str]:
+    """Return what a replay of these events would leave out, in words; nothing where it can play all."""
+    found: list[str] = []
+    waiting: dict[JsonValue, str] = {}
+    for event in events:
+        said, step = _said(event), str(event.get("step") or "")
+        match str(event.get("what")):
+            case Kind.TASK_OPENED:
+                kind = said.get("kind", HUMAN)
+                waiting[said.get("task")] = (
+                    f"a task nobody answered at {step}" if kind == HUMAN else f"what a person said of {step} ({kind})"
+                )
+            case Kind.TASK_COMPLETED if _task(event).get("kind") == HUMAN:
+                waiting.pop(said.get("task"), None)
+            case Kind.TASK_COMPLETED if not waiting:
+                found.append(f"what a person said of {step}")
+            case kind if kind in _LEFT_OUT:
+                found.append(_LEFT_OUT[kind].format(step=step, signal=said.get("signal")))
+            case _:
+                continue
+    return list(dict.fromkeys([*found, *waiting.values()]))
+
+
+def _said(event: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    data = event.get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def _verdict(event: Mapping[str, JsonValue]) -> JsonValue:
+    """How an approval ended, None where it did not: votes are told beside it."""
+    said = _said(event).get("verdict")
+    if event.get("what") == Kind.APPROVAL_TIMED_OUT:
+        return "timed_out"
+    return said if said in ("approve", "reject") else None
+
+
+def _task(event: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    task = event.get("task")
+    return task if isinstance(task, dict) else {}
 
 
 def _reply(answer: RecordedAnswer) -> dict[str, JsonValue]:

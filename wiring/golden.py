@@ -19,14 +19,16 @@ from domain.effects import request_digest
 from domain.envelope import Envelope, Receipt
 from domain.errors import ReferenceMissing, StandfastError
 from domain.estimates import text_bytes
-from domain.golden import RecordedDecision, Trace
+from domain.golden import RecordedDecision, RecordedTask, Trace
 from domain.policy import PolicyRequest, PolicyVerdict
 from domain.program import Program
 from domain.projection import project, unproject
 from domain.provider import Message
 from domain.runs import RunStatus
 from domain.state import (
+    Answered,
     AskApproval,
+    AskPerson,
     CallTool,
     Command,
     CompletePrompt,
@@ -35,15 +37,20 @@ from domain.state import (
     Failed,
     Failure,
     Finish,
+    Listen,
     Outcome,
     RunContext,
     State,
     Tick,
+    Unwind,
+    Unwound,
 )
 from domain.stepper import Stepper
 from domain.stores import ConversationHead
+from wiring.golden_undo import Undoing
 from wiring.prices import build_prices
 from wiring.settings import ModelSettings
+from workflows.failures import SURELY_NOT
 
 TENANT, PRINCIPAL = "replay", "prn_replay"
 COMMANDS_MAX = 10_000
@@ -101,7 +108,7 @@ class _Verdicts:
     """Policy as it was: a call that was made is allowed, one that people decided is put before them, any other is denied."""
 
     def __init__(self, trace: Trace) -> None:
-        self._made = {(one.step, one.visit, one.call) for one in trace.outputs}
+        self._made = {(one.step, one.visit, one.call) for one in (*trace.outputs, *trace.tasks)}
         self._decided = {(one.step, one.visit, one.call) for one in trace.decisions}
         self._turns: dict[tuple[str, int], list[list[dict[str, JsonValue]]]] = {}
         for answer in trace.answers:
@@ -146,7 +153,9 @@ class Replay:
         )
         self._outputs = {(one.step, one.visit, one.call): one for one in trace.outputs}
         self._decisions = {(one.step, one.visit, one.call): one for one in trace.decisions}
+        self._tasks = {(one.step, one.visit, one.call): one for one in trace.tasks}
         self._asked: set[tuple[str, int, str]] = set()
+        self._undoing = Undoing(program, trace)
         self._played: Counter[str] = Counter()
         self._differences: list[str] = []
 
@@ -164,7 +173,7 @@ class Replay:
                 return self._judged(finish)
             outcome = await self._first_answer(pending)
             if outcome is None:
-                waits = ", ".join(f"{command.kind} at {command.step}" for command in pending if not isinstance(command, Finish))
+                waits = ", ".join(map(_told, pending))
                 return self._stopped(f"the recording has no answer to: {waits or 'nothing'}")
             stepper.apply(outcome, _tick())
         return self._stopped(f"it did not end within {COMMANDS_MAX} commands")
@@ -176,11 +185,20 @@ class Replay:
                 self._asked.add((command.step, command.visit, command.call))
             elif isinstance(command, AskApproval) and (known := self._decision(command)) is not None:
                 self._asked.add((known.step, known.visit, known.call))
+            elif isinstance(command, AskPerson) and (filled := self._task(command)) is not None:
+                self._asked.add((filled.step, filled.visit, filled.call))
+            elif isinstance(command, Unwind):
+                self._asked |= {place for entry in command.undo for place in self._undoing.tries(entry)}
 
     def _decision(self, command: AskApproval) -> RecordedDecision | None:
         """The recorded decision of a question; those of before do not name the call that they were about."""
         place = (command.step, command.visit)
         return self._decisions.get((*place, command.approval.call)) or self._decisions.get((*place, ""))
+
+    def _task(self, command: AskPerson) -> RecordedTask | None:
+        """What a person filled in: for a step of its own, or for an agent's question."""
+        place = (command.step, command.visit)
+        return self._tasks.get((*place, command.task.call)) or self._tasks.get((*place, ""))
 
     async def _first_answer(self, pending: list[Command]) -> Outcome | None:
         for command in pending:
@@ -199,7 +217,17 @@ class Replay:
             known = self._decision(command)
             by = None if known is None or known.verdict == "timed_out" else PRINCIPAL
             return None if known is None else Decided(command=command.id, verdict=known.verdict, decided_by=by)
+        if isinstance(command, AskPerson):
+            filled = self._task(command)
+            return None if filled is None else await self._filled_in(command, filled.output)
+        if isinstance(command, Unwind):
+            ended = self._undoing.undone(command, self._differences)
+            return None if ended is None else Unwound(command=command.id, ended=ended)
         return None
+
+    async def _filled_in(self, command: AskPerson, output: JsonValue) -> Outcome:
+        ref = await self._memory.put(TENANT, self._trace.run, output)
+        return Answered(command=command.id, resolution="completed", output=output, ref=ref, by=PRINCIPAL)
 
     async def _said(self, command: CompletePrompt) -> Outcome:
         place = (command.step, command.visit)
@@ -240,7 +268,8 @@ class Replay:
             if digest != known.request and not (self._trace.amended and command.approval is not None):
                 self._differences.append(f"{command.step}: calls {subject} with other arguments than were recorded")
         if known.error is not None:
-            return _failed(command, known.error, "as recorded")
+            unknown = known.error not in SURELY_NOT or known.attempt > 1
+            return _failed(command, known.error, "as recorded", unknown=unknown)
         return await self._done(command, known.output)
 
     async def _done(self, command: CallTool | CompletePrompt, output: JsonValue) -> Outcome:
@@ -263,20 +292,30 @@ class Replay:
         for place, turns in sorted(recorded.items()):
             if self._played[place] != turns:
                 self._differences.append(f"{place}: {self._played[place]} model calls, and {turns} were recorded")
-        for place, output in self._outputs.items():
-            if place not in self._asked:
-                self._differences.append(f"{output.step}: it does not call {output.subject}, and that was recorded")
-        for place, decision in self._decisions.items():
-            if place not in self._asked:
-                self._differences.append(f"{decision.step}: nobody is asked, and {decision.verdict!r} was recorded")
+        self._differences += self._not_asked()
         return Replayed(finish.status.value, finish.output, self._differences)
+
+    def _not_asked(self) -> list[str]:
+        """Say what was recorded and is not asked for any more."""
+        gone = [(place, f"it does not call {one.subject}, and that was recorded") for place, one in self._outputs.items()]
+        gone += [(place, f"nobody is asked, and {one.verdict!r} was recorded") for place, one in self._decisions.items()]
+        gone += [(place, "no task is given to a person, and one was recorded") for place in self._tasks]
+        return [f"{place[0]}: {said}" for place, said in gone if place not in self._asked]
 
     def _stopped(self, why: str) -> Replayed:
         return Replayed("stopped", None, [*self._differences, why])
 
 
-def _failed(command: CallTool | CompletePrompt, code: str, detail: str) -> Failed:
-    return Failed(command=command.id, failure=Failure(code=code, detail=detail, step=command.step))
+def _told(command: Command) -> str:
+    """Say what waits for an answer, and why a recording may have none."""
+    if isinstance(command, Finish):
+        return "the end"
+    why = " (a replay plays no signals)" if isinstance(command, Listen) else ""
+    return f"{command.kind} at {command.step}{why}"
+
+
+def _failed(command: CallTool | CompletePrompt, code: str, detail: str, *, unknown: bool = False) -> Failed:
+    return Failed(command=command.id, failure=Failure(code=code, detail=detail, step=command.step, unknown=unknown))
 
 
 def _tick() -> Tick:

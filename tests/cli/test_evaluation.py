@@ -1,5 +1,6 @@
 """`eval` beside a gateway whose runs end at once."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ import pytest
 from cli.exit_codes import ExitCode
 from domain.ledger import EntryBody, Kind
 from domain.runs import Projection, RunStatus
+from domain.tasks import TaskProjection
+from tests.api.gateway import fresh_id
 from tests.cli.command_line import CommandLine
 
 DATASET = """
@@ -32,6 +35,7 @@ class Worker:
         self._over = threading.Event()
         self.paid = dict(PAID)
         self.large: set[str] = set()
+        self.asked: set[str] = set()
         self.thread = threading.Thread(target=self._work, daemon=True)
 
     def _work(self) -> None:
@@ -42,6 +46,8 @@ class Worker:
                     claim = str(json.loads(database.accepted[tenant, run].model_dump_json())["input"]["claim"]["id"])
                     if claim in self.large:
                         self._call_with_large_output(run)
+                    if claim in self.asked:
+                        self._ask_a_person(run)
                     if claim in self.paid:
                         self._house.succeed(run, {"paid": self.paid[claim]})
                     else:
@@ -54,6 +60,17 @@ class Worker:
         stores.streams.outputs["default", run, "look", 1, "call"] = {"output_bytes": 100_000}
         place = {"step": "look", "visit": 1, "call": "call", "attempt": 1}
         stores.database.append("default", run, EntryBody.model_validate(said | place))
+
+    def _ask_a_person(self, run: str) -> None:
+        """Have a person fill in a task."""
+        stores, task = self._house.stores, fresh_id("tsk")
+        at = stores.database.now()
+        opened = TaskProjection(task=task, kind="human", step="look", visit=1, call="task", title="?", detail="", opened_at=at)
+        self._house.project(run, Projection(status=RunStatus.WAITING, open_task=opened))
+        asyncio.run(stores.tasks.complete("default", task, resolution="completed", output={"n": 4}, principal="prn_a", at=at))
+        for kind in (Kind.TASK_OPENED, Kind.TASK_COMPLETED):
+            said = {"kind": kind, "at": at, "principal": "prn_a", "correlation_id": "c", "epoch": 1, "data": {"task": task}}
+            stores.database.append("default", run, EntryBody.model_validate(said | {"step": "look", "visit": 1}))
 
     def stop(self) -> None:
         """Work no more."""
@@ -142,6 +159,13 @@ class TestEval:
         assert standfast("eval", str(path), "--record", str(tmp_path / "golden")).exit_code == ExitCode.OK
         traces = [json.loads(place.read_text(encoding="utf-8")) for place in (tmp_path / "golden").glob("*/trace.json")]
         assert sorted((trace["name"], trace["result"]["paid"]) for trace in traces) == [("a b", 250), ("a-b", 120)]
+
+    def test_records_what_people_filled_in(self, standfast: CommandLine, worker: Worker, dataset: Path, tmp_path: Path) -> None:
+        worker.asked.add("c-1")
+        done = standfast("eval", str(dataset), "--record", str(tmp_path / "golden"))
+        assert (done.exit_code, "there is no trace of it" in done.stderr) == (ExitCode.OK, False), done.output
+        trace = json.loads((tmp_path / "golden" / "first" / "trace.json").read_text(encoding="utf-8"))
+        assert trace["tasks"] == [{"step": "look", "visit": 1, "call": "", "output": {"n": 4}}]
 
     def test_scores_a_case_that_cannot_be_recorded(self, standfast: CommandLine, worker: Worker, dataset: Path, tmp_path: Path) -> None:
         worker.large.add("c-2")
