@@ -40,10 +40,12 @@ class KnownSecrets:
         if value in known or len(value) < CHARS_MIN:
             return
         known[value] = None
+        self._redactors.pop(tenant, None)
+        if self._all is not None:
+            self._all.add(value)
         while len(known) > VALUES_MAX:
             del known[next(iter(known))]
-        self._redactors.pop(tenant, None)
-        self._all = None
+            self._all = None
 
     def of(self, tenant: str) -> Redactor:
         """Return what strikes out a tenant's secrets."""

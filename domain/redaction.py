@@ -7,7 +7,7 @@ beginning of one.
 
 import base64
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeVar, cast
 from urllib.parse import quote, quote_plus
 
@@ -16,6 +16,8 @@ from pydantic import JsonValue
 MASK: Final = "[secret]"
 CHARS_MIN: Final = 8
 """Shorter values are left alone: they would be struck out of words, and are too short for secrets (NIST SP 800-63B §3.1.1)."""
+ONE_BY_ONE_MAX: Final = 200
+"""Up to so many forms (of some fifteen secrets) looking for each is quicker than looking at each place of a text."""
 SEPARATORS: Final = string.whitespace + "\"'`,;:|\\-_.\u200b\u200c\u200d\u2060\ufeff"
 """What may stand between the pieces of a split secret; left out of both sides of the comparison."""
 _FOLD: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase, SEPARATORS)
@@ -50,15 +52,29 @@ def fold(text: str) -> str:
 
 
 class Redactor:
-    """Strikes out a set of secrets; build it anew when the set changes."""
+    """Strikes out a set of secrets, which may grow.
+
+    Few forms are looked for one by one, each at the speed of the machine; of many, only those that begin as the text does at a place.
+    """
 
     def __init__(self, values: Iterable[str]) -> None:
-        known = {value for value in values if len(value) >= CHARS_MIN and len(fold(value)) >= CHARS_MIN // 2}
-        self._forms = sorted({form for value in known for form in forms(value)}, key=len, reverse=True)
+        self._forms: set[str] = set()
         self._starts: dict[str, list[str]] = {}
-        for form in self._forms:
+        self._indexed: dict[str, list[str]] = {}
+        self._short: list[str] = []
+        self._longest = 0
+        for value in values:
+            self.add(value)
+
+    def add(self, value: str) -> None:
+        """Strike this out too; what is too short to be a secret is left alone."""
+        if len(value) < CHARS_MIN or len(fold(value)) < CHARS_MIN // 2:
+            return
+        for form in forms(value) - self._forms:
+            self._forms.add(form)
             self._starts.setdefault(form[0], []).append(form)
-        self._longest = max((len(form) for form in self._forms), default=0)
+            (self._indexed.setdefault(form[:CHARS_MIN], []) if len(form) >= CHARS_MIN else self._short).append(form)
+            self._longest = max(self._longest, len(form))
 
     def __bool__(self) -> bool:
         """Whether there is anything to strike out."""
@@ -108,13 +124,10 @@ class Redactor:
 
     def _spans(self, joined: str, *, beginnings: bool = False) -> list[tuple[int, int]]:
         """Return where forms lie in a folded text, or `beginnings` of at least CHARS_MIN characters; overlapping ones together."""
-        found: list[tuple[int, int]] = []
-        for form in self._forms:
-            wanted = form[:CHARS_MIN] if beginnings else form
-            place = joined.find(wanted)
-            while place >= 0:
-                found.append((place, place + (_shared(form, joined, place) if beginnings else len(form))))
-                place = joined.find(wanted, place + 1)
+        if len(self._forms) > ONE_BY_ONE_MAX:
+            found = [*_each(self._short, joined, beginnings=beginnings), *self._at_places(joined, beginnings=beginnings)]
+        else:
+            found = list(_each(self._forms, joined, beginnings=beginnings))
         merged: list[tuple[int, int]] = []
         for begin, end in sorted(found):
             if merged and begin < merged[-1][1]:
@@ -122,6 +135,15 @@ class Redactor:
             else:
                 merged.append((begin, end))
         return merged
+
+    def _at_places(self, joined: str, *, beginnings: bool) -> Iterator[tuple[int, int]]:
+        """Give where forms lie, or beginnings of them, by what the text begins with at each place."""
+        for place in range(len(joined) - CHARS_MIN + 1):
+            for form in self._indexed.get(joined[place : place + CHARS_MIN], ()):
+                if beginnings:
+                    yield place, place + _shared(form, joined, place)
+                elif joined.startswith(form, place):
+                    yield place, place + len(form)
 
 
 class RedactedStream:
@@ -142,6 +164,16 @@ class RedactedStream:
         """Return what still waits: nothing follows, so it is no secret."""
         rest, self._waiting = self._redactor.text(self._waiting), ""
         return rest
+
+
+def _each(forms: Iterable[str], joined: str, *, beginnings: bool) -> Iterator[tuple[int, int]]:
+    """Give where each form lies, or beginnings of it."""
+    for form in forms:
+        wanted = form[:CHARS_MIN] if beginnings else form
+        place = joined.find(wanted)
+        while place >= 0:
+            yield place, place + (_shared(form, joined, place) if beginnings else len(form))
+            place = joined.find(wanted, place + 1)
 
 
 def _shared(form: str, joined: str, place: int) -> int:

@@ -64,6 +64,14 @@ class TestTexts:
             assert canary[8:16] not in told
             assert base64.b64encode(canary.encode()).decode()[4:20] not in told
 
+    @pytest.mark.parametrize("form", FORMS)
+    def test_are_the_same_whether_few_secrets_are_known_or_many(self, form: str) -> None:
+        """Many are looked for in another way than few."""
+        few, many = Redactor(CANARIES[:2]), Redactor([*CANARIES[:2], *(f"another-{number:05d}-of-many" for number in range(300))])
+        for canary in CANARIES[:2]:
+            text = f"so {FORMS[form](canary)}, and {canary[:9]}"
+            assert (few.text(text), few.cut_text(text)) == (many.text(text), many.cut_text(text))
+
     def test_would_show_it_without_the_redactor(self) -> None:
         assert all(FORMS[form](CANARIES[3]) != Redactor([]).text("") for form in FORMS)
         assert sum(seen(FORMS[form](CANARIES[3]), CANARIES[3]) for form in FORMS) >= 10
@@ -221,4 +229,6 @@ class TestKnownSecrets:
         for tenant in ("acme", "other"):
             known.add(tenant, f"secret-of-{tenant}")
         assert known.everybodys().text("secret-of-acme secret-of-other") == f"{MASK} {MASK}"
+        known.add("third", "secret-of-a-third")
+        assert known.everybodys().text("secret-of-acme secret-of-a-third") == f"{MASK} {MASK}"
         assert known.text("acme", "secret-of-other") == "secret-of-other"
