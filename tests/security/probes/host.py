@@ -1,6 +1,7 @@
 """Quiet probes of the host: its listeners, files, descriptors, environment and processes."""
 
 import ctypes
+import errno
 import os
 import signal
 import socket
@@ -64,6 +65,11 @@ def packet_socket(_: Outside) -> object:
 @attempt
 def netlink_socket(_: Outside) -> object:
     return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+
+
+@attempt
+def interface_of_the_host(outside: Outside) -> object:
+    return outside["interface"] in [name for _, name in socket.if_nameindex()]
 
 
 @attempt
@@ -181,6 +187,16 @@ def memory_of_another_process(outside: Outside) -> object:
 
 
 @attempt
+def memory_of_another_process_by_call(outside: Outside) -> object:
+    # No address of it is known: one that is wrong is told apart from not being let.
+    into, vector = ctypes.create_string_buffer(8), (ctypes.c_size_t * 2)
+    try:
+        return succeeds("process_vm_readv", int(outside["victim"]), vector(ctypes.addressof(into), 8), 1, vector(4096, 8), 1, 0)
+    except OSError as error:
+        return error.errno == errno.EFAULT
+
+
+@attempt
 def tracing_another_process(outside: Outside) -> object:
     return succeeds("ptrace", PTRACE_ATTACH, int(outside["victim"]), 0, 0)
 
@@ -207,8 +223,9 @@ def _unix(address: str) -> socket.socket:
 def _answered(question: bytes, port: int) -> bool:
     """Whether a datagram to the host's loopback is answered."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.settimeout(1)
-        sender.sendto(question, ("127.0.0.1", port))
+        sender.settimeout(2)
+        sender.connect(("127.0.0.1", port))  # so that nobody there is told at once
+        sender.send(question)
         return bool(sender.recv(1000))
 
 

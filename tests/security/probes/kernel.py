@@ -15,6 +15,7 @@ PR_GET_NO_NEW_PRIVS = 39
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
 PTRACE_ATTACH = 16
+SYSLOG_READ_ALL, LOG_BYTES = 3, 1024 * 1024
 
 
 # The kernel: its files, devices and mounts.
@@ -36,6 +37,13 @@ def kernel_log(_: Outside) -> object:
 @attempt
 def kernel_log_by_call(_: Outside) -> object:
     return call("syslog", 10, None, 0) > 0
+
+
+@attempt
+def line_of_the_hosts_log(outside: Outside) -> object:
+    text = ctypes.create_string_buffer(LOG_BYTES)
+    size = call("syslog", SYSLOG_READ_ALL, text, LOG_BYTES)
+    return outside["log_line"].encode() in text.raw[:size]
 
 
 @attempt
@@ -65,6 +73,21 @@ def device_file_made(outside: Outside) -> object:
     os.mknod(place, 0o600 | 0o020000, os.makedev(1, 3))
     place.unlink()
     return True
+
+
+@attempt
+def device_of_the_host_by_a_file_made(outside: Outside) -> object:
+    # Where the scratch folder is mounted without devices, the control has another.
+    for folder in (outside["scratch"], "/dev"):
+        place = Path(folder, f"device-{os.getpid()}")
+        try:
+            os.mknod(place, 0o600 | 0o020000, int(outside["device"]))
+            return os.open(place, os.O_RDONLY | os.O_NONBLOCK) >= 0
+        except OSError:
+            continue
+        finally:
+            place.unlink(missing_ok=True)
+    return False
 
 
 @attempt

@@ -18,6 +18,8 @@ NOBODY = 65534
 """The user of code in a sandbox: the victim is the same user, so that nothing but the sandbox stands between them."""
 IPC_CREAT, IPC_RMID = 0o1000, 0
 SEGMENT_BYTES = 4096
+SYSLOG_READ_ALL, LOG_BYTES = 3, 1024 * 1024
+"""syslog(2)."""
 
 
 @asynccontextmanager
@@ -39,6 +41,9 @@ async def outside() -> AsyncGenerator[dict[str, str]]:
             "write_path": str(folder / "planted.txt"),
             "scratch": str(folder / "scratch"),
             "hostname": socket.gethostname(),
+            "interface": socket.if_nameindex()[-1][1],
+            "log_line": _log_line(),
+            "device": str(Path("/dev/kmsg").stat().st_rdev if Path("/dev/kmsg").exists() else 0),
             "segment_key": str(stack.enter_context(_segment())),
         }
         stack.enter_context(_leaked(secret))
@@ -56,6 +61,14 @@ def _folder() -> Generator[str]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+def _log_line() -> str:
+    """Return the newest line of the kernel's log, or nothing where it may not be read."""
+    text = ctypes.create_string_buffer(LOG_BYTES)
+    size = ctypes.CDLL(None).klogctl(SYSLOG_READ_ALL, text, LOG_BYTES)
+    lines = [line for line in text.raw[: max(size, 0)].decode(errors="replace").splitlines() if line.isascii()]
+    return lines[-1] if lines else ""
 
 
 @contextmanager
