@@ -17,7 +17,6 @@ CMD ["server", "start-dev", "--listen-everywhere", "--ip", "127.0.0.1", "--names
      "--search-attribute", "BuildId=Keyword", "--search-attribute", "ReviewerRoles=KeywordList", \
      "--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000", "--dynamic-config-value", "history.timerProcessorMaxPollRPS=2000", \
      "--dynamic-config-value", "matching.enableFairness=true", "--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"]
-HEALTHCHECK --interval=2s --timeout=6s --start-period=60s --retries=30 CMD ["temporal-server", "operator", "cluster", "health"]
 
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src

@@ -121,8 +121,7 @@ class TestCompose:
         assert cast("dict[str, str]", service["environment"]).keys() - SETTINGS == set()
 
     def test_waits_for_health_where_health_is_looked_at(self) -> None:
-        in_image = {"temporal"} if "\nHEALTHCHECK " in DOCKERFILE.split("\nFROM ")[2] else set[str]()
-        watched = in_image | {name for name, service in self.SERVICES.items() if "healthcheck" in service}
+        watched = {name for name, service in self.SERVICES.items() if "healthcheck" in service}
         assert watched == self.SERVICES.keys() - {"migrate"}
         waits = [
             (name, other, condition["condition"])
