@@ -24,6 +24,7 @@ class Part:
         environment: Variables on top of this process's own.
         before_start: Called before each start.
         stop_signal: What ends it politely.
+        doomed: The last process that was killed here.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Part:
     process: asyncio.subprocess.Process | None = None
     ready: bool = False
     started: list[asyncio.subprocess.Process] = field(default_factory=list[asyncio.subprocess.Process])
+    doomed: asyncio.subprocess.Process | None = None
 
     @property
     def pid(self) -> int:
@@ -47,7 +49,7 @@ class Part:
         """Start it and wait until it is ready.
 
         Raises:
-            RuntimeError: it ended or stayed silent; the message has its last words.
+            RuntimeError: it ended, was killed or stayed silent; the message has its last words.
         """
         self.ready = False
         if self.before_start is not None:
@@ -63,6 +65,8 @@ class Part:
             if self.process.returncode is not None or asyncio.get_running_loop().time() > end:
                 raise RuntimeError(f"{self.name} did not get ready: {self.last_words()}")
             await asyncio.sleep(LOOK_SECONDS)
+        if self.process is self.doomed:  # killed while it said that it was ready
+            raise RuntimeError(f"{self.name} was killed while it got ready")
         self.ready = True
 
     @property
@@ -80,7 +84,7 @@ class Part:
         if process is None or process.returncode is not None:
             return False
         victims = [process.pid, *(children_of(process.pid) if children else [])]
-        self.ready = False
+        self.ready, self.doomed = False, process
         for pid in victims:
             try:
                 os.kill(pid, signal.SIGKILL)
