@@ -21,7 +21,7 @@ demo: $(READY) ## run the delay-claim demo end to end (KEEP=1 leaves the stack r
 
 test: $(READY) ## run all tests, three at a time since many only wait (TEST_ARGS="-k name" narrows)
 	@$(BIN)/python -m wiring.embedded
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile $(TEST_ARGS)
 
 faults-ci: $(READY) ## run the fault scenarios at the scale of CI, about ten minutes (FAULT_ARGS="--scenario S1 --seed 7")
 	@$(BIN)/python -m wiring.embedded

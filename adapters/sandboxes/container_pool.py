@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager, suppress
 
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 
 from adapters.sandboxes.container_options import DEADLINE_LABEL, container_options
 from adapters.sandboxes.container_stream import ContainerStream
@@ -187,11 +187,16 @@ async def _removed(making: "asyncio.Task[StartedContainer]") -> None:
 
 
 def _remove(container: EngineContainer) -> None:
-    """Remove with its volumes; one that is gone is fine. Blocking."""
+    """Remove with its volumes; one that is gone, or that another worker removes just now, is fine. Blocking.
+
+    Raises:
+        APIError: the daemon refuses for another reason.
+    """
     try:
         container.remove(force=True, v=True)
-    except NotFound:
-        return
+    except APIError as error:
+        if error.status_code not in (404, 409):
+            raise
 
 
 def sweep(client: Engine) -> None:

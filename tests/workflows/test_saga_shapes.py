@@ -51,10 +51,11 @@ class TestParallel:
         async with bench.running(at_once(), *tools.values()) as run:
             await gate.reached.wait()
 
-            async def failed() -> bool:
-                return (await run.state()).steps.get("s.c") == "failed"
+            async def ended() -> bool:
+                steps = (await run.state()).steps
+                return (steps.get("s.b"), steps.get("s.c")) == ("succeeded", "failed")
 
-            await until(failed)
+            await until(ended)
             assert "undo.b" not in calls_of(tools)
             gate.opened.set()
             assert await run.failure() == "tool-failed"

@@ -3,15 +3,18 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from adapters.sandboxes.container_options import DEADLINE_LABEL, LABEL, container_options
+from adapters.sandboxes.container_pool import sweep
 from adapters.sandboxes.docker_backend import DockerSandbox
 from adapters.sandboxes.docker_engine import DEFAULT_URL, Engine, connect
 from domain.errors import InvalidInput
 from domain.sandbox import MIB, SandboxProfile
 from tests.contracts.sandbox_subjects import TEST_IMAGE
+from tests.examples.running_service import wait_until
 from tests.facilities import docker_url, require
 
 PROFILE = SandboxProfile(name="warmed", backend="docker", image=TEST_IMAGE, memory_bytes=64 * MIB, wall_s=5.0)
@@ -53,7 +56,7 @@ class TestImages:
         assert DockerSandbox(base_url="unix:///nowhere", pinned=True).unfit(PROFILE.model_copy(update={"image": image})) is None
 
     async def test_named_by_their_id_run(self, engine: Engine) -> None:
-        made = engine.containers.create(TEST_IMAGE, [], **container_options(PROFILE, runtime=None, deadline_s=0))
+        made = engine.containers.create(TEST_IMAGE, [], **container_options(PROFILE, runtime=None, deadline_s=time.time() + 60))
         made.reload()
         image = str(made.attrs["Image"])
         made.remove(force=True, v=True)
@@ -98,6 +101,23 @@ class TestWarmContainers:
 
 
 class TestSweep:
+    def test_that_meets_another_ones_in_the_middle_goes_on(self, engine: Engine) -> None:
+        late = [
+            engine.containers.create(TEST_IMAGE, [], **container_options(PROFILE, runtime=None, deadline_s=time.time() - 1))
+            for _ in range(8)
+        ]
+        with ThreadPoolExecutor(4) as several:
+            for done in [several.submit(sweep, engine) for _ in range(4)]:
+                done.result()
+        made = {str(container.attrs["Id"]) for container in late}
+
+        def gone() -> bool:
+            left = engine.containers.list(all=True, filters={"label": DEADLINE_LABEL}, ignore_removed=True)
+            return not made & {str(container.attrs["Id"]) for container in left}
+
+        wait_until(gone)  # another process's sweep may have the last of them
+        engine.close()
+
     async def test_removes_what_a_killed_worker_left_once_its_deadline_passed(self, engine: Engine) -> None:
         options = container_options(PROFILE, runtime=None, deadline_s=time.time() - 1)
         late = engine.containers.create(TEST_IMAGE, [], **options)
