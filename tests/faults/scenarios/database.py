@@ -49,7 +49,7 @@ async def run_database(order: Order) -> Finding:
     chance = random.Random(order.seed)
     seconds = order.size(smoke=20, ci=90, full=600)
     finding = Finding(
-        expected={"postgres killed": order.size(smoke=1, ci=5, full=35), "killed while it recovered": order.size(smoke=0, ci=1, full=5)}
+        expected={"postgres killed": order.size(smoke=1, ci=3, full=30), "killed while it recovered": order.size(smoke=0, ci=1, full=5)}
     )
     load = Load()
     async with fault_stack(order.folder, plant=order.plant) as stack, stack.kept(*stack.workers):
