@@ -2,14 +2,13 @@
 
 from functools import partial
 
-from pydantic import SecretStr
-
 from adapters.memory.hashing import HashingEmbedder
 from adapters.models.embeddings import EmbeddingPlace, ModelEmbedder
 from adapters.outbound.clients import GuardedClients
 from domain.errors import InvalidInput
 from domain.memory import Embedder
 from domain.provider import PriceBook
+from wiring.models import compatible_servers, plain
 from wiring.settings_models import ModelSettings
 from wiring.settings_outbound import WORDS, OutboundSettings
 
@@ -35,12 +34,12 @@ def _place(model: str, models: ModelSettings, dimensions: int | None) -> Embeddi
     """
     provider, _, name = model.partition("/")
     if provider == "openai":
-        key = _given(_plain(models.openai_api_key), model, "OPENAI_API_KEY")
+        key = _given(plain(models.openai_api_key), model, "OPENAI_API_KEY")
         return EmbeddingPlace(called="OpenAI", base_url=models.openai_base_url, model=name, api_key=key, dimensions=dimensions)
     if provider == "azure":
         needed = "AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_API_KEY"
         endpoint = _given(models.azure_endpoint, model, needed)
-        key = _given(_plain(models.azure_api_key), model, needed)
+        key = _given(plain(models.azure_api_key), model, needed)
         return EmbeddingPlace(
             called="Azure OpenAI",
             base_url=f"{endpoint.rstrip('/')}/openai/v1",
@@ -50,15 +49,12 @@ def _place(model: str, models: ModelSettings, dimensions: int | None) -> Embeddi
             query={"api-version": models.azure_api_version},
             dimensions=dimensions,
         )
-    servers = dict(models.compatible_servers)
-    if models.compatible_base_url is not None:
-        servers["compatible"] = (models.compatible_base_url, models.compatible_api_key)
+    servers = compatible_servers(models)
     if provider not in servers:
         needed = "STANDFAST_COMPATIBLE_BASE_URL" if provider == "compatible" else "a server of that name in STANDFAST_COMPATIBLE_SERVERS"
         _given(None, model, needed)
-    base_url, secret = servers[provider]
-    called = f"The model server '{provider}'"
-    return EmbeddingPlace(called=called, base_url=base_url, model=name, api_key=_plain(secret), dimensions=dimensions)
+    called, server = f"The model server '{provider}'", servers[provider]
+    return EmbeddingPlace(called=called, base_url=server.base_url, model=name, api_key=server.api_key, dimensions=dimensions)
 
 
 def _given(value: str | None, model: str, needed: str) -> str:
@@ -73,10 +69,6 @@ def _given(value: str | None, model: str, needed: str) -> str:
             "compatible/MODEL and NAME/MODEL of another compatible server"
         )
     return value
-
-
-def _plain(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret is not None else None
 
 
 def _cost(prices: PriceBook, model: str, tokens: int) -> int | None:

@@ -14,23 +14,28 @@ from wiring.storage import Storage
 
 def build_models(settings: ModelSettings, outbound: GuardedClients) -> ModelRouter:
     """Return the router over every provider that is configured; the vendors' SDKs connect by the guard."""
-    compatible: dict[str, CompatibleServer] = {}
-    if settings.compatible_base_url is not None:
-        compatible["compatible"] = CompatibleServer(base_url=settings.compatible_base_url, api_key=_plain(settings.compatible_api_key))
-    for alias, (base_url, api_key) in settings.compatible_servers.items():
-        compatible[alias] = CompatibleServer(base_url=base_url, api_key=_plain(api_key))
     return ModelRouter(
-        anthropic_api_key=_plain(settings.anthropic_api_key),
+        anthropic_api_key=plain(settings.anthropic_api_key),
         anthropic_base_url=settings.anthropic_base_url,
-        openai_api_key=_plain(settings.openai_api_key),
+        openai_api_key=plain(settings.openai_api_key),
         openai_base_url=settings.openai_base_url,
         azure=_azure(settings),
         bedrock=_bedrock(settings),
         gemini=_gemini(settings),
-        compatible=compatible,
+        compatible=compatible_servers(settings),
         scripts=dict(settings.scripts),
         outbound=outbound,
     )
+
+
+def compatible_servers(settings: ModelSettings) -> dict[str, CompatibleServer]:
+    """Return the OpenAI-compatible servers by the names that models are led by."""
+    found: dict[str, CompatibleServer] = {}
+    if settings.compatible_base_url is not None:
+        found["compatible"] = CompatibleServer(base_url=settings.compatible_base_url, api_key=plain(settings.compatible_api_key))
+    for alias, (base_url, api_key) in settings.compatible_servers.items():
+        found[alias] = CompatibleServer(base_url=base_url, api_key=plain(api_key))
+    return found
 
 
 def inputs_of(storage: Storage) -> Callable[[str, str], Awaitable[JsonValue]]:
@@ -51,7 +56,7 @@ def _azure(settings: ModelSettings) -> AzureAccess | None:
     """
     if settings.azure_endpoint is None and settings.azure_api_key is None:
         return None
-    key = _plain(settings.azure_api_key)
+    key = plain(settings.azure_api_key)
     if settings.azure_endpoint is None or key is None:
         raise InvalidInput("Azure OpenAI needs both AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_API_KEY")
     return AzureAccess(endpoint=settings.azure_endpoint, api_key=key, api_version=settings.azure_api_version)
@@ -62,18 +67,19 @@ def _bedrock(settings: ModelSettings) -> AwsAccess | None:
         return None
     return AwsAccess(
         region=settings.aws_region,
-        api_key=_plain(settings.bedrock_api_key),
+        api_key=plain(settings.bedrock_api_key),
         access_key_id=settings.aws_access_key_id,
-        secret_access_key=_plain(settings.aws_secret_access_key),
-        session_token=_plain(settings.aws_session_token),
+        secret_access_key=plain(settings.aws_secret_access_key),
+        session_token=plain(settings.aws_session_token),
         base_url=settings.bedrock_base_url,
     )
 
 
 def _gemini(settings: ModelSettings) -> KeyAccess | None:
-    key = _plain(settings.gemini_api_key)
+    key = plain(settings.gemini_api_key)
     return None if key is None else KeyAccess(api_key=key, base_url=settings.gemini_base_url)
 
 
-def _plain(secret: SecretStr | None) -> str | None:
+def plain(secret: SecretStr | None) -> str | None:
+    """Return a secret setting's value, None where it is not set."""
     return secret.get_secret_value() if secret is not None else None

@@ -13,7 +13,6 @@ import pytest
 
 from adapters.sandboxes.monty import MontySandbox
 from domain.sandbox import MIB, SandboxProfile, SandboxResult
-from tests.security.probes.outside import outside
 
 CONTROL = Path(__file__).with_name("probes") / "plain_python.py"
 FEWEST = 40
@@ -108,15 +107,6 @@ TIGHT = {"processor": {"cpu_s": 0.1}, "time": {"wall_s": 0.5}}
 """Limits of the probes that are about time; the others have time enough, so that it is not time which holds them."""
 LET = "\nprint(True)"
 HELD_S = 120
-
-
-@pytest.fixture
-async def told() -> AsyncGenerator[dict[str, str]]:
-    """What lies outside, and a file that a program may want to remove."""
-    async with outside() as lies:
-        spare = Path(lies["scratch"]).with_name("spare.txt")
-        spare.touch(mode=0o666)
-        yield lies | {"spare_path": str(spare)}
 
 
 @pytest.fixture

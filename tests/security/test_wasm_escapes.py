@@ -6,17 +6,13 @@ PROOF B22. A probe that does not succeed in the control proves nothing, so that 
 import asyncio
 import json
 import sys
-from collections.abc import AsyncGenerator
 from pathlib import Path
-
-import pytest
 
 from adapters.sandboxes.wasm import WasmSandbox
 from domain.sandbox import MIB, SandboxProfile, SandboxResult
 from tests.contracts import wasm_programs
 from tests.contracts.sandbox_subjects import module_of
 from tests.security.probes.modules import ATTEMPTS, loud, quiet
-from tests.security.probes.outside import outside
 
 CONTROL = Path(__file__).with_name("probes") / "careless_wasi.py"
 FEWEST = 40
@@ -36,15 +32,6 @@ ENDS = {
 """How those end that break a limit while they run; the others are told no, and end by themselves."""
 AT_ONCE = 2
 HELD_S = 120
-
-
-@pytest.fixture
-async def told() -> AsyncGenerator[dict[str, str]]:
-    """What lies outside, and a file that a module may want to remove."""
-    async with outside() as lies:
-        spare = Path(lies["scratch"]).with_name("spare.txt")
-        spare.touch(mode=0o666)
-        yield lies | {"spare_path": str(spare)}
 
 
 async def modular(sandbox: WasmSandbox, source: str, **limits: float) -> SandboxResult:

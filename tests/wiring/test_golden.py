@@ -119,21 +119,24 @@ PAID: list[dict[str, JsonValue]] = [
 """Two payments that people decided, one that policy allowed, one that it denied."""
 
 
+def compiled(text: str, tools: list[ToolSpec], changes: dict[str, str] | None = None) -> Program:
+    """Compile a definition; `changes` replace parts of its text."""
+    for old, new in (changes or {}).items():
+        assert old in text
+        text = text.replace(old, new)
+    drafts, problems = YamlBundleReader().read({"d.yaml": text}, tools=tools)
+    assert not problems, problems
+    return compile_program(drafts[0], tools=tools, config={})
+
+
 def paying() -> Program:
     """Compile the definition whose agent pays."""
-    drafts, problems = YamlBundleReader().read({"claim.yaml": PAYING}, tools=[PAY])
-    assert not problems, problems
-    return compile_program(drafts[0], tools=[PAY], config={})
+    return compiled(PAYING, [PAY])
 
 
 def program(changes: dict[str, str] | None = None, *, limit: int = 200) -> Program:
     """Compile the definition; `changes` replace parts of its text."""
-    text = CLAIM.replace("LIMIT", str(limit))
-    for old, new in (changes or {}).items():
-        text = text.replace(old, new)
-    drafts, problems = YamlBundleReader().read({"claim.yaml": text}, tools=[NOTES])
-    assert not problems, problems
-    return compile_program(drafts[0], tools=[NOTES], config={})
+    return compiled(CLAIM.replace("LIMIT", str(limit)), [NOTES], changes)
 
 
 async def played(folder: Path, trace: Trace, using: Program) -> Replayed:

@@ -5,15 +5,13 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
-from adapters.definitions.yaml_reader import YamlBundleReader
 from adapters.tools.builtins.human_ask import HumanAsk
-from domain.compile import compile_program
 from domain.effects import EffectClass, request_digest
 from domain.errors import InvalidInput
 from domain.golden import Trace, record
 from domain.program import Program
 from domain.tools import ToolSpec
-from tests.wiring.test_golden import event, played
+from tests.wiring.test_golden import compiled, event, played
 
 RUN = "run_00000000000000000000000001"
 
@@ -76,12 +74,7 @@ do:
 
 def program(text: str, changes: dict[str, str] | None = None) -> Program:
     """Compile a definition; `changes` replace parts of its text."""
-    for old, new in (changes or {}).items():
-        assert old in text
-        text = text.replace(old, new)
-    drafts, problems = YamlBundleReader().read({"d.yaml": text}, tools=TOOLS)
-    assert not problems, problems
-    return compile_program(drafts[0], tools=TOOLS, config={})
+    return compiled(text, TOOLS, changes)
 
 
 def given(status: str = "succeeded", result: JsonValue = None) -> dict[str, JsonValue]:
