@@ -21,6 +21,12 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """Return every node of a module's syntax tree, as `ast.walk` gives them."""
+    return tuple(ast.walk(tree_of(path)))
+
+
 def shown(path: Path) -> str:
     """Return a path as the reader of a failure wants it."""
     return str(path.relative_to(ROOT))
@@ -31,10 +37,10 @@ def modules_of(*rooms: str) -> list[Path]:
     return [path for path in MODULES if path.relative_to(ROOT).parts[0] in rooms]
 
 
-def imported(tree: ast.AST) -> set[str]:
+def imported(module: Path) -> set[str]:
     """Return the full names of everything a module imports, also inside functions."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(module):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:

@@ -1,11 +1,10 @@
 """Sizes, names and docstrings; the hard limits only. `python -m tests.architecture.report` prints the medians."""
 
 import ast
+from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
-from tests.architecture.sources import MODULES, modules_of, shown, tree_of
+from tests.architecture.sources import MODULES, modules_of, nodes_of, shown, tree_of
 
 VAGUE = {"utils", "util", "helpers", "common", "misc", "shared", "base", "manager"}
 FILE_LINES_MAX = 400
@@ -30,10 +29,10 @@ DELIBERATELY_EMPTY = {"aclose", "close", "log_message"}
 """Nothing to close is an answer; silence is what `log_message` of the standard library is overridden for."""
 
 
-def empty_functions(tree: ast.Module) -> list[str]:
+def empty_functions(nodes: Sequence[ast.AST]) -> list[str]:
     """Return the empty functions outside of Protocols, overloads and abstract methods."""
-    ports = {id(child) for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _is_protocol(node) for child in node.body}
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    ports = {id(child) for node in nodes if isinstance(node, ast.ClassDef) and _is_protocol(node) for child in node.body}
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     exempt = {id(node) for node in functions if node.decorator_list or node.name in DELIBERATELY_EMPTY}
     return [node.name for node in functions if id(node) not in ports | exempt and is_empty(node)]
 
@@ -43,37 +42,51 @@ def _is_protocol(node: ast.ClassDef) -> bool:
     return any("Protocol" in ast.unparse(parent) for parent in node.bases)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=shown)
-class TestModule:
-    def test_is_named_after_what_it_holds(self, module: Path) -> None:
-        assert module.stem not in VAGUE
-
-    def test_is_short(self, module: Path) -> None:
-        assert len(module.read_text(encoding="utf-8").splitlines()) <= FILE_LINES_MAX
-
-    def test_says_what_it_is_for(self, module: Path) -> None:
-        assert ast.get_docstring(tree_of(module))
-
-    def test_has_short_functions(self, module: Path) -> None:
-        functions = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-        assert {node.name: body_lines(node) for node in functions if body_lines(node) > FUNCTION_LINES_MAX} == {}
-
-    def test_is_no_stub(self, module: Path) -> None:
-        raised = [ast.unparse(node) for node in ast.walk(tree_of(module)) if isinstance(node, ast.Raise) and node.exc is not None]
-        assert [text for text in raised if "NotImplementedError" in text] == []
+def functions_of(module: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Return a module's functions, inner ones too."""
+    return [node for node in nodes_of(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
-@pytest.mark.parametrize("module", [path for path in MODULES if "tests" not in path.parts], ids=shown)
-def test_product_functions_do_something(module: Path) -> None:
-    assert empty_functions(tree_of(module)) == []
+def stubs_of(module: Path) -> list[str]:
+    """Return what a module raises instead of doing something, as it is written."""
+    if "NotImplementedError" not in module.read_text(encoding="utf-8"):
+        return []
+    raised = [ast.unparse(node) for node in nodes_of(module) if isinstance(node, ast.Raise) and node.exc is not None]
+    return [text for text in raised if "NotImplementedError" in text]
 
 
-@pytest.mark.parametrize("module", [path for path in modules_of("tests") if path != Path(__file__)], ids=shown)
-def test_tests_use_no_mocks(module: Path) -> None:
-    source = module.read_text(encoding="utf-8")
-    assert [word for word in MOCKS if word in source] == []
+class TestModules:
+    """Each of them: a test that fails names all that break its rule."""
+
+    def test_are_named_after_what_they_hold(self) -> None:
+        assert {shown(module) for module in MODULES if module.stem in VAGUE} == set()
+
+    def test_are_short(self) -> None:
+        lines = {shown(module): len(module.read_text(encoding="utf-8").splitlines()) for module in MODULES}
+        assert {module: count for module, count in lines.items() if count > FILE_LINES_MAX} == {}
+
+    def test_say_what_they_are_for(self) -> None:
+        assert {shown(module) for module in MODULES if not ast.get_docstring(tree_of(module))} == set()
+
+    def test_have_short_functions(self) -> None:
+        lines = {f"{shown(module)}: {node.name}": body_lines(node) for module in MODULES for node in functions_of(module)}
+        assert {function: count for function, count in lines.items() if count > FUNCTION_LINES_MAX} == {}
+
+    def test_are_no_stubs(self) -> None:
+        assert {shown(module): stubs for module in MODULES if (stubs := stubs_of(module))} == {}
+
+    def test_of_the_product_have_functions_that_do_something(self) -> None:
+        product = [module for module in MODULES if "tests" not in module.parts]
+        assert len(product) > 100
+        assert {shown(module): empty for module in product if (empty := empty_functions(nodes_of(module)))} == {}
+
+    def test_of_tests_use_no_mocks(self) -> None:
+        sources = {shown(path): path.read_text(encoding="utf-8") for path in modules_of("tests") if path != Path(__file__)}
+        assert len(sources) > 100
+        assert {module: word for module, source in sources.items() for word in MOCKS if word in source} == {}
 
 
-@pytest.mark.parametrize("folder", sorted({path.parent for path in modules_of("tests")}), ids=shown)
-def test_each_folder_of_tests_is_a_package(folder: Path) -> None:
-    assert (folder / "__init__.py").exists(), "without it the folder may become another package of that name"
+def test_each_folder_of_tests_is_a_package() -> None:
+    folders = {path.parent for path in modules_of("tests")}
+    bare = [shown(folder) for folder in sorted(folders) if not (folder / "__init__.py").exists()]
+    assert bare == [], "without it the folder may become another package of that name"
