@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from functools import cached_property
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import cast
@@ -34,7 +35,7 @@ class Taken:
     encrypted: bool
     login: str | None
 
-    @property
+    @cached_property
     def mail(self) -> EmailMessage:
         """The mail, parsed."""
         return message_from_bytes(self.raw, policy=default)
