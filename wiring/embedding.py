@@ -3,6 +3,7 @@
 from functools import partial
 
 from adapters.memory.hashing import HashingEmbedder
+from adapters.models.addresses import AzureAccess
 from adapters.models.embeddings import EmbeddingPlace, ModelEmbedder
 from adapters.outbound.clients import GuardedClients
 from domain.errors import InvalidInput
@@ -38,15 +39,18 @@ def _place(model: str, models: ModelSettings, dimensions: int | None) -> Embeddi
         return EmbeddingPlace(called="OpenAI", base_url=models.openai_base_url, model=name, api_key=key, dimensions=dimensions)
     if provider == "azure":
         needed = "AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_API_KEY"
-        endpoint = _given(models.azure_endpoint, model, needed)
-        key = _given(plain(models.azure_api_key), model, needed)
+        access = AzureAccess(
+            endpoint=_given(models.azure_endpoint, model, needed),
+            api_key=_given(plain(models.azure_api_key), model, needed),
+            api_version=models.azure_api_version,
+        )
         return EmbeddingPlace(
             called="Azure OpenAI",
-            base_url=f"{endpoint.rstrip('/')}/openai/v1",
+            base_url=access.address,
             model=name,
-            api_key=key,
-            headers={"api-key": key},
-            query={"api-version": models.azure_api_version},
+            api_key=access.api_key,
+            headers={"api-key": access.api_key},
+            query={"api-version": access.api_version},
             dimensions=dimensions,
         )
     servers = compatible_servers(models)

@@ -1,6 +1,7 @@
 """PostgreSQL and what stands on it: one pool per process, every store on it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from adapters.codec.cipher import TenantCipher
 from adapters.memory.hashing import HashingEmbedder
@@ -110,6 +111,27 @@ class Storage:
     child_runs: PostgresChildRuns
 
 
+class _Ground(NamedTuple):
+    """The stores that others stand on."""
+
+    runs: PostgresRunStore
+    payloads: PostgresPayloadStore
+    tasks: PostgresTaskStore
+    definitions: PostgresDefinitionStore
+    letters: PostgresDeadLetterStore
+
+    @classmethod
+    def over(cls, database: Database, vault: Vault) -> Self:
+        """Make them over one pool."""
+        return cls(
+            runs=PostgresRunStore(database, vault),
+            payloads=PostgresPayloadStore(database, vault),
+            tasks=PostgresTaskStore(database, vault),
+            definitions=PostgresDefinitionStore(database),
+            letters=PostgresDeadLetterStore(database, vault),
+        )
+
+
 def build_storage(
     database: Database,
     cipher: TenantCipher,
@@ -123,17 +145,17 @@ def build_storage(
     Without `embedder` memory finds texts by their words.
     """
     vault = Vault(SubjectCiphers(database, cipher), objects=objects, limits=limits)
-    letters, tasks, runs = PostgresDeadLetterStore(database, vault), PostgresTaskStore(database, vault), PostgresRunStore(database, vault)
+    ground = _Ground.over(database, vault)
     return Storage(
         database=database,
         journal=PostgresJournal(database, vault),
-        runs=runs,
+        runs=ground.runs,
         ledger=PostgresLedgerReader(database),
-        payloads=PostgresPayloadStore(database, vault),
+        payloads=ground.payloads,
         messages=PostgresMessageStore(database, vault),
         approvals=PostgresApprovalStore(database, vault),
-        tasks=tasks,
-        definitions=PostgresDefinitionStore(database),
+        tasks=ground.tasks,
+        definitions=ground.definitions,
         agents=PostgresAgentStore(database),
         keys=PostgresKeyStore(database),
         idempotency=PostgresIdempotencyStore(database, cipher),
@@ -149,13 +171,13 @@ def build_storage(
         deliveries=PostgresDeliveryStore(database),
         subscriptions=PostgresSubscriptionStore(database, cipher),
         hooks=PostgresHookStore(database, cipher),
-        hook_requests=PostgresHookRequestStore(database, vault, runs),
+        hook_requests=PostgresHookRequestStore(database, vault, ground.runs),
         listeners=PostgresListenerStore(database),
         channels=PostgresChannelStore(database, cipher),
         calendars=PostgresCalendarStore(database),
-        dead_letters=letters,
-        bulk_redrives=PostgresBulkRedriveStore(database, cipher, letters),
-        task_desk=PostgresTaskDesk(database, tasks),
+        dead_letters=ground.letters,
+        bulk_redrives=PostgresBulkRedriveStore(database, cipher, ground.letters),
+        task_desk=PostgresTaskDesk(database, ground.tasks),
         substitutes=PostgresSubstituteStore(database),
         policies=PostgresPolicyStore(database),
         aliases=PostgresAliasStore(database),
@@ -165,12 +187,12 @@ def build_storage(
         tool_watch=PostgresToolWatch(database),
         deltas=PostgresDeltaSink(database, vault),
         streams=PostgresStreamReader(database, vault),
-        lineage=PostgresLineageStore(database, vault, runs, PostgresPayloadStore(database, vault)),
+        lineage=PostgresLineageStore(database, vault, ground.runs, ground.payloads),
         resets=PostgresResetStore(database),
         mcp_servers=PostgresMcpServers(database, cipher),
         mcp_tokens=PostgresMcpTokens(database, cipher),
         secret_references=PostgresSecretReferences(database),
         workspace=PostgresWorkspace(database, vault),
         memory=PostgresMemory(database, vault, embedder or HashingEmbedder()),
-        child_runs=PostgresChildRuns(database, runs, PostgresDefinitionStore(database)),
+        child_runs=PostgresChildRuns(database, ground.runs, ground.definitions),
     )

@@ -32,6 +32,11 @@ class AzureAccess:
     api_key: str = field(repr=False)
     api_version: str = "v1"
 
+    @property
+    def address(self) -> str:
+        """Where its API begins that speaks as OpenAI's does."""
+        return f"{self.endpoint.rstrip('/')}/openai/v1"
+
 
 @dataclass(frozen=True)
 class CompatibleServer:

@@ -4,7 +4,6 @@ Vectors of one model can have other lengths tomorrow, when a server is given ano
 named with its length, and a process that saw one length takes no other.
 """
 
-import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Protocol
 
 import httpx2
 
+from adapters.models.late import Late
 from domain.egress import OPERATOR, OutboundClients
 from domain.envelope import Usage
 from domain.errors import ModelFailed, ModelUnavailable, ToolFailed, ToolUnavailable
@@ -79,8 +79,7 @@ class ModelEmbedder:
         self._model = model
         self._cost_of = cost_of
         self._outbound = outbound
-        self._building = asyncio.Lock()
-        self._vendor: EmbeddingVendor | None = None
+        self._vendor = Late[EmbeddingVendor](self._build)
         self._length: int | None = None
 
     async def embed(self, texts: list[str]) -> Embedded:
@@ -107,8 +106,7 @@ class ModelEmbedder:
 
     async def aclose(self) -> None:
         """Close the vendor's connections, if it was ever called."""
-        if self._vendor is not None:
-            await self._vendor.aclose()
+        await self._vendor.aclose()
 
     async def _asked(self, texts: list[str]) -> Vectors | Refused:
         """Ask the vendor.
@@ -117,11 +115,9 @@ class ModelEmbedder:
             ToolUnavailable: it may pass.
             ToolFailed: it will not.
         """
-        async with self._building:
-            if self._vendor is None:
-                self._vendor = await asyncio.to_thread(self._build)
+        vendor = await self._vendor.get()
         try:
-            return await self._vendor.vectors(texts, timeout_s=TIMEOUT_S)
+            return await vendor.vectors(texts, timeout_s=TIMEOUT_S)
         except ModelUnavailable as error:
             raise ToolUnavailable(error.detail, retry_after_s=error.retry_after_s) from None
         except ModelFailed as error:

@@ -3,13 +3,13 @@
 What can be wrong with the configuration is known without the SDKs, and `ModelRouter` says it when it is built.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
 import httpx2
 
 from adapters.models.addresses import AwsAccess, AzureAccess, KeyAccess
+from adapters.models.late import Late
 from domain.provider import CompletionReply, CompletionRequest, LlmProvider, OnDelta
 
 NewClient = Callable[[], httpx2.AsyncClient | None]
@@ -25,24 +25,18 @@ class Vendor(LlmProvider, Protocol):
 
 
 class LateVendor:
-    """A `Vendor` that `build` makes at its first call, in a thread, so that nothing else in the process waits for the import."""
+    """A `Vendor` that `build` makes at its first call."""
 
     def __init__(self, build: Callable[[], Vendor]) -> None:
-        self._build = build
-        self._building = asyncio.Lock()
-        self._vendor: Vendor | None = None
+        self._vendor = Late(build)
 
     async def complete(self, request: CompletionRequest, on_delta: OnDelta | None = None, *, timeout_s: float) -> CompletionReply:
         """Return the vendor's reply, as `LlmProvider.complete` promises."""
-        async with self._building:
-            if self._vendor is None:
-                self._vendor = await asyncio.to_thread(self._build)
-        return await self._vendor.complete(request, on_delta, timeout_s=timeout_s)
+        return await (await self._vendor.get()).complete(request, on_delta, timeout_s=timeout_s)
 
     async def aclose(self) -> None:
         """Close the vendor's connections, if it was ever called."""
-        if self._vendor is not None:
-            await self._vendor.aclose()
+        await self._vendor.aclose()
 
 
 def anthropic_vendor(*, api_key: str, base_url: str, client: NewClient) -> LateVendor:

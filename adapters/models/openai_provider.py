@@ -96,7 +96,7 @@ class AzureProvider(ResponsesProvider):
 
     def __init__(self, access: AzureAccess, *, http: httpx2.AsyncClient | None = None) -> None:
         client = AsyncAzureOpenAI(
-            base_url=f"{access.endpoint.rstrip('/')}/openai/v1",
+            base_url=access.address,
             api_version=access.api_version,
             api_key=access.api_key,
             max_retries=0,

@@ -98,9 +98,8 @@ class MontySandbox:
         async with self._starting:
             if self._pool is None:
                 _linger_at_exit()
-                pool = AsyncMonty(min_processes=1, max_processes=self._workers)
                 try:
-                    self._pool = await pool.__aenter__()
+                    self._pool = await AsyncMonty(min_processes=1, max_processes=self._workers).__aenter__()
                 except (OSError, RuntimeError, MontyError) as error:
                     raise SandboxUnavailable(f"the monty worker does not start ({error}): install pydantic-monty==1.4.0 again") from error
             return self._pool

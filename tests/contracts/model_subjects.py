@@ -6,6 +6,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+import httpx2
+
 from adapters.models.addresses import AwsAccess, AzureAccess
 from adapters.models.anthropic_provider import AnthropicProvider
 from adapters.models.bedrock_provider import BedrockProvider
@@ -15,6 +17,8 @@ from adapters.models.gemini_provider import GeminiProvider
 from adapters.models.openai_provider import AzureProvider, OpenAIProvider
 from adapters.models.scripted import ScriptedProvider
 from adapters.models.tool_arguments import parse_arguments
+from adapters.outbound.clients import GuardedClients
+from domain.egress import OPERATOR
 from domain.errors import ModelFailed, ModelUnavailable, StandfastError
 from domain.provider import CompletionReply, LlmProvider, ModelToolCall, StopReason
 from tests.fake_provider import FakeProvider
@@ -110,11 +114,20 @@ def _planned(answer: Answer) -> CompletionReply | StandfastError:
     return CompletionReply(text=answer.text, tool_calls=calls, stop=stop, model="fake/model", input_tokens=11, output_tokens=7)
 
 
+OUTBOUND = GuardedClients()
+"""One for all, as in a worker: its certificates take tens of milliseconds to read."""
+
+
+def client() -> httpx2.AsyncClient:
+    """Return a client such as the factory gives to a vendor's SDK."""
+    return httpx2.AsyncClient(transport=OUTBOUND.transport(OPERATOR), timeout=None, follow_redirects=False)
+
+
 @asynccontextmanager
 async def anthropic_subject(_folder: Path) -> AsyncGenerator[Subject]:
     """Anthropic's SDK against the server."""
     with ModelServer() as server:
-        provider = AnthropicProvider(api_key=server.api_key, base_url=server.url)
+        provider = AnthropicProvider(api_key=server.api_key, base_url=server.url, http=client())
         yield _VendorSubject(provider, "anthropic/claude-test", server)
         await provider.aclose()
 
@@ -123,7 +136,7 @@ async def anthropic_subject(_folder: Path) -> AsyncGenerator[Subject]:
 async def openai_subject(_folder: Path) -> AsyncGenerator[Subject]:
     """OpenAI's SDK, Responses API, against the server."""
     with ModelServer() as server:
-        provider = OpenAIProvider(api_key=server.api_key, base_url=server.openai_url)
+        provider = OpenAIProvider(api_key=server.api_key, base_url=server.openai_url, http=client())
         yield _VendorSubject(provider, "openai/gpt-test", server)
         await provider.aclose()
 
@@ -132,7 +145,7 @@ async def openai_subject(_folder: Path) -> AsyncGenerator[Subject]:
 async def compatible_subject(_folder: Path) -> AsyncGenerator[Subject]:
     """OpenAI's SDK, chat completions, against the server."""
     with ModelServer() as server:
-        provider = CompatibleProvider(name="compatible", base_url=server.openai_url, api_key=server.api_key)
+        provider = CompatibleProvider(name="compatible", base_url=server.openai_url, api_key=server.api_key, http=client())
         yield _VendorSubject(provider, "compatible/llama-test", server)
         await provider.aclose()
 
@@ -141,7 +154,7 @@ async def compatible_subject(_folder: Path) -> AsyncGenerator[Subject]:
 async def azure_subject(_folder: Path) -> AsyncGenerator[Subject]:
     """OpenAI's SDK for Azure against the server."""
     with ModelServer() as server:
-        provider = AzureProvider(AzureAccess(endpoint=server.url, api_key=server.api_key))
+        provider = AzureProvider(AzureAccess(endpoint=server.url, api_key=server.api_key), http=client())
         yield _VendorSubject(provider, "azure/gpt-test", server)
         await provider.aclose()
 
@@ -151,7 +164,7 @@ async def bedrock_subject(_folder: Path) -> AsyncGenerator[Subject]:
     """Anthropic's SDK for Bedrock against the server, its requests signed."""
     with ModelServer() as server:
         access = AwsAccess(region="eu-central-1", access_key_id=ACCESS_KEY_ID, secret_access_key=server.api_key, base_url=server.url)
-        provider = BedrockProvider(access)
+        provider = BedrockProvider(access, http=client())
         yield _VendorSubject(provider, "bedrock/eu.anthropic.claude-test-v1:0", server)
         await provider.aclose()
 
@@ -160,7 +173,7 @@ async def bedrock_subject(_folder: Path) -> AsyncGenerator[Subject]:
 async def gemini_subject(_folder: Path) -> AsyncGenerator[Subject]:
     """Google's SDK against the server."""
     with ModelServer() as server:
-        provider = GeminiProvider(api_key=server.api_key, base_url=server.url)
+        provider = GeminiProvider(api_key=server.api_key, base_url=server.url, http=client())
         yield _VendorSubject(provider, "gemini/gemini-test", server)
         await provider.aclose()
 

@@ -30,6 +30,9 @@ CLOSED: dict[str, JsonValue] = {
 }
 OPEN: dict[str, JsonValue] = {"type": "object", "properties": {"amount": {"type": "integer", "minimum": 1}}}
 
+OUTBOUND = GuardedClients()
+"""One for all, as in a worker: its certificates take tens of milliseconds to read."""
+
 
 class Bench:
     """A server and a router in front of it."""
@@ -45,7 +48,7 @@ class Bench:
             bedrock=AwsAccess(region="eu-central-1", access_key_id=ACCESS_KEY_ID, secret_access_key=server.api_key, base_url=server.url),
             gemini=KeyAccess(base_url=server.url, api_key=server.api_key),
             compatible={"compatible": CompatibleServer(server.openai_url, server.api_key)},
-            outbound=GuardedClients(),
+            outbound=OUTBOUND,
         )
 
     async def whole(self, request: CompletionRequest) -> CompletionReply:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -75,6 +77,16 @@ class TestMontySandbox:
         await run(monty, "1")
         await monty.aclose()
         assert (await run(monty, "2")).value == "2"
+
+    @pytest.mark.parametrize("environment", [{"MONTY_BIN": "/nowhere"}, {"PATH": ""}], ids=["elsewhere", "nowhere"])
+    def test_says_what_to_install_where_its_program_is_missing(self, environment: dict[str, str]) -> None:
+        asked = (
+            "import asyncio, sysconfig; sysconfig.get_path = lambda *_: '/nowhere'\n"
+            "from adapters.sandboxes.monty import MontySandbox; print(asyncio.run(MontySandbox().missing()))"
+        )
+        told = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True)
+        assert "the monty worker does not start" in told.stdout
+        assert "install pydantic-monty==" in told.stdout
 
     async def test_refuses_what_it_cannot_run(self, monty: MontySandbox) -> None:
         with pytest.raises(InvalidInput, match=r"only `python main\.py`"):

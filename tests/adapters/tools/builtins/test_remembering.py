@@ -11,7 +11,7 @@ from adapters.tools.builtins.remembering import MemorySave, MemorySearch
 from domain.envelope import Usage
 from domain.errors import InvalidInput, ToolFailed
 from domain.memory import MemoryRecord, NewMemory, Recall, SavedMemory, suspicion
-from domain.tools import MeteredTool
+from domain.tools import metered
 from tests.adapters.tools.builtins.calling import call_of, called
 
 USED = Usage(input_tokens=30, cost_usd_micros=2)
@@ -77,9 +77,10 @@ class TestMemoryTools:
 
     async def test_tell_what_their_vectors_cost(self) -> None:
         for tool, arguments in ((MemorySave(Kept()), {"text": "a"}), (MemorySearch(Kept()), {"query": "a"})):
-            assert isinstance(tool, MeteredTool)
+            meter = metered(tool)
+            assert meter is not None
             call = call_of(tool, dict[str, JsonValue](arguments))
-            output, used = await tool.call_metered(call)
+            output, used = await meter.call_metered(call)
             assert (output, used) == (await tool.call(call), USED)
 
     async def test_tell_how_many_records_could_not_be_compared(self) -> None:
