@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from starlette.routing import compile_path
 
 from api.authentication import Authentication
 from api.context import context_of
@@ -67,7 +68,30 @@ def gated_route(gate: Gate) -> type[APIRoute]:
     """Return the route class whose endpoints stand behind `gate`."""
 
     class GatedRoute(APIRoute):
-        """A route behind the gate."""
+        """A route behind the gate, which FastAPI analyses when it is first used.
+
+        Analysing all of them takes most of the time in which a gateway starts, and a process uses few of them soon.
+        """
+
+        _options: dict[str, Any] | None  # Any: what FastAPI passes to its own constructor
+
+        def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401  # FastAPI's own signature
+            self.path, self.endpoint, self._options = path, endpoint, options
+            self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+            self.methods = {method.upper() for method in options["methods"]}
+
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whichever attribute FastAPI's constructor sets
+            """Let FastAPI's constructor make the rest when anyone asks for some of it; finding the route needs none.
+
+            Raises:
+                AttributeError: its constructor makes no such thing.
+            """
+            options = self.__dict__.get("_options")
+            if options is None:
+                raise AttributeError(name)
+            self._options = None
+            super().__init__(self.path, self.endpoint, **options)
+            return getattr(self, name)
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:  # Any: FastAPI's own signature
             """Return the endpoint's handler behind the gate."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import TypeVar
 
 import httpx2
@@ -96,6 +97,12 @@ def drafts_of(text: str) -> list[DefinitionDraft]:
     drafts, problems = YamlBundleReader().read({"definition.yaml": text}, tools=[PAY])
     assert not problems, problems
     return drafts
+
+
+@cache
+def claim_draft() -> DefinitionDraft:
+    """Return the claim's draft; nobody changes a draft, so one is enough."""
+    return drafts_of(CLAIM)[0]
 
 
 def fresh_id(prefix: str) -> str:
@@ -307,5 +314,5 @@ def gateway(redrivers: Mapping[DeadLetterKind, Redriver] | None = None, *, send_
     built.add_key("approver_2", Role.APPROVER, reviewer_roles=(REVIEWER_ROLE,))
     built.add_key("outsider", Role.APPROVER)
     built.add_key("stranger", Role.ADMIN, tenant="other", reviewer_roles=(REVIEWER_ROLE,))
-    built.register(drafts_of(CLAIM)[0])
+    built.register(claim_draft())
     return built
