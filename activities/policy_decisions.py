@@ -10,7 +10,7 @@ from datetime import timedelta
 from domain.errors import StandfastError, Unavailable
 from domain.policy import PolicyEngine, PolicyRequest, PolicyVerdict
 from domain.policy_sets import PolicySet, PolicyStore, ShippedPolicies, deciding_set
-from domain.policy_verdicts import decide
+from domain.policy_verdicts import decide, verdict_of
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,9 @@ class PolicyDecisions:
         try:
             async with asyncio.timeout(self._timeout_s):
                 policies = await self._deciding(request.tenant)
+                known = self._engine.recall(policies.text, request)
+                if known is not None:
+                    return verdict_of(known, request, policies.sha256)
                 return await asyncio.to_thread(decide, policies, request, self._engine)
         except TimeoutError:
             return _denied(f"no decision within {self._timeout_s:g} s", transient=True)

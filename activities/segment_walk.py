@@ -4,16 +4,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import activity
 
-from activities.attempts import AttemptPlan, plan_tool_call, stopped
+from activities.attempts import plan_tool_call, stopped
 from activities.journal_calls import AttemptName, JournalTools, done_of, failed_of, forestalled, intent_of, lease_ms
 from activities.options import MARGIN, SEGMENT_ATTEMPTS
 from activities.requests import ToolRequest
+from activities.segment_calls import ALONE, Checks, Made, Ongoing, Stop
 from activities.tool_calls import ToolActivities
 from domain.canonical import plain_digest
 from domain.effects import IntentAnswer, IntentVerdict, Outcome, OutcomeAnswer, OutcomeVerdict
@@ -31,45 +31,13 @@ T = TypeVar("T")
 BEAT_MAX = timedelta(seconds=1)
 """A segment beats so often, or more often: a cancellation comes with the answer to a beat. The quickest segments never beat."""
 
-ALONE = frozenset(
-    {IntentAnswer.FAILED, IntentAnswer.BUDGET_EXCEEDED, IntentAnswer.IN_DOUBT, IntentAnswer.DIVERGENT, IntentAnswer.NEW_VISIT}
-)
-"""Answers that end the walk at a call: as an activity of its own it fails with them, or asks a person."""
-
-
-@dataclass
-class Ongoing:
-    """A call on its way: its command, envelope, plan and attempt."""
-
-    command: CallTool
-    envelope: Envelope
-    plan: AttemptPlan
-    name: AttemptName
-
-
-@dataclass
-class Stop:
-    """Why the walk goes no further with a call; `wait_s` is the pause before it is made again, `again` whether this try counts."""
-
-    command: str
-    wait_s: float = 0.0
-    again: bool = False
-    outcome: Outcome | None = None
-
-
-@dataclass
-class Made:
-    """A call that succeeded: what the stepper takes, and what the journal is to record."""
-
-    receipt: Receipt
-    outcome: Outcome
-
 
 class Walk:
     """One attempt of a segment."""
 
     def __init__(self, tools: ToolActivities, journal: JournalTools, envelope: Envelope) -> None:
         self._tools, self._journal, self._given = tools, journal, envelope
+        self._checks = Checks(tools)
         self._segment = Segment.of_request(envelope.request)
         self.stepper: SegmentStepper = self._segment.stepper(
             tenant=envelope.tenant, run=envelope.run, principal=envelope.principal, facts=envelope.facts
@@ -102,6 +70,12 @@ class Walk:
         Raises:
             stopped: what it makes of a verdict that is no answer.
         """
+        try:
+            return await self._walk()
+        finally:
+            await self._checks.aclose()
+
+    async def _walk(self) -> Finish | None:
         commands = self.stepper.start(self._segment.tick)
         verdict: IntentVerdict | None = None
         while (call := self._next(commands)) is not None:
@@ -166,19 +140,21 @@ class Walk:
                 "call": command.call,
                 "deadline_s": command.timeout_s,
                 "facts": [],
-                "request": request.model_dump(mode="json"),
+                "request": {},
                 "project": command.project,
                 "caps": [cap for cap in self._given.caps if cap.covers(command.step)],
             }
         )
         name = AttemptName(self._attempt, self._journal.token(), lease_ms(command.timeout_s, self._lease_max_s))
-        return Ongoing(command, envelope, plan_tool_call(envelope, request), name)
+        return Ongoing(command, envelope, request, plan_tool_call(envelope, request), name)
 
     def _carrying(self, call: Ongoing) -> Envelope:
         return call.envelope.model_copy(update={"facts": self.envelope().facts})
 
     async def _begin(self, call: Ongoing) -> IntentVerdict:
         self._point("before-intent", call)
+        if self._may_call():
+            self._checks.begin(call)
         verdict = await self.kept(
             self._journal.journal.intent(intent_of(call.plan, self._carrying(call), call.name, self._journal.clock()))
         )
@@ -211,7 +187,7 @@ class Walk:
 
     async def _timed(self, call: Ongoing, limit_s: float) -> Receipt:
         async with asyncio.timeout(limit_s):
-            return await self._tools.call_tool(call.envelope)
+            return await self._tools.make(await self._checks.of(call))
 
     async def _whole(self, work: Coroutine[None, None, T]) -> T:
         """Let a quick call end although the run is cancelled meanwhile; what else ends the activity ends the call too.
@@ -270,6 +246,7 @@ class Walk:
             self._point("after-outcome", call)
             return None
         intent = intent_of(following.plan, self._carrying(following), following.name, self._journal.clock())
+        self._checks.begin(following)
         ended, begun = await self.kept(self._journal.journal.advance(outcome, intent))
         self._stands(ended)
         self._point("after-outcome", call)

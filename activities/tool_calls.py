@@ -1,5 +1,6 @@
 """The effect activity of tools: one call, checked against its schema and its approval just before it is made (JOURNAL §2)."""
 
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -25,12 +26,42 @@ from domain.samples import sample
 from domain.schemas import validate
 from domain.stores import PayloadStore
 from domain.tool_access import ToolGate, ToolUse
-from domain.tools import DeclaredTools, MeteredTool, Tool, ToolBox, ToolCall, ToolSpec
+from domain.tools import DeclaredTools, Tool, ToolBox, ToolCall, ToolSpec, metered
 
 
 def effect_key(envelope: Envelope) -> EffectKey:
     """Return the key of the effect an envelope asks for."""
     return EffectKey(tenant=envelope.tenant, run=envelope.run, step=envelope.step, visit=envelope.visit, call=envelope.call)
+
+
+@dataclass(frozen=True)
+class CheckedCall:
+    """A call that may be made now: the tool, its arguments, the roles of the run's principal, and what to note of the policy's verdict."""
+
+    envelope: Envelope
+    request: ToolRequest
+    tool: Tool
+    arguments: dict[str, JsonValue]
+    roles: tuple[str, ...] = ()
+    policy: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+
+    def call(self) -> ToolCall:
+        """Return it as the tool gets it."""
+        envelope, request = self.envelope, self.request
+        return ToolCall(
+            tool=request.tool,
+            version=request.version,
+            arguments=self.arguments,
+            idempotency_key=effect_key(envelope).outside_key(),
+            correlation_id=envelope.correlation_id,
+            tenant=envelope.tenant,
+            run=envelope.run,
+            deadline_s=envelope.deadline_s,
+            agent=request.agent,
+            principal=envelope.principal,
+            roles=self.roles,
+            labels=tuple(UNKNOWN if request.policy is None else request.policy.taint),
+        )
 
 
 class Records(Protocol):
@@ -72,53 +103,50 @@ class ToolActivities:
 
     @activity.defn(name=CALL_TOOL)
     async def call_tool(self, envelope: Envelope) -> Receipt:
-        """Call one tool once.
+        """Call the tool that the envelope's request names, once. Raises: as `check` and `make`."""
+        return await self.make(await self.check(envelope, ToolRequest.model_validate(envelope.request)))
+
+    async def check(self, envelope: Envelope, request: ToolRequest) -> CheckedCall:
+        """Find the tool and look whether it may be called so, just before it is; nothing is done.
 
         Raises:
-            ToolFailed: the arguments break the schema, or the tool says no.
-            ToolUnavailable: it surely did not happen, and another attempt may help.
-            ToolTimedOut: whether it happened is unknown.
-            ToolAnswerInvalid: it answered, and not as its schema says.
-            StaleDigest: it is not the call that was approved; nothing was done.
-            ToolDenied: no grant lets it through. ToolQuarantined: the tool is held back. Nothing was done.
-            PolicyDenied: policy does not permit it, or not without a person. PolicyUnavailable: nobody can say now. Nothing was done.
+            ToolFailed: this worker has no such tool, or the arguments break its schema.
+            StaleDigest: it is not the call that was approved.
+            ToolDenied: no grant lets it through. ToolQuarantined: the tool is held back.
+            PolicyDenied: policy does not permit it, or not without a person. PolicyUnavailable: nobody can say now.
         """
-        request = ToolRequest.model_validate(envelope.request)
         tool = await self._found(envelope.tenant, request)
         arguments = await self._arguments(envelope, request)
         if problems := validate(tool.spec.input_schema, arguments):
             raise ToolFailed(f"the arguments of {request.tool} break its schema: {'; '.join(problems)}")
         if request.simulate:
-            return Receipt(output=await self._simulated(envelope.tenant, request, tool.spec))
+            return CheckedCall(envelope, request, tool, arguments)
         roles = await self._admitted(envelope, request)
         approved = request.approval is not None and await self._check_approved(envelope, request, arguments)
-        policy: dict[str, JsonValue] = {}
-        if self._policy is not None:
-            guarded = tool.spec.guarded
-            verdict = await permit(self._policy, envelope, request, arguments, roles=roles, approved=approved, guarded=guarded)
-            policy = {"policy": verdict.policy_sha256}
-        output, used = await self._called(
-            tool,
-            ToolCall(
-                tool=request.tool,
-                version=request.version,
-                arguments=arguments,
-                idempotency_key=effect_key(envelope).outside_key(),
-                correlation_id=envelope.correlation_id,
-                tenant=envelope.tenant,
-                run=envelope.run,
-                deadline_s=envelope.deadline_s,
-                agent=request.agent,
-                principal=envelope.principal,
-                roles=roles,
-                labels=tuple(UNKNOWN if request.policy is None else request.policy.taint),
-            ),
-        )
+        if self._policy is None:
+            return CheckedCall(envelope, request, tool, arguments, roles)
+        guarded = tool.spec.guarded
+        verdict = await permit(self._policy, envelope, request, arguments, roles=roles, approved=approved, guarded=guarded)
+        return CheckedCall(envelope, request, tool, arguments, roles, {"policy": verdict.policy_sha256})
+
+    async def make(self, checked: CheckedCall) -> Receipt:
+        """Make a call that was checked, once.
+
+        Raises:
+            ToolFailed: the tool says no.
+            ToolUnavailable: it surely did not happen, and another attempt may help.
+            ToolTimedOut: whether it happened is unknown.
+            ToolAnswerInvalid: it answered, and not as its schema says.
+        """
+        request, tool = checked.request, checked.tool
+        if request.simulate:
+            return Receipt(output=await self._simulated(checked.envelope.tenant, request, tool.spec))
+        output, used = await self._called(tool, checked.call())
         _check_storable(request.tool, output)
         if tool.spec.output_schema and (problems := validate(tool.spec.output_schema, output)):
             raise ToolAnswerInvalid(f"{request.tool} answered, but its answer breaks its schema: {'; '.join(problems)}")
-        noted = {} if request.arguments_from is None else told_of(request, dict(arguments))
-        return Receipt(output=output, usage=used + Usage(cost_usd_micros=request.cost_usd_micros), noted={**noted, **policy})
+        noted = {} if request.arguments_from is None else told_of(request, dict(checked.arguments))
+        return Receipt(output=output, usage=used + Usage(cost_usd_micros=request.cost_usd_micros), noted={**noted, **checked.policy})
 
     async def _admitted(self, envelope: Envelope, request: ToolRequest) -> tuple[str, ...]:
         """Ask the tenant's grants just before the effect; return the roles of the run's principal."""
@@ -154,7 +182,8 @@ class ToolActivities:
         """
         await self._secrets.ready(call.tenant)
         try:
-            output, used = await tool.call_metered(call) if isinstance(tool, MeteredTool) else (await tool.call(call), Usage())
+            meter = metered(tool)
+            output, used = await meter.call_metered(call) if meter is not None else (await tool.call(call), Usage())
         except Exception as error:
             told = self._secrets.error(call.tenant, error)
             if told is error:

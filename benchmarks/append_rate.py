@@ -18,7 +18,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from benchmarks.platform import TENANT, Platform, platform, program_of
-from benchmarks.servers import Servers, servers
+from benchmarks.servers import servers, yardstick_pool
 from benchmarks.step_overhead import load
 from domain.effects import Carrier
 from domain.facts import Fact
@@ -79,17 +79,10 @@ def inserter(pool: AsyncConnectionPool[AsyncConnection[TupleRow]]) -> Append:
     return append
 
 
-def yardstick_pool(there: Servers, writers: int) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:
-    """Return a pool of the yardstick's own, a connection for each writer; open it as a context."""
-    return AsyncConnectionPool(
-        there.owner_url, kwargs={"autocommit": True, "prepare_threshold": 1}, min_size=writers, max_size=writers, open=False
-    )
-
-
 async def run(options: argparse.Namespace) -> None:
     """Measure and print."""
     writers: int = options.writers
-    async with servers() as there, platform(there) as ours, yardstick_pool(there, writers) as pool:
+    async with servers() as there, platform(there) as ours, yardstick_pool(there, size=writers) as pool:
         async with pool.connection() as connection:
             await connection.execute(
                 "CREATE TABLE bench_entries"

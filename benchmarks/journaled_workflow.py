@@ -1,4 +1,4 @@
-"""Workflows of N activities that differ in one thing: what each activity writes. Nothing, one row, or the journal's two transactions."""
+"""Workflows of N activities that differ in one thing, what each writes: nothing, one row, two, or the journal's two transactions."""
 
 from datetime import timedelta
 
@@ -13,7 +13,8 @@ from domain.model import Wire
 BOUND = timedelta(seconds=30)
 BARE_STEP = "bench.bare_step"
 INSERT_STEP = "bench.insert_step"
-KINDS = (BARE_STEP, INSERT_STEP, CALL_TOOL)
+TWO_INSERTS_STEP = "bench.two_inserts_step"
+KINDS = (BARE_STEP, INSERT_STEP, TWO_INSERTS_STEP, CALL_TOOL)
 
 
 class StepsInput(Wire):

@@ -12,23 +12,27 @@ segment in one Temporal activity; Temporal's server is a process of its own on a
 `started elsewhere` is without that, as a start by the gateway is, though without the gateway's HTTP. DBOS commits the workflow's start,
 each step and its end in the same PostgreSQL, from the calling process. Restate's server is a process of its own that syncs its log; the
 call goes to it by HTTP, and from there by HTTP/2 to the handler, which shares a process with the caller. Ours keeps inputs and outputs
-encrypted and hash-chained, theirs keep them in clear. Goal: faster than both, by the median.
+encrypted and hash-chained, theirs keep them in clear. The floor is what Temporal itself takes here: a hand-written workflow of one activity
+that commits a row for each step. Goal: faster than both, by the median.
 """
 
 import argparse
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Protocol
 
 import uvloop
+from temporalio.client import Client
+from temporalio.worker import Worker
 
+from benchmarks.bare_workflow import BY_ROWS, ByRowsWorkflow
 from benchmarks.contenders.turns import timed_runs
 from benchmarks.peer_installs import DBOS, RESTATE_SERVER, PeerUnavailableError
 from benchmarks.peer_servers import dbos, restate
-from benchmarks.platform import Platform, platform, program_of
+from benchmarks.platform import Platform, plain_client, platform, program_of
 from benchmarks.servers import Servers, servers
-from benchmarks.step_overhead import judged, load, quantile
+from benchmarks.step_overhead import BARE_QUEUE, by_hand, judged, load, quantile, rows
 from domain.program import Program
 from wiring.processes import leave
 
@@ -45,11 +49,25 @@ class Contender(Protocol):
         ...
 
 
+class Floor:
+    """The hand-written workflow."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def turn(self, runs: int) -> list[float]:
+        """Return the milliseconds of so many runs."""
+        return await timed_runs(self._run, runs)
+
+    async def _run(self) -> None:
+        await by_hand(self._client, BY_ROWS, STEPS)
+
+
 Opening = Callable[[Servers], AbstractAsyncContextManager[Contender]]
 """Starts a platform, beside our servers and perhaps on them."""
 
 
-OURS = "standfast"
+OURS, FLOOR = "standfast", "a row a step on Temporal"
 PEERS: dict[str, Opening] = {f"dbos {DBOS[0].rpartition('=')[2]}": dbos, f"restate {RESTATE_SERVER.rpartition('@')[2]}": restate}
 
 
@@ -67,6 +85,14 @@ class Ours:
 
     async def _run(self) -> None:
         await self._there.run(await self._there.accept(self._program), eager=self._eager)
+
+
+@asynccontextmanager
+async def floor(there: Servers, ours: Platform) -> AsyncGenerator[Contender]:
+    """Run the hand-written workflow beside our worker."""
+    client = plain_client(ours.link)
+    async with rows(there) as made, Worker(client, task_queue=BARE_QUEUE, workflows=[ByRowsWorkflow], activities=[made.by_rows]):
+        yield Floor(client)
 
 
 async def opened(there: Servers, stack: AsyncExitStack, peers: Mapping[str, Opening]) -> dict[str, Contender]:
@@ -100,6 +126,7 @@ def report(times: dict[str, list[float]]) -> str:
         if name in PEERS:
             ratio = p50[OURS] / p50[name]
             lines.append(judged(f"{OURS} / {name}", ratio, "below 1", met=ratio < 1))
+            lines += [f"    the floor / {name}: {p50[FLOOR] / p50[name]:.2f}"] if FLOOR in p50 else []
     return "\n".join(lines)
 
 
@@ -111,6 +138,7 @@ async def run(options: argparse.Namespace) -> None:
         ours = await stack.enter_async_context(platform(there))
         program = program_of(STEPS)
         contenders: dict[str, Contender] = {OURS: Ours(ours, program), f"{OURS}, started elsewhere": Ours(ours, program, eager=False)}
+        contenders[FLOOR] = await stack.enter_async_context(floor(there, ours))
         contenders |= await opened(there, stack, PEERS)
         print(report(await measure(contenders, rounds=options.rounds, runs=options.runs)))
     print(load())

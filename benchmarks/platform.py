@@ -29,6 +29,7 @@ from domain.tools import Tool, ToolCall, ToolSpec
 from wiring.keys import InstallationKeys, new_id
 from wiring.models import build_models
 from wiring.prices import build_prices
+from wiring.processes import keep_loaded
 from wiring.settings import ModelSettings
 from wiring.storage import Storage, build_storage
 from wiring.temporal import TemporalLink, connect
@@ -172,6 +173,7 @@ async def platform(
             prices=build_prices(models),
         )
         async with build_worker(dataclasses.replace(parts, workflows=[*parts.workflows, *workflows])):
+            keep_loaded()
             yield Platform(link, storage, toolbox)
         await toolbox.aclose()
 

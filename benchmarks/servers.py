@@ -8,6 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
 from wiring.embedded.port_claims import claimed_ports
 from wiring.embedded.ports import LOOPBACK
 from wiring.embedded.postgres import STOP_SIGNAL, PostgresServer
@@ -32,6 +36,11 @@ async def servers() -> AsyncGenerator[Servers]:
         folder = Path(name)
         async with postgres_server(folder) as owner_url, _temporal(folder) as address:
             yield Servers(folder, owner_url, address)
+
+
+def yardstick_pool(there: Servers, *, size: int = 1) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:
+    """Return a pool of a yardstick's own, of so many connections, which commits each statement; open it as a context."""
+    return AsyncConnectionPool(there.owner_url, kwargs={"autocommit": True, "prepare_threshold": 1}, min_size=size, open=False)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ or an unordered map, so the same context gives the same bytes in every process.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from pydantic import JsonValue
@@ -13,6 +14,7 @@ from pydantic import JsonValue
 from domain import cel
 from domain.canonical import canonical_bytes
 from domain.cel_text import Hole, UnclosedHole, split
+from domain.cel_tree import Chain
 from domain.errors import ExpressionFailed
 
 ENGINE: Final = cel.ENGINE
@@ -20,6 +22,10 @@ ENGINE: Final = cel.ENGINE
 
 ROOTS: Final = cel.ROOTS
 """The names an expression may read."""
+
+
+REMEMBERED_CHARS: Final = 4096
+"""Where the holes of a longer text are is found anew each time: a worker remembers some thousand texts."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +131,7 @@ def chains(source: str) -> list[Reference]:
     Raises:
         ExpressionFailed: the expression does not compile.
     """
-    try:
-        found = cel.chains(source)
-    except cel.CelRejected as error:
-        raise ExpressionFailed(f"`{source}` is no valid expression: {error}") from error
-    return [Reference(chain.root, chain.path, cel.position(source, chain.offset)) for chain in found]
+    return [Reference(chain.root, chain.path, cel.position(source, chain.offset)) for chain in _chains(source)]
 
 
 def references(template: JsonValue) -> set[tuple[str, str]]:
@@ -141,7 +143,7 @@ def references(template: JsonValue) -> set[tuple[str, str]]:
         ExpressionFailed: an expression does not compile.
     """
     if isinstance(template, str):
-        return {(chain.root, ".".join(chain.path)) for hole in holes(template) for chain in chains(hole.source)}
+        return {(chain.root, ".".join(chain.path)) for hole in holes(template) for chain in _chains(hole.source)}
     if isinstance(template, list):
         return {found for item in template for found in references(item)}
     if isinstance(template, dict):
@@ -173,7 +175,14 @@ def condition_references(source: str) -> set[tuple[str, str]]:
     Raises:
         ExpressionFailed: the expression does not compile.
     """
-    return {(chain.root, ".".join(chain.path)) for chain in chains(source)}
+    return {(chain.root, ".".join(chain.path)) for chain in _chains(source)}
+
+
+def _chains(source: str) -> tuple[Chain, ...]:
+    try:
+        return cel.chains(source)
+    except cel.CelRejected as error:
+        raise ExpressionFailed(f"`{source}` is no valid expression: {error}") from error
 
 
 def _holes_found(text: str) -> list[Hole]:
@@ -185,9 +194,23 @@ def _holes_found(text: str) -> list[Hole]:
         return []
 
 
-def _split(text: str) -> list[str | Hole]:
+def _split(text: str) -> tuple[str | Hole, ...]:
+    return _remembered(text) if len(text) <= REMEMBERED_CHARS else _parts(text)
+
+
+@lru_cache(maxsize=4096)  # a step's templates are read several times by each of its outcomes, and again by every replay
+def _remembered(text: str) -> tuple[str | Hole, ...]:
+    return _parts(text)
+
+
+def _parts(text: str) -> tuple[str | Hole, ...]:
+    """The literal parts and the holes of a string.
+
+    Raises:
+        ExpressionFailed: a `${` is not closed.
+    """
     try:
-        return split(text)
+        return tuple(split(text))
     except UnclosedHole as error:
         line, column = cel.position(text, error.offset)
         raise ExpressionFailed(str(error), where=f"{line}:{column}") from error

@@ -110,3 +110,7 @@ class PolicyEngine(Protocol):
             InvalidInput: the text is no policy set.
         """
         ...
+
+    def recall(self, policies: str, request: PolicyRequest) -> Rulings | None:
+        """Return what `rule` would, if it is known already and takes no time; else None."""
+        ...

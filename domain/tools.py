@@ -1,6 +1,6 @@
 """The tool port: what a tool declares, and one call of it. Pure."""
 
-from typing import Final, Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, cast
 
 from pydantic import Field, JsonValue
 
@@ -94,13 +94,17 @@ class Tool(Protocol):
         ...
 
 
-@runtime_checkable
 class MeteredTool(Tool, Protocol):
     """A tool that knows only afterwards what a call used; it is settled with the call, on top of what the tool declares."""
 
     async def call_metered(self, call: ToolCall) -> tuple[JsonValue, Usage]:
         """Do it once; return the result and what it used. Raises: what `call` raises."""
         ...
+
+
+def metered(tool: Tool) -> MeteredTool | None:
+    """Return the tool if it meters its calls; `isinstance` would look the whole protocol up, at every call."""
+    return cast("MeteredTool", tool) if hasattr(tool, "call_metered") else None
 
 
 class DeclaredTools(Protocol):

@@ -7,7 +7,7 @@ from typing import Final, cast
 
 import cedarpy
 
-from adapters.policy.requests import entities_of, request_of
+from adapters.policy.requests import Question, reads_arguments
 from adapters.policy.shipped import schema_text
 from domain.errors import InvalidInput
 from domain.policy import PolicyRequest, Ruling, Rulings
@@ -21,10 +21,17 @@ _TEXT_OR_COMMENT: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*')
 _OPERATOR: Final = re.compile(r"[-+*!.<>]|&&|\|\||==|\b(?:if|has|like|in|is)\b")
 KEPT_SETS: Final = 64
 """How many parsed sets stay in memory."""
+KEPT_RULINGS: Final = 4096
+QUESTION_CHARS_MAX: Final = 4096
+"""How many rulings stay in memory, and how long the question may be that one is kept by."""
 
 
 class CedarEngine:
-    """A `PolicyEngine`; parsed sets are kept, since parsing is most of what a decision costs."""
+    """A `PolicyEngine`; parsed sets are kept, since parsing is most of what a decision costs, and up to `kept` rulings."""
+
+    def __init__(self, *, kept: int = KEPT_RULINGS) -> None:
+        self._kept = kept
+        self._rulings: dict[tuple[str, str], Rulings] = {}
 
     def check(self, policies: str) -> list[str]:
         """Return what is wrong with a set's text: syntax, unknown names, missing or repeated ids, annotations nobody reads."""
@@ -41,15 +48,30 @@ class CedarEngine:
         Raises:
             InvalidInput: the text is no policy set, or the request is none that the schema knows.
         """
-        parsed = _parsed(policies)
-        asked = [request_of(request, approved=approved) for approved in ([True] if request.approved else [False, True])]
+        parsed, question = _parsed(policies), Question.about(request, policies)
         try:
-            entities = json.dumps(entities_of(request))
-            answers = cedarpy.is_authorized_batch(asked, parsed.policies, entities, parsed.schema)  # pyright: ignore[reportUnknownMemberType] - as above
+            answers = cedarpy.is_authorized_batch(question.requests, parsed.policies, json.dumps(question.entities), parsed.schema)  # pyright: ignore[reportUnknownMemberType] - as above
         except (ValueError, KeyError) as error:
             raise InvalidInput(f"the call cannot be put to the policies: {error}") from error
-        rulings = [parsed.ruling(answer) for answer in answers]
-        return Rulings(now=rulings[0], approved=rulings[-1])
+        each = [parsed.ruling(answer) for answer in answers]
+        rulings = Rulings(now=each[0], approved=each[-1])
+        if not reads_arguments(policies):
+            self._keep(policies, question.text(), rulings)
+        return rulings
+
+    def recall(self, policies: str, request: PolicyRequest) -> Rulings | None:
+        """Return what the same policies said of the same question before: the engine has no other input, so they would say it again.
+
+        Of policies that read arguments nothing is kept: few calls have the same ones.
+        """
+        return None if reads_arguments(policies) else self._rulings.get((policies, Question.about(request, policies).text()))
+
+    def _keep(self, policies: str, question: str, rulings: Rulings) -> None:
+        if len(question) > QUESTION_CHARS_MAX:
+            return
+        if len(self._rulings) >= self._kept:
+            self._rulings.clear()
+        self._rulings[policies, question] = rulings
 
 
 class _Parsed:

@@ -25,3 +25,7 @@ class LateEngine:
     def rule(self, policies: str, request: PolicyRequest) -> Rulings:
         """Return what the policies say of a request, as `PolicyEngine.rule` promises."""
         return self._engine.rule(policies, request)
+
+    def recall(self, policies: str, request: PolicyRequest) -> Rulings | None:
+        """Return what the policies said of the same question before; nothing was asked of a library that is not loaded."""
+        return self._engine.recall(policies, request) if "_engine" in vars(self) else None

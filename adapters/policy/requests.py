@@ -1,6 +1,8 @@
 """A tool call as Cedar sees it: principal, action, resource, context, and the entities they name."""
 
+import json
 from collections.abc import Iterator
+from typing import NamedTuple, Self
 
 from pydantic import JsonValue
 
@@ -14,10 +16,34 @@ LONG_MAX = 2**63 - 1
 
 ARGUMENTS = "arguments"
 """The id of the entities whose tags are the call's arguments."""
+_READS_TAGS = "Tag"
+"""What stands in the text of every set that reads arguments: Cedar reads a tag by `hasTag` and `getTag` alone."""
 
 
-def entities_of(request: PolicyRequest) -> list[dict[str, object]]:
-    """Return the entities of a request: who calls, the tool with its toolbox, and the arguments."""
+def reads_arguments(policies: str) -> bool:
+    """Whether a policy of this text may read the arguments of a call."""
+    return _READS_TAGS in policies
+
+
+class Question(NamedTuple):
+    """All that the engine is asked with: the requests, as they are and as they would be once approved, and the entities they name."""
+
+    requests: list[dict[str, object]]
+    entities: list[dict[str, object]]
+
+    @classmethod
+    def about(cls, request: PolicyRequest, policies: str) -> Self:
+        """Return the question that a call is to a set of policies; of the arguments nothing, where no policy can read them."""
+        asked = [request_of(request, approved=approved) for approved in ([True] if request.approved else [False, True])]
+        return cls(asked, entities_of(request, arguments=reads_arguments(policies)))
+
+    def text(self) -> str:
+        """Return it as one text: two questions are the same if their texts are."""
+        return json.dumps(self)
+
+
+def entities_of(request: PolicyRequest, *, arguments: bool = True) -> list[dict[str, object]]:
+    """Return the entities of a request: who calls, the tool with its toolbox, and the arguments, which may be left out."""
     toolbox = request.tool.partition(".")[0]
     found = [_entity("Definition", request.definition)]
     if request.origin == "agent":
@@ -29,7 +55,7 @@ def entities_of(request: PolicyRequest) -> list[dict[str, object]]:
     found.append(_entity("Toolbox", toolbox))
     attributes = {"version": request.version, "kind": request.kind}
     found.append(_entity("Tool", request.tool, attributes=attributes, parents=[_uid("Toolbox", toolbox)]))
-    given = list(_arguments(request.arguments))
+    given = list(_arguments(request.arguments)) if arguments else []
     for kind, of in (("Texts", str), ("Numbers", int), ("Flags", bool)):
         found.append(_entity(kind, ARGUMENTS, tags={name: value for name, value in given if type(value) is of}))
     return found

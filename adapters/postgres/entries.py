@@ -1,8 +1,8 @@
 """Ledger bodies of the journal's own entries, and facts as the arrays that SQL takes. Pure."""
 
-from psycopg.types.numeric import Int4
 from pydantic import JsonValue
 
+from adapters.postgres.arrays import Blobs, Integers, Texts
 from domain.effects import Carrier, EffectKey, Intent, Outcome
 from domain.envelope import Usage
 from domain.ledger import EntryBody
@@ -12,17 +12,21 @@ FACT_TYPES = ("integer", "integer", "text", "text", "text", "text", "bytea")
 
 
 def fact_arrays(carrier: Carrier) -> list[object]:
-    """Return (seqs, epochs, kinds, principals, steps, digests, bodies) as parallel arrays, in the carrier's order."""
+    """Return (seqs, epochs, kinds, principals, steps, digests, bodies) as parallel arrays, in the carrier's order.
+
+    Raises:
+        InvalidInput: a fact has no canonical form.
+    """
     facts = carrier.facts
-    bodies = [fact.body(principal=carrier.principal, correlation_id=carrier.correlation_id) for fact in facts]
+    encoded = [fact.encoded(principal=carrier.principal, correlation_id=carrier.correlation_id) for fact in facts]
     return [
-        [Int4(fact.seq) for fact in facts],
-        [Int4(fact.epoch) for fact in facts],
-        [fact.kind for fact in facts],
-        [body.principal for body in bodies],
-        [fact.step for fact in facts],
-        [fact.digest() for fact in facts],
-        [body.canonical() for body in bodies],
+        Integers([fact.seq for fact in facts]),
+        Integers([fact.epoch for fact in facts]),
+        Texts([fact.kind for fact in facts]),
+        Texts([one.principal for one in encoded]),
+        Texts([fact.step for fact in facts]),
+        Texts([one.digest for one in encoded]),
+        Blobs([one.body for one in encoded]),
     ]
 
 

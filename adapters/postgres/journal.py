@@ -3,19 +3,18 @@
 SQL decides under the run's row lock; this module makes bodies and payloads beforehand and turns answers into verdicts.
 """
 
-from psycopg.types.json import Jsonb
-from psycopg.types.numeric import Int4, Int8
+from psycopg.types.numeric import Int4
 from pydantic import JsonValue
 
-from adapters.postgres.advance import advance_query, ended_row
-from adapters.postgres.entries import FACT_TYPES, effect_body, fact_arrays, intent_body, outcome_body
+from adapters.postgres.advance import PLAIN_QUERY, advance_query, ended_row, may_be_plain, plain_params
+from adapters.postgres.entries import FACT_TYPES, effect_body
+from adapters.postgres.journal_params import Output, intent_params, opening, outcome_params, place_of, stored
 from adapters.postgres.pool import Database, Row
 from adapters.postgres.projections import projection_params
 from adapters.postgres.sealed_errors import effect_error_place, open_error, seal_error
 from adapters.postgres.sealing import SealedPayload
 from adapters.postgres.sharing import FLUSHES, INTENTS, OUTCOMES, flush_may_share, intent_may_share, outcome_may_share
 from adapters.postgres.together import Together
-from adapters.postgres.values import storable_or_none
 from adapters.postgres.vault import Vault
 from domain.effects import (
     Carrier,
@@ -56,7 +55,7 @@ class PostgresJournal:
             NotFound: there is no such run.
             ReferenceMissing: it is done, and its output is erased.
         """
-        carrier, params = intent.carrier, await self._intent_params(intent)
+        carrier, params = intent.carrier, intent_params(intent, await self._request(intent))
         row = await self._intents.call(carrier.tenant, params, seen=carrier.temporal_run_id, share=intent_may_share(intent))
         return await self._intent_verdict(intent, row)
 
@@ -68,7 +67,7 @@ class PostgresJournal:
             JournalError: no intent was recorded for it.
             FactDiverged, FactGap: the facts were refused; the outcome is recorded.
         """
-        params = await self._outcome_params(outcome)
+        params = outcome_params(outcome, await self._output(outcome))
         row = await self._outcomes.call(outcome.carrier.tenant, params, share=outcome_may_share(outcome))
         return await self._outcome_verdict(outcome, row)
 
@@ -82,7 +81,12 @@ class PostgresJournal:
         if outcome.carrier.facts:
             verdict = await self.outcome(outcome)
             return verdict, await self.intent(intent) if verdict.answer is OutcomeAnswer.RECORDED else None
-        ended, begun = await self._outcome_params(outcome), await self._intent_params(intent)
+        output, request = await self._output(outcome), await self._request(intent)
+        if may_be_plain(outcome, intent):
+            row = await self._db.select_numbered(PLAIN_QUERY, plain_params(outcome, intent, output, request))
+            if row["fact_head"] is not None:
+                return _plain_verdicts(int(row["fact_head"]), output.payload)
+        ended, begun = outcome_params(outcome, output), intent_params(intent, request)
         del ended[2 : 2 + len(FACT_TYPES)]
         row = await self._db.select_numbered(advance_query(len(ended), len(begun)), [outcome.carrier.tenant, *ended, *begun])
         verdict = await self._outcome_verdict(outcome, ended_row(row))
@@ -90,68 +94,31 @@ class PostgresJournal:
             return verdict, None
         return verdict, await self._intent_verdict(intent, row)
 
-    async def _intent_params(self, intent: Intent, *, rare: bool = False) -> list[object]:
-        """The parameters of `journal_intent`; the bodies of rare entries are made only when it asks for them."""
-        key, carrier = intent.key, intent.carrier
-        request = None if intent.request is None else await self._vault.seal(carrier.tenant, carrier.run, intent.request)
-        digest = request.salted_digest if request else None
-        return [
-            *_opening(carrier),
-            *_place(key),
-            intent.digest,
-            intent.effect_class.value,
-            intent.retry_class.value,
-            intent.subject,
-            Int4(intent.attempt),
-            intent.lease_token,
-            Int4(intent.lease_ms),
-            intent.temporal_run_id,
-            *_stored(request),
-            digest,
-            carrier.principal,
-            intent.kind,
-            intent_body(intent, intent.kind, digest),
-            intent_body(intent, Kind.EFFECT_IN_DOUBT) if rare else None,
-            intent_body(intent, Kind.EFFECT_DIVERGED) if rare else None,
-            None if intent.charge is None else Jsonb(intent.charge.model_dump(mode="json")),
-        ]
+    async def _request(self, intent: Intent) -> SealedPayload | None:
+        """Seal what the effect was asked with."""
+        carrier = intent.carrier
+        return None if intent.request is None else await self._vault.seal(carrier.tenant, carrier.run, intent.request)
 
     async def _intent_verdict(self, intent: Intent, row: Row) -> IntentVerdict:
         if row["answer"] == NEEDS_BODIES:
-            params = await self._intent_params(intent, rare=True)
+            params = intent_params(intent, await self._request(intent), rare=True)
             row = await self._db.call(intent.carrier.tenant, "journal_intent", params, seen=intent.carrier.temporal_run_id)
         if row["answer"] == "fact_diverged":
             await self._tell_divergence(intent.carrier, intent.at, str(row["detail"]))
         return await self._verdict(intent.carrier, intent.key, row)
 
-    async def _outcome_params(self, outcome: Outcome, *, rare: bool = False) -> list[object]:
-        """The parameters of `journal_outcome`; the body of a late outcome is made only when it asks for it."""
-        carrier, output = outcome.carrier, None
+    async def _output(self, outcome: Outcome) -> Output:
+        """Seal what the effect gave, and why it failed."""
+        carrier, payload = outcome.carrier, None
         cipher = await self._vault.ciphers.of_run(carrier.tenant, carrier.run)
         if outcome.state is EffectState.DONE:
-            output = await self._vault.seal_with(cipher, carrier.tenant, carrier.run, outcome.output, ref=outcome.output_ref)
-        digest = output.salted_digest if output else None
-        return [
-            *_opening(carrier),
-            *_place(outcome.key),
-            outcome.lease_token,
-            outcome.state.value,
-            Int4(outcome.attempt),
-            seal_error(cipher, carrier.tenant, effect_error_place(outcome.key), outcome.error),
-            *_stored(output),
-            output.plain_digest if output else None,
-            *_usage(outcome.usage),
-            digest,
-            carrier.principal,
-            outcome.kind,
-            outcome_body(outcome, outcome.kind, digest),
-            outcome_body(outcome, Kind.EFFECT_SETTLED_LATE) if rare else None,
-        ]
+            payload = await self._vault.seal_with(cipher, carrier.tenant, carrier.run, outcome.output, ref=outcome.output_ref)
+        return Output(payload, seal_error(cipher, carrier.tenant, effect_error_place(outcome.key), outcome.error))
 
     async def _outcome_verdict(self, outcome: Outcome, row: Row) -> OutcomeVerdict:
         carrier = outcome.carrier
         if row["answer"] == NEEDS_BODIES:
-            row = await self._db.call(carrier.tenant, "journal_outcome", await self._outcome_params(outcome, rare=True))
+            row = await self._db.call(carrier.tenant, "journal_outcome", outcome_params(outcome, await self._output(outcome), rare=True))
         _refuse_unknown(carrier, outcome.key, str(row["answer"]))
         if row["facts_verdict"] not in ("stale_epoch", "unlinked"):
             await self._refuse_facts(carrier, outcome.at, str(row["facts_verdict"]), str(row["detail"]))
@@ -164,7 +131,7 @@ class PostgresJournal:
 
     async def renew(self, key: EffectKey, *, lease_token: str, lease_ms: int) -> bool:
         """Extend a living attempt's lease from now; False when the row is not this attempt's any more."""
-        row = await self._db.call(key.tenant, "journal_renew", [key.run, *_place(key), lease_token, Int4(lease_ms)])
+        row = await self._db.call(key.tenant, "journal_renew", [key.run, *place_of(key), lease_token, Int4(lease_ms)])
         return bool(row["answer"])
 
     async def resolve(
@@ -194,10 +161,10 @@ class PostgresJournal:
             carrier.tenant,
             "journal_resolve",
             [
-                *_opening(carrier),
-                *_place(key),
+                *opening(carrier),
+                *place_of(key),
                 happened,
-                *_stored(sealed),
+                *stored(sealed),
                 sealed.plain_digest if sealed else None,
                 digest,
                 principal,
@@ -220,7 +187,7 @@ class PostgresJournal:
             NotFound: there is no such run.
             FactDiverged, FactGap, StaleEpoch: nothing was written, but for `platform:fact:diverged`.
         """
-        params = [*_opening(carrier), Int4(fact_seq), *await projection_params(self._vault, carrier.tenant, carrier.run, projection)]
+        params = [*opening(carrier), Int4(fact_seq), *await projection_params(self._vault, carrier.tenant, carrier.run, projection)]
         row = await self._flushes.call(carrier.tenant, params, seen=carrier.temporal_run_id, share=flush_may_share(projection))
         _refuse_unknown(carrier, None, str(row["answer"]))
         at = carrier.facts[-1].at if carrier.facts else ""
@@ -276,21 +243,15 @@ class PostgresJournal:
         await self._db.call(carrier.tenant, "append_entry", params)
 
 
-def _opening(carrier: Carrier) -> list[object]:
-    return [carrier.run, Int4(carrier.epoch), *fact_arrays(carrier)]
-
-
-def _place(key: EffectKey) -> list[object]:
-    return [key.step, Int4(key.visit), key.call]
-
-
-def _stored(payload: SealedPayload | None) -> list[object]:
-    return [None, None] if payload is None else [payload.ref, payload.sealed]
-
-
-def _usage(usage: Usage) -> list[object]:
-    counts = (usage.input_tokens, usage.output_tokens, usage.cost_usd_micros, usage.duration_ms)
-    return [*map(Int8, counts), storable_or_none(usage.model)]
+def _plain_verdicts(fact_head: int, payload: SealedPayload | None) -> tuple[OutcomeVerdict, IntentVerdict]:
+    """What a plain step comes to: the outcome stands, and the next attempt may go."""
+    ended = OutcomeVerdict(
+        answer=OutcomeAnswer.RECORDED,
+        fact_head=fact_head,
+        output_ref=None if payload is None else payload.ref,
+        output_digest=None if payload is None else payload.plain_digest,
+    )
+    return ended, IntentVerdict(answer=IntentAnswer.GO, fact_head=fact_head)
 
 
 def _refuse_unknown(carrier: Carrier, key: EffectKey | None, answer: str) -> None:

@@ -38,11 +38,13 @@ def task_place(task: str) -> str:
 
 
 async def projection_params(vault: Vault, tenant: str, run: str, projection: Projection) -> list[object]:
-    """Return p_status … p_close_task, in SQL's order.
+    """Return p_status … p_close_task, in SQL's order; an empty projection seals nothing and needs no key.
 
     Raises:
         InvalidInput: the result has no canonical form.
     """
+    if not projection.model_fields_set:
+        return [None, False, *(None,) * 12]
     cipher = await vault.ciphers.of_run(tenant, run)
     result = None if projection.result is None else await vault.seal(tenant, run, projection.result)
     return [

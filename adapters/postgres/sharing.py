@@ -23,7 +23,7 @@ OUTCOMES = Shared(
     beside="EXISTS (SELECT FROM reservations v WHERE v.tenant_id = setting.tenant AND v.run = item.p0 AND v.step = item.p2"
     " AND v.visit = item.p3 AND v.call = item.p4)",
 )
-FLUSHES = Shared("journal_flush", "text integer integer", plain="append_facts")
+FLUSHES = Shared("journal_flush", "text integer integer", plain="append_facts", abreast=2)
 
 
 def intent_may_share(intent: Intent) -> bool:
@@ -40,4 +40,4 @@ def outcome_may_share(outcome: Outcome) -> bool:
 
 def flush_may_share(projection: Projection) -> bool:
     """Whether a flush brings facts alone: a run that waits or ends gives back what it holds of budgets."""
-    return projection == NOTHING
+    return not projection.model_fields_set or projection == NOTHING

@@ -19,6 +19,7 @@ from adapters.tools.declared import DeclaredHttpTools
 from domain.effects import EffectClass, EffectJournal, EffectKey
 from domain.envelope import Envelope, Receipt
 from domain.errors import StandfastError
+from domain.policy import PolicyDecider
 from domain.program import Program, Step
 from domain.segments import Segment, SegmentPlanner, SegmentResult
 from domain.tools import ToolCall, ToolSpec
@@ -97,6 +98,7 @@ class Attempts:
         journal: EffectJournal | None = None,
         fake: FakeJournal | None = None,
         walk: type[Walk] = Walk,
+        policy: PolicyDecider | None = None,
     ) -> None:
         self.fake = fake or FakeJournal.with_run(TENANT, RUN)
         play = Play(given)
@@ -112,7 +114,9 @@ class Attempts:
             journal=journal or self.fake, clock=lambda: AT, token=lambda: f"token-{next(tokens)}", fault_point=self._crash
         )
         stores, declared = FakeStores(), DeclaredHttpTools(resolve_secret=no_secret, outbound=outbound())
-        calls = ToolActivities(tools=FakeToolBox(reader), declared=declared, approvals=stores.approvals, payloads=stores.payloads)
+        calls = ToolActivities(
+            tools=FakeToolBox(reader), declared=declared, approvals=stores.approvals, payloads=stores.payloads, policy=policy
+        )
         self._activities = SegmentActivities(tools=calls, journal=self._tools, run_ledger=self.fake)
         self._activities.walk = walk
 

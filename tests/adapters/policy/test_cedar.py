@@ -104,6 +104,64 @@ class TestTenantsPolicies:
         assert decided(asked(agent=odd, definition=odd, step=odd, arguments={"to": odd, odd: "DE01"}), text).effect == "deny"
 
 
+class TestRecall:
+    """What was asked before is not put to Cedar again; what the policies cannot read makes no difference."""
+
+    @pytest.mark.parametrize("origin", ["agent", "call", "undo"])
+    @pytest.mark.parametrize("approved", [False, True])
+    def test_says_what_the_policies_said(self, origin: str, *, approved: bool) -> None:
+        engine, request = CedarEngine(), asked(origin=origin, approved=approved)
+        assert engine.recall(SHIPPED.text, request) is None
+        assert engine.rule(SHIPPED.text, request) == engine.recall(SHIPPED.text, request)
+
+    def test_knows_a_call_with_other_arguments_where_no_policy_reads_them(self) -> None:
+        engine, other = CedarEngine(), asked(arguments={"to": "FR02", "amount": 10**9})
+        known = engine.rule(SHIPPED.text, asked())
+        assert engine.recall(SHIPPED.text, other) == known == CedarEngine().rule(SHIPPED.text, other)
+
+    def test_knows_nothing_where_a_policy_reads_arguments(self) -> None:
+        engine = CedarEngine()
+        assert engine.rule(SMALL, asked()).now.permitted
+        assert engine.recall(SMALL, asked()) is None
+        assert not engine.rule(SMALL, asked(arguments={"to": "DE01", "amount": 101})).now.permitted
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"tool": "bank.refund"},
+            {"version": "1.0.1"},
+            {"kind": "mcp"},
+            {"effect_class": "write"},
+            {"definition": "loans"},
+            {"step": "decide"},
+            {"origin": "call"},
+            {"registered": "clerk"},
+            {"principal": "prn_2"},
+            {"roles": ["payer"]},
+            {"taint": DIRTY},
+            {"approved": True},
+        ],
+    )
+    def test_knows_no_call_that_a_policy_could_tell_apart(self, other: dict[str, object]) -> None:
+        engine = CedarEngine()
+        engine.rule(SHIPPED.text, asked())
+        assert engine.recall(SHIPPED.text, asked(**other)) is None
+        assert engine.recall(SHIPPED.text + "\n", asked()) is None
+
+    def test_forgets_before_it_grows_without_bound(self) -> None:
+        engine = CedarEngine(kept=2)
+        for number in range(2):
+            engine.rule(SHIPPED.text, asked(principal=f"prn_{number}"))
+        assert engine.recall(SHIPPED.text, asked(principal="prn_0")) is not None
+        engine.rule(SHIPPED.text, asked(principal="prn_new"))
+        assert engine.recall(SHIPPED.text, asked(principal="prn_0")) is None
+
+    def test_keeps_no_long_question(self) -> None:
+        engine, request = CedarEngine(), asked(roles=[f"role-{number}" for number in range(1000)])
+        engine.rule(SHIPPED.text, request)
+        assert engine.recall(SHIPPED.text, request) is None
+
+
 class TestCheck:
     @pytest.mark.parametrize(
         ("text", "told"),

@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-from itertools import cycle
 
 from domain.errors import ReferenceMissing
 from domain.stores import PayloadCipher
@@ -39,7 +38,8 @@ class XorCipher:
         return hashlib.sha256(f"{tenant}\0{aad}\0".encode() + plain).digest()
 
     def _mixed(self, tag: bytes, body: bytes) -> bytes:
-        return bytes(a ^ b for a, b in zip(body, cycle(tag), strict=False))
+        stream = (tag * (len(body) // len(tag) + 1))[: len(body)]
+        return (int.from_bytes(body) ^ int.from_bytes(stream)).to_bytes(len(body))
 
 
 class _SubjectXor:

@@ -1,123 +1,29 @@
 """Journal calls that come at the same time share a statement, and each gets its own answer, error and commit."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from typing import cast
+import json
+from collections.abc import AsyncGenerator
 
 import pytest
 
 from adapters.postgres.journal import PostgresJournal
-from adapters.postgres.ledger import PostgresLedgerReader
-from adapters.postgres.pool import Database, Params, Row
-from adapters.postgres.runs import PostgresRunStore
-from adapters.postgres.subject_ciphers import SubjectCiphers
-from adapters.postgres.together import PATIENCE_S
-from adapters.postgres.vault import Vault
 from domain.budget import Charge
-from domain.effects import Carrier, EffectClass, EffectKey, EffectState, Intent, IntentAnswer, Outcome, OutcomeAnswer, RetryClass
+from domain.effects import IntentAnswer, OutcomeAnswer
 from domain.errors import FactDiverged, FactGap, NotFound, Unavailable
-from domain.facts import Fact
-from domain.runs import Projection
 from tests.adapters.postgres.databases import MigratedServer
-from tests.adapters.postgres.sealing_by_xor import XorCipher
-from tests.contracts.journal_bench import AT
+from tests.adapters.postgres.watched_journals import RUNS, Journals, WatchedDatabase
 from tests.contracts.money_bench import MoneyBench
-from tests.contracts.postgres_bench import new_run
-from tests.standing_ledger import standing
 
-RUNS = [f"run_{number:026}" for number in range(12)]
-STEP = "pay"
 SHARING = len(RUNS) - 1
 """Of calls that come at the same time the first goes at once and alone, and all others share the next statement."""
-PATIENCE = f"'{int(1000 * PATIENCE_S)}'".encode()
-
-
-class WatchedDatabase(Database):
-    """A database that notes how many calls each statement carried; with `patient`, a shared one waits for locks as long as it takes."""
-
-    carried: tuple[int, ...] = ()
-    patient = False
-
-    async def select_all(self, query: bytes, params: Params) -> list[Row]:
-        """Count the runs of a shared statement; another carries one call."""
-        runs = params[1] if isinstance(params, Sequence) else None
-        self.carried += (len(cast("list[object]", runs)) if isinstance(runs, list) else 1,)
-        if self.patient and isinstance(runs, list):
-            assert PATIENCE in query
-            query = query.replace(PATIENCE, b"'0'")
-        return await super().select_all(query, params)
-
-
-class Journals:
-    """Twelve runs of a tenant and a journal over a watched pool."""
-
-    def __init__(self, db: WatchedDatabase, tenant: str) -> None:
-        self.db, self.tenant = db, tenant
-        self.vault = Vault(SubjectCiphers(db, XorCipher(), key_seconds=3600))
-        self.journal = PostgresJournal(db, self.vault)
-        self.reader = PostgresLedgerReader(db)
-
-    async def accept(self) -> "Journals":
-        """Accept the runs and read their keys: a call that had to read its run's key would come when that is read, not when it is made."""
-        store = PostgresRunStore(self.db, XorCipher())
-        for run in RUNS:
-            await store.accept(new_run(self.tenant, run))
-        await self.vault.ciphers.learn(self.tenant, set(RUNS))
-        self.db.carried = ()
-        return self
-
-    def carrier(self, run: str, *facts: Fact) -> Carrier:
-        """A carrier of one of the runs."""
-        return Carrier(tenant=self.tenant, run=run, epoch=1, principal="prn_a", correlation_id="corr", facts=facts)
-
-    async def fact(self, run: str, seq: int, *, step: str = STEP) -> int:
-        """Write one fact."""
-        fact = Fact(seq=seq, kind="workflow:step:entered", at=AT, epoch=1, step=step, visit=1)
-        return await self.journal.flush(self.carrier(run, fact), Projection(), fact_seq=seq)
-
-    def intent(self, run: str, *, charge: Charge | None = None, step: str = STEP, subject: str = "bank.pay@1.0.0") -> Intent:
-        """The first attempt of the run's one effect."""
-        return Intent(
-            carrier=self.carrier(run),
-            key=EffectKey(tenant=self.tenant, run=run, step=step, visit=1, call="call"),
-            digest="d" * 64,
-            effect_class=EffectClass.MONEY,
-            retry_class=RetryClass.IDEMPOTENT,
-            subject=subject,
-            kind="agent:tool:requested",
-            at=AT,
-            attempt=1,
-            lease_token=run,
-            lease_ms=60_000,
-            temporal_run_id="temporal",
-            request={"of": run},
-            charge=charge,
-        )
-
-    def outcome(self, run: str) -> Outcome:
-        """Its outcome."""
-        return Outcome(
-            carrier=self.carrier(run),
-            key=EffectKey(tenant=self.tenant, run=run, step=STEP, visit=1, call="call"),
-            lease_token=run,
-            state=EffectState.DONE,
-            kind="agent:tool:called",
-            at=AT,
-            attempt=1,
-            output={"paid": run},
-        )
-
-    async def entries(self, run: str) -> list[str]:
-        """The kinds in a run's ledger; its chain must hold."""
-        entries, verified = await standing(self.reader, self.tenant, run)
-        assert verified.ok, verified.broken
-        return [entry.kind for entry in entries]
+FEW = RUNS[:-1]
+"""As many as share one statement even where two may go abreast."""
 
 
 @pytest.fixture
 async def journals(server: MigratedServer, tenant: str) -> AsyncGenerator[Journals]:
     """A journal over the database of each version."""
-    async with WatchedDatabase(server.app_url, max_size=10, timeout_s=5) as db:
+    async with WatchedDatabase(server.app_url) as db:
         yield await Journals(db, tenant).accept()
 
 
@@ -127,10 +33,10 @@ class TestTogether:
         assert journals.db.carried[-1] == 1
 
     async def test_shares_a_statement_among_calls_that_come_at_the_same_time(self, journals: Journals) -> None:
-        heads = await asyncio.gather(*(journals.fact(run, 1) for run in RUNS))
-        assert heads == [1] * len(RUNS)
-        assert journals.db.carried[:2] == (1, SHARING)
-        for run in RUNS:
+        heads = await asyncio.gather(*(journals.fact(run, 1) for run in FEW))
+        assert heads == [1] * len(FEW)
+        assert journals.db.carried[:2] == (1, len(FEW) - 1)
+        for run in FEW:
             assert await journals.entries(run) == ["gateway:run:accepted", "workflow:step:entered"]
 
     async def test_leaves_the_ledger_that_lone_calls_leave(self, journals: Journals) -> None:
@@ -145,6 +51,17 @@ class TestTogether:
         assert (await journals.fact(RUNS[5], 2), await journals.fact(RUNS[5], 3)) == (2, 3)
         for run in RUNS:
             assert (await journals.entries(run))[:3] == ["gateway:run:accepted", *["workflow:step:entered"] * 2]
+
+    async def test_chains_the_facts_of_each_call_and_passes_over_what_is_not_plain(self, journals: Journals) -> None:
+        await asyncio.gather(*(journals.fact(run, 1) for run in FEW))
+        calls = [journals.fact(run, *([3] if place == 4 else range(2, 2 + place % 4 + 1))) for place, run in enumerate(FEW)]
+        told = await asyncio.gather(*calls, return_exceptions=True)
+        assert [one for place, one in enumerate(told) if place != 4] == [2 + place % 4 for place in range(len(FEW)) if place != 4]
+        assert type(told[4]) is FactGap
+        for place, run in enumerate(FEW):
+            assert len(await journals.entries(run)) == (2 if place == 4 else 3 + place % 4)
+            said = [json.loads(entry.body)["data"]["seq"] for entry in (await journals.reader.entries(journals.tenant, run))[1:]]
+            assert said == [str(seq) for seq in range(1, len(said) + 1)]
 
     async def test_waits_little_for_a_run_that_somebody_holds(self, journals: Journals) -> None:
         await asyncio.gather(*(journals.fact(run, 1) for run in RUNS))

@@ -1,0 +1,2 @@
+-- Takes revision 0025 back.
+DROP FUNCTION journal_advance;
