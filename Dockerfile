@@ -16,6 +16,7 @@ CMD ["server", "start-dev", "--listen-everywhere", "--ip", "127.0.0.1", "--names
      "--search-attribute", "TenantId=Keyword", "--search-attribute", "Definition=Keyword", "--search-attribute", "RunStatus=Keyword", \
      "--search-attribute", "BuildId=Keyword", "--search-attribute", "ReviewerRoles=KeywordList", \
      "--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000", "--dynamic-config-value", "history.timerProcessorMaxPollRPS=2000", \
+     "--dynamic-config-value", "history.timerProcessorMaxTimeShift=\"10ms\"", \
      "--dynamic-config-value", "matching.enableFairness=true", "--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"]
 
 FROM python:3.12-slim-bookworm AS build

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.worker import Worker
 
 from adapters.outbound.clients import GuardedClients
@@ -158,10 +159,25 @@ class DeliveryHouse:
         return (await self.bench.storage.deliveries.get(self.tenant, delivery))[1]
 
     async def ends(self, webhook: str, state: DeliveryState, *, count: int = 1, seconds: float = 20) -> list[DeliveryRow]:
-        """Wait until so many of the webhook's deliveries are in a state."""
+        """Wait until so many of the webhook's deliveries are in a state.
+
+        Raises:
+            AssertionError: they are not in time; it tells of each delivery what was tried and how its workflow stands.
+        """
 
         async def look() -> list[DeliveryRow] | None:
             found = [row for row in await self.rows(webhook) if row.state is state]
             return found if len(found) >= count else None
 
-        return await until(look, seconds=seconds)
+        try:
+            return await until(look, seconds=seconds)
+        except TimeoutError as late:
+            told = [await self._told(row) for row in await self.rows(webhook)]
+            raise AssertionError(f"{count} deliveries are not {state.value} within {seconds:g} s:\n" + "\n".join(told)) from late
+
+    async def _told(self, row: DeliveryRow) -> str:
+        """Return a delivery's state, its attempts, and its workflow's last events with their times."""
+        tried = [f"{line.attempt}: {line.outcome} {line.status} {line.detail}" for line in await self.log(row.delivery)]
+        history = await self.bench.env.client.get_workflow_handle(row.delivery).fetch_history()
+        events = [f"{event.event_time.ToDatetime():%d %H:%M:%S.%f} {EventType.Name(event.event_type)}" for event in history.events]
+        return "\n  ".join([f"{row.delivery} {row.state.value}", *tried, *events[-20:]])

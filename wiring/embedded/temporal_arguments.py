@@ -20,6 +20,8 @@ DYNAMIC_CONFIG = {
     # A server with one history shard polls its queues 20 times a second: 50 ms for each activity. 2000 makes that 10 ms.
     "history.transferProcessorMaxPollRPS": "2000",
     "history.timerProcessorMaxPollRPS": "2000",
+    # Servers of a cluster may disagree about the time, so a timer fires up to 1 s late. One server agrees with itself.
+    "history.timerProcessorMaxTimeShift": '"10ms"',
     "matching.enableFairness": "true",
     "frontend.WorkflowTimeSkippingEnabled": "true",
 }

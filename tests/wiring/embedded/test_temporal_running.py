@@ -92,6 +92,7 @@ class TestTemporalServerArguments:
         assert "--search-attribute ReviewerRoles=KeywordList" in line
         assert "--dynamic-config-value history.transferProcessorMaxPollRPS=2000" in line
         assert "--dynamic-config-value history.timerProcessorMaxPollRPS=2000" in line
+        assert '--dynamic-config-value history.timerProcessorMaxTimeShift="10ms"' in line
         assert "--dynamic-config-value matching.enableFairness=true" in line
         assert "--dynamic-config-value frontend.WorkflowTimeSkippingEnabled=true" in line
         assert line.endswith("--ui-codec-endpoint http://localhost:8080/codec")
