@@ -19,9 +19,9 @@ LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes 
 demo: $(READY) ## run the delay-claim demo end to end (KEEP=1 leaves the stack running)
 	@$(BIN)/standfast demo $(if $(KEEP),--keep)
 
-test: $(READY) ## run all tests, three at a time since many only wait (TEST_ARGS="-k name" narrows)
+test: $(READY) ## run all tests, four at a time since many only wait (TEST_ARGS="-k name" narrows)
 	@$(BIN)/python -m wiring.embedded
-	@$(BIN)/pytest -n 3 --dist loadfile $(TEST_ARGS)
+	@$(BIN)/pytest -n 4 --dist loadfile $(TEST_ARGS)
 
 faults-ci: $(READY) ## run the fault scenarios at the scale of CI, about ten minutes (FAULT_ARGS="--scenario S1 --seed 7")
 	@$(BIN)/python -m wiring.embedded
