@@ -158,7 +158,7 @@ class DeliveryHouse:
         """Return its log."""
         return (await self.bench.storage.deliveries.get(self.tenant, delivery))[1]
 
-    async def ends(self, webhook: str, state: DeliveryState, *, count: int = 1, seconds: float = 20) -> list[DeliveryRow]:
+    async def ends(self, webhook: str, state: DeliveryState, *, count: int = 1, seconds: float = 100) -> list[DeliveryRow]:
         """Wait until so many of the webhook's deliveries are in a state.
 
         Raises:

@@ -69,7 +69,7 @@ class TestSchedule:
         await house.accept()
         async with house.delivering() as relay:
             await relay.round()
-            [dead] = await house.ends(webhook, DeliveryState.DEAD, seconds=60)
+            [dead] = await house.ends(webhook, DeliveryState.DEAD)
             pauses = await self.timers(house, dead.delivery)
             assert len(pauses) == 9
             assert all(abs(pause - wanted) <= wanted * 0.1 + 1 for pause, wanted in zip(pauses, PAUSES_S[1:], strict=True))
