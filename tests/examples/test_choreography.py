@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from contextlib import nullcontext
 
 import pytest
 from temporalio.client import WorkflowFailureError
@@ -30,13 +29,12 @@ async def ordered(bench: Bench, *charge: Line, payment: bool = True) -> tuple[li
     runs = [format_id("run", secrets.token_bytes(16)) for _ in range(2)]
     tickets = [RunTicket(tenant=bench.tenant, run=run, principal=REQUESTER, correlation_id="corr") for run in runs]
     async with bench.worker(*tools.values(), workflows=[Stock, Payment]):
-        client = bench.env.client
-        with bench.env.with_time_skipping_disabled() if payment else nullcontext():
-            stock = await client.start_workflow(Stock.run, args=[tickets[0], runs[1]], id=runs[0], task_queue=bench.queue)
-            parts = [stock.result()]
-            if payment:
-                paying = await client.start_workflow(Payment.run, args=[tickets[1], runs[0]], id=runs[1], task_queue=bench.queue)
-                parts.append(paying.result())
+        client = bench.real_time if payment else bench.env.client
+        stock = await client.start_workflow(Stock.run, args=[tickets[0], runs[1]], id=runs[0], task_queue=bench.queue)
+        parts = [stock.result()]
+        if payment:
+            paying = await client.start_workflow(Payment.run, args=[tickets[1], runs[0]], id=runs[1], task_queue=bench.queue)
+            parts.append(paying.result())
         ended = await asyncio.wait_for(asyncio.gather(*parts, return_exceptions=True), 60)
     return [_code(end) for end in ended], {name: len(tool.calls) for name, tool in tools.items() if tool.calls}
 

@@ -70,8 +70,7 @@ async def test_each_pattern_replays_as_it_ran(bench: Bench) -> None:
     async with bench.worker(workflows=WORKFLOWS, provider=provider):  # pyright: ignore[reportArgumentType] - it is a provider
         for name in NAMES:
             given = ticket(bench)
-            with bench.env.with_time_skipping_disabled():
-                handle = await bench.env.client.start_workflow(f"examples.{name}", given, id=given.run, task_queue=bench.queue)
+            handle = await bench.real_time.start_workflow(f"examples.{name}", given, id=given.run, task_queue=bench.queue)
             await handle.result()
             await recorded(FOLDER / f"{name}.json", await handle.fetch_history())
 

@@ -105,6 +105,5 @@ async def playing(
     """Start a workflow beside a worker that plays the cast."""
     given = ticket(bench, history_max=history_max)
     async with bench.worker(*tools, workflows=[workflow[0]], provider=provider):  # pyright: ignore[reportArgumentType] - it is a provider
-        with bench.env.with_time_skipping_disabled():
-            handle = await bench.env.client.start_workflow(workflow[1], args=[given, *arguments], id=given.run, task_queue=bench.queue)
+        handle = await bench.real_time.start_workflow(workflow[1], args=[given, *arguments], id=given.run, task_queue=bench.queue)
         yield LiveRun(bench, given.run, handle)  # pyright: ignore[reportArgumentType] - the bench's handle is of another workflow

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -247,6 +247,15 @@ class Bench:
         stores = self.storage
         self.run_agents = FakeRunAgents(DefinitionAgents(runs=stores.runs, definitions=stores.definitions, lineage=stores.lineage))
 
+    @property
+    def real_time(self) -> Client:
+        """A client whose workflows live by the clock; those that `env.client` starts skip the time in which they wait.
+
+        The environment's own switch is one for all: two starts at the same time may leave it off for every test that follows.
+        """
+        skipping = self.env.client
+        return Client(skipping.service_client, namespace=skipping.namespace, data_converter=skipping.data_converter)
+
     async def add_reviewers(self) -> None:
         """Make two reviewers with the role `payer`, and let the requester be one too."""
         for place, who in enumerate((REVIEWER, OTHER_REVIEWER, REQUESTER)):
@@ -319,8 +328,7 @@ class Bench:
             input_fields={"": value},
             history_max=history_max,
         )
-        with self.env.with_time_skipping_disabled():
-            handle = await self.env.client.start_workflow(RunWorkflow.run, message, id=run, task_queue=self.queue)
+        handle = await self.real_time.start_workflow(RunWorkflow.run, message, id=run, task_queue=self.queue)
         return LiveRun(self, run, handle)
 
     async def verdict(self, run: str) -> Verification:

@@ -63,8 +63,8 @@ class Station:
             return thread.submit(lambda: gateway(None, send_s=20, **ports)).result().deps
 
     def starter(self) -> TemporalRuns:
-        """Return the port to the test's server and queue."""
-        return TemporalRuns(self.bench.env.client, bind_nobody, task_queue=self.bench.queue)
+        """Return the port to the test's server and queue; runs live by the clock."""
+        return TemporalRuns(self.bench.real_time, bind_nobody, task_queue=self.bench.queue)
 
     def sweeper(self) -> Sweeper:
         """Return a sweeper that waits for nobody."""
@@ -97,8 +97,7 @@ class Station:
                 expression_engine=ENGINE,
             )
         )
-        with self.bench.env.with_time_skipping_disabled():
-            await start_accepted(self.deps(), row)
+        await start_accepted(self.deps(), row)
         return self.live(run)
 
     def live(self, run: str) -> LiveRun:
@@ -112,15 +111,13 @@ class Station:
 
     async def redrive(self, run: str, *, temporal: RunStarter | None = None) -> LiveRun:
         """Redrive a run and return its next execution."""
-        with self.bench.env.with_time_skipping_disabled():
-            await Redriving(self.deps(temporal)).redrive(self.context(), run, RedriveBody(reason="mended"))
+        await Redriving(self.deps(temporal)).redrive(self.context(), run, RedriveBody(reason="mended"))
         return self.live(run)
 
     async def fork(self, run: str, at: str, *, role: Role = Role.OPERATOR, key: str | None = None, **body: object) -> LiveRun:
         """Fork a run and return the fork."""
         asked = ForkBody.model_validate({"at": at, **body})
-        with self.bench.env.with_time_skipping_disabled():
-            row, _ = await Redriving(self.deps()).fork(self.context(role, key), run, asked)
+        row, _ = await Redriving(self.deps()).fork(self.context(role, key), run, asked)
         return self.live(row.run)
 
     async def age(self, run: str) -> None:

@@ -88,9 +88,9 @@ class TestSchedule:
         webhook, _ = await house.subscribe(sink.url)
         sink.answers.extend([Said(500), Said(503), Said(404)])
         await house.accept()
+        house.real_time = True
         async with house.delivering() as relay:
-            with house.bench.env.with_time_skipping_disabled():
-                await relay.round()
+            await relay.round()
             await house.ends(webhook, DeliveryState.DELIVERED)
         times = [came.at for came in sink.requests]
         gaps = [later - earlier for earlier, later in pairwise(times)]
@@ -131,15 +131,15 @@ class TestAnswers:
         sink.answers.append(Said(429, {"retry-after": "2"}))
         sink.by_path["/hook/other"] = lambda _: Said()
         await house.accept()
+        house.real_time = True
         async with house.delivering() as relay:
-            with house.bench.env.with_time_skipping_disabled():
+            await relay.round()
+            await until(lambda: self.came(sink, "/hook", 1))
+            await until(lambda: self.throttled(house, webhook))
+            await house.accept()
+            while len(await house.rows(webhook)) < 2 or any(row.state is DeliveryState.PENDING for row in await house.rows(webhook)):
                 await relay.round()
-                await until(lambda: self.came(sink, "/hook", 1))
-                await until(lambda: self.throttled(house, webhook))
-                await house.accept()
-                while len(await house.rows(webhook)) < 2 or any(row.state is DeliveryState.PENDING for row in await house.rows(webhook)):
-                    await relay.round()
-                    await asyncio.sleep(0.05)  # the pause between two rounds; the condition decides
+                await asyncio.sleep(0.05)  # the pause between two rounds; the condition decides
             await house.ends(other, DeliveryState.DELIVERED, count=2)
         first, *later = sink.of("/hook")
         assert len(later) == 2
@@ -161,7 +161,7 @@ class TestIsolation:
         slow, _ = await house.subscribe(sink.url + "/slow")
         quick, _ = await house.subscribe(sink.url + "/quick")
         sink.by_path = {"/hook/slow": lambda _: Said(hold_s=20), "/hook/quick": lambda _: Said()}
-        house.timeout_s = 20.0
+        house.timeout_s, house.real_time = 20.0, True
         for _ in range(60):
             await house.accept()
         async with house.delivering() as relay:
@@ -170,9 +170,8 @@ class TestIsolation:
                 await relay.round()
                 return len(sink.of("/hook/quick")) >= 60
 
-            with house.bench.env.with_time_skipping_disabled():
-                await until(all_quick, seconds=100)  # behind the slow one, eight at a time, they would take 150
-                await house.ends(quick, DeliveryState.DELIVERED, count=60)
+            await until(all_quick, seconds=100)  # behind the slow one, eight at a time, they would take 150
+            await house.ends(quick, DeliveryState.DELIVERED, count=60)
             assert len(sink.of("/hook/slow")) <= 8, "no more attempts at once than an endpoint has places"
             sink.release()
         assert all(row.state is not DeliveryState.DEAD for row in await house.rows(slow))
