@@ -18,7 +18,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from benchmarks.platform import TENANT, Platform, platform, program_of
-from benchmarks.servers import servers, yardstick_pool
+from benchmarks.servers import servers, yardstick
 from benchmarks.step_overhead import load
 from domain.effects import Carrier
 from domain.facts import Fact
@@ -26,6 +26,7 @@ from domain.runs import Projection
 from wiring.keys import clock_text
 from wiring.processes import leave
 
+TABLE = "bench_entries (tenant text, run text, seq bigint, body bytea, hash bytea, prev bytea, PRIMARY KEY (tenant, run, seq))"
 GOAL = 0.8
 ROUNDS = 3
 """Turns of either kind, taken in alternation."""
@@ -82,12 +83,7 @@ def inserter(pool: AsyncConnectionPool[AsyncConnection[TupleRow]]) -> Append:
 async def run(options: argparse.Namespace) -> None:
     """Measure and print."""
     writers: int = options.writers
-    async with servers() as there, platform(there) as ours, yardstick_pool(there, size=writers) as pool:
-        async with pool.connection() as connection:
-            await connection.execute(
-                "CREATE TABLE bench_entries"
-                " (tenant text, run text, seq bigint, body bytea, hash bytea, prev bytea, PRIMARY KEY (tenant, run, seq))"
-            )
+    async with servers() as there, platform(there) as ours, yardstick(there, TABLE, size=writers) as pool:
         ledger, raw = await appender(ours, writers), inserter(pool)
         stands: dict[Append, list[int]] = {ledger: [0] * writers, raw: [0] * writers}
         rates: dict[Append, list[float]] = {ledger: [], raw: []}

@@ -28,7 +28,7 @@ from activities.requests import CALL_TOOL
 from activities.tool_calls import ToolActivities
 from benchmarks.journaled_workflow import BARE_STEP, INSERT_STEP, KINDS, TWO_INSERTS_STEP, JournaledWorkflow, StepsInput
 from benchmarks.platform import TENANT, Platform, platform, program_of
-from benchmarks.servers import Servers, servers, yardstick_pool
+from benchmarks.servers import Servers, servers, yardstick
 from benchmarks.step_overhead import load, quantile, timed
 from domain.envelope import Envelope, Receipt
 from wiring.keys import clock_text, new_token
@@ -71,10 +71,8 @@ class YardstickActivities:
 
 @asynccontextmanager
 async def yardsticks(there: Servers) -> AsyncGenerator[YardstickActivities]:
-    """Make a table beside the platform's and open a pool to it."""
-    async with yardstick_pool(there) as pool:
-        async with pool.connection() as connection:
-            await connection.execute("CREATE TABLE bench_steps (tenant text, run text, step text, PRIMARY KEY (tenant, run, step))")
+    """Make their table and what writes to it."""
+    async with yardstick(there, "bench_steps (tenant text, run text, step text, PRIMARY KEY (tenant, run, step))") as pool:
         yield YardstickActivities(pool)
 
 

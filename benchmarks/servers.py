@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -38,9 +39,21 @@ async def servers() -> AsyncGenerator[Servers]:
             yield Servers(folder, owner_url, address)
 
 
-def yardstick_pool(there: Servers, *, size: int = 1) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:
-    """Return a pool of a yardstick's own, of so many connections, which commits each statement; open it as a context."""
-    return AsyncConnectionPool(there.owner_url, kwargs={"autocommit": True, "prepare_threshold": 1}, min_size=size, open=False)
+@asynccontextmanager
+async def yardstick(
+    there: Servers, table: LiteralString, *, size: int = 1
+) -> AsyncGenerator[AsyncConnectionPool[AsyncConnection[TupleRow]]]:
+    """Make a yardstick's table beside the platform's, and open a pool of its own, of so many connections, which commits each statement.
+
+    `table` is what follows CREATE TABLE.
+    """
+    pool: AsyncConnectionPool[AsyncConnection[TupleRow]] = AsyncConnectionPool(
+        there.owner_url, kwargs={"autocommit": True, "prepare_threshold": 1}, min_size=size, open=False
+    )
+    async with pool:
+        async with pool.connection() as connection:
+            await connection.execute(f"CREATE TABLE {table}")
+        yield pool
 
 
 @asynccontextmanager

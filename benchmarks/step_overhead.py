@@ -30,7 +30,7 @@ from temporalio.worker import Worker
 
 from benchmarks.bare_workflow import BY_HAND, BY_ROWS, BareWorkflow, ByRowsWorkflow, RowActivities, bare_close, bare_step
 from benchmarks.platform import Platform, plain_client, platform, program_of
-from benchmarks.servers import Servers, servers, yardstick_pool
+from benchmarks.servers import Servers, servers, yardstick
 from wiring.processes import leave
 
 BARE_QUEUE = "bench-bare"
@@ -77,10 +77,8 @@ async def by_hand(client: Client, workflow: str, steps: int) -> int:
 
 @asynccontextmanager
 async def rows(there: Servers) -> AsyncGenerator[RowActivities]:
-    """Make a table beside the platform's and open a pool to it."""
-    async with yardstick_pool(there) as pool:
-        async with pool.connection() as connection:
-            await connection.execute("CREATE TABLE bench_rows (run text, step integer, PRIMARY KEY (run, step))")
+    """Make their table and what writes to it."""
+    async with yardstick(there, "bench_rows (run text, step integer, PRIMARY KEY (run, step))") as pool:
         yield RowActivities(pool)
 
 

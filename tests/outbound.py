@@ -1,6 +1,7 @@
 """Guarded ways out for tests: a resolver that always finds what the test says, and one to this machine."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 
 import httpx2
 
@@ -26,6 +27,12 @@ async def numeric(host: str, _port: int) -> list[str]:
 def outbound(*addresses: str, allow_private: bool = True) -> GuardedClients:
     """Return a way out on which every name has these addresses; without any, hosts are addresses."""
     return GuardedClients(allow_private=allow_private, resolve=finding(*addresses) if addresses else numeric)
+
+
+@cache
+def guarded() -> GuardedClients:
+    """Return the way out that a worker has; one for all, since its certificates take tens of milliseconds to read."""
+    return GuardedClients()
 
 
 class FakeOutbound:

@@ -17,11 +17,11 @@ from adapters.models.gemini_provider import GeminiProvider
 from adapters.models.openai_provider import AzureProvider, OpenAIProvider
 from adapters.models.scripted import ScriptedProvider
 from adapters.models.tool_arguments import parse_arguments
-from adapters.outbound.clients import GuardedClients
 from domain.egress import OPERATOR
 from domain.errors import ModelFailed, ModelUnavailable, StandfastError
 from domain.provider import CompletionReply, LlmProvider, ModelToolCall, StopReason
 from tests.fake_provider import FakeProvider
+from tests.outbound import guarded
 from tests.servers.model_doors import ACCESS_KEY_ID
 from tests.servers.model_server import Answer, ModelServer
 
@@ -114,13 +114,9 @@ def _planned(answer: Answer) -> CompletionReply | StandfastError:
     return CompletionReply(text=answer.text, tool_calls=calls, stop=stop, model="fake/model", input_tokens=11, output_tokens=7)
 
 
-OUTBOUND = GuardedClients()
-"""One for all, as in a worker: its certificates take tens of milliseconds to read."""
-
-
 def client() -> httpx2.AsyncClient:
     """Return a client such as the factory gives to a vendor's SDK."""
-    return httpx2.AsyncClient(transport=OUTBOUND.transport(OPERATOR), timeout=None, follow_redirects=False)
+    return httpx2.AsyncClient(transport=guarded().transport(OPERATOR), timeout=None, follow_redirects=False)
 
 
 @asynccontextmanager

@@ -42,8 +42,7 @@ async def travelling(bench: Bench, agency: Agency) -> AsyncGenerator[LiveRun]:
     run = format_id("run", secrets.token_bytes(16))
     ticket = RunTicket(tenant=bench.tenant, run=run, principal=REQUESTER, correlation_id="corr")
     async with bench.worker(*agency.tools.values(), workflows=[Trip, Car]):
-        handle = await bench.real_time.start_workflow(Trip.run, args=[ticket, "Ada"], id=run, task_queue=bench.queue)
-        yield LiveRun(bench, run, handle)  # pyright: ignore[reportArgumentType] - the bench's handle is of another workflow
+        yield await bench.begin(Trip.run, ticket, "Ada", run=run)
 
 
 class TestTrip:

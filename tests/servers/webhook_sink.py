@@ -19,6 +19,8 @@ from typing import Self
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from tests.servers.bodies import whole_body
+
 
 @dataclass(frozen=True)
 class Said:
@@ -124,10 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take one webhook."""
-        size = int(self.headers.get("content-length", "0"))
-        body = self.rfile.read(size)
-        if len(body) < size:
-            self.close_connection = True  # the sender was killed while it told: nothing came
+        body = whole_body(self)
+        if body is None:
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         said = self.server.owner.answer(Came(self.path, headers, body, time.monotonic()))

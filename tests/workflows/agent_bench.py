@@ -105,5 +105,4 @@ async def playing(
     """Start a workflow beside a worker that plays the cast."""
     given = ticket(bench, history_max=history_max)
     async with bench.worker(*tools, workflows=[workflow[0]], provider=provider):  # pyright: ignore[reportArgumentType] - it is a provider
-        handle = await bench.real_time.start_workflow(workflow[1], args=[given, *arguments], id=given.run, task_queue=bench.queue)
-        yield LiveRun(bench, given.run, handle)  # pyright: ignore[reportArgumentType] - the bench's handle is of another workflow
+        yield await bench.begin(workflow[1], given, *arguments, run=given.run)

@@ -328,8 +328,12 @@ class Bench:
             input_fields={"": value},
             history_max=history_max,
         )
-        handle = await self.real_time.start_workflow(RunWorkflow.run, message, id=run, task_queue=self.queue)
-        return LiveRun(self, run, handle)
+        return await self.begin(RunWorkflow.run, message, run=run)
+
+    async def begin(self, workflow: Callable[..., Awaitable[object]], *arguments: object, run: str) -> LiveRun:
+        """Start a run's workflow, of whatever class; it lives by the clock."""
+        handle = await self.real_time.start_workflow(workflow, args=arguments, id=run, task_queue=self.queue)
+        return LiveRun(self, run, handle)  # pyright: ignore[reportArgumentType] - the handle says nothing of the workflow's class
 
     async def verdict(self, run: str) -> Verification:
         """Verify a run's ledger against its head."""

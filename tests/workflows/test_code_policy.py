@@ -130,8 +130,7 @@ async def booking(bench: Bench, office: Office, pays_back: str) -> AsyncGenerato
     """Start a booking beside a worker; the note after it is refused."""
     given = ticket(bench)
     async with bench.worker(office.pay, office.page, ScriptedTool("notes.keep", ToolFailed("no")), workflows=[Booker]):
-        handle = await bench.real_time.start_workflow(Booker.run, args=[given, pays_back], id=given.run, task_queue=bench.queue)
-        yield LiveRun(bench, given.run, handle)  # pyright: ignore[reportArgumentType] - the bench's handle is of another workflow
+        yield await bench.begin(Booker.run, given, pays_back, run=given.run)
 
 
 @asynccontextmanager
@@ -142,8 +141,7 @@ async def working(bench: Bench, office: Office, reads: str, pays: str, **more: o
     given = ticket(bench).model_copy(update=more)
     tools = [office.pay, office.keep, office.page, office.crm]
     async with bench.worker(*tools, workflows=[Clerk, Payer], provider=cast):  # pyright: ignore[reportArgumentType] - a provider
-        handle = await bench.real_time.start_workflow(Clerk.run, args=[given, reads, pays], id=given.run, task_queue=bench.queue)
-        yield LiveRun(bench, given.run, handle)  # pyright: ignore[reportArgumentType] - the bench's handle is of another workflow
+        yield await bench.begin(Clerk.run, given, reads, pays, run=given.run)
 
 
 class TestCallOfCode:

@@ -50,8 +50,7 @@ async def paired(bench: Bench, how: str, tools: dict[str, ScriptedTool]) -> Asyn
     run = format_id("run", secrets.token_bytes(16))
     ticket = RunTicket(tenant=bench.tenant, run=run, principal=REQUESTER)
     async with bench.worker(*tools.values(), workflows=[Pair]):
-        handle = await bench.real_time.start_workflow(Pair.run, args=[ticket, how], id=run, task_queue=bench.queue)
-        yield LiveRun(bench, run, handle)  # pyright: ignore[reportArgumentType] - the bench's handle is of another workflow
+        yield await bench.begin(Pair.run, ticket, how, run=run)
 
 
 def scripted(**scripts: object) -> dict[str, ScriptedTool]:

@@ -73,8 +73,7 @@ async def forged(bench: Bench, program: Program, provider: FakeProvider, *, defi
         run=run, tenant=bench.tenant, principal=REQUESTER, correlation_id="corr", program=program, input_fields={"": {"claim": "c-1"}}
     )
     async with bench.worker(ScriptedTool("bank.pay"), provider=provider):
-        handle = await bench.real_time.start_workflow(RunWorkflow.run, given, id=run, task_queue=bench.queue)
-        yield LiveRun(bench, run, handle)
+        yield await bench.begin(RunWorkflow.run, given, run=run)
 
 
 def compiled() -> Program:

@@ -9,10 +9,10 @@ from pydantic import JsonValue
 
 from adapters.models.addresses import AwsAccess, AzureAccess, CompatibleServer, KeyAccess
 from adapters.models.factory import ModelRouter
-from adapters.outbound.clients import GuardedClients
 from domain.errors import ModelFailed, ModelUnavailable, StandfastError
 from domain.provider import Attachment, CompletionReply, CompletionRequest, Delta, Message, ModelToolCall, StopReason, ToolSchema
 from tests.adapters.models.conversations import answer_to, request_of
+from tests.outbound import guarded
 from tests.servers.model_doors import ACCESS_KEY_ID
 from tests.servers.model_server import Answer, ModelServer, PlannedCall
 
@@ -30,9 +30,6 @@ CLOSED: dict[str, JsonValue] = {
 }
 OPEN: dict[str, JsonValue] = {"type": "object", "properties": {"amount": {"type": "integer", "minimum": 1}}}
 
-OUTBOUND = GuardedClients()
-"""One for all, as in a worker: its certificates take tens of milliseconds to read."""
-
 
 class Bench:
     """A server and a router in front of it."""
@@ -48,7 +45,7 @@ class Bench:
             bedrock=AwsAccess(region="eu-central-1", access_key_id=ACCESS_KEY_ID, secret_access_key=server.api_key, base_url=server.url),
             gemini=KeyAccess(base_url=server.url, api_key=server.api_key),
             compatible={"compatible": CompatibleServer(server.openai_url, server.api_key)},
-            outbound=OUTBOUND,
+            outbound=guarded(),
         )
 
     async def whole(self, request: CompletionRequest) -> CompletionReply:

@@ -1,6 +1,7 @@
 """A plain step (`journal_advance`) leaves what the two functions leave, and whatever is not plain is theirs."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
 
 import pytest
 
@@ -27,6 +28,7 @@ from domain.envelope import Usage
 from domain.facts import Fact
 from tests.adapters.postgres.databases import MigratedServer
 from tests.adapters.postgres.sealing_by_xor import XorCipher
+from tests.contracts import journal_bench
 from tests.contracts.journal_bench import AT, FIRST
 from tests.contracts.money_bench import MoneyBench
 from tests.contracts.postgres_bench import new_run
@@ -143,9 +145,8 @@ class Twins:
         return [*kept, rows[0]["refs"]]
 
 
-def fact(seq: int, *, epoch: int = 1, step: str = "s1") -> Fact:
-    """Build a fact."""
-    return Fact(seq=seq, kind="workflow:step:entered", at=AT, epoch=epoch, step=step, visit=1, data={"keyword": "call"})
+fact = partial(journal_bench.fact, step="s1", keyword="call")
+"""Builds a fact."""
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.servers.bodies import whole_body
+
 
 @dataclass(frozen=True)
 class Posted:
@@ -35,10 +37,8 @@ def web_server() -> Generator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            size = int(self.headers.get("Content-Length", "0"))
-            body = self.rfile.read(size)
-            if len(body) < size:
-                self.close_connection = True  # the sender was killed while it told: nothing came
+            body = whole_body(self)
+            if body is None:
                 return
             receiver.posts.append(Posted(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             self.send_response(200)
