@@ -36,12 +36,12 @@ SHORT = Schedule(pauses_s=(0.0, 0.2, 0.4, 0.8), jitter=0.1)
 
 @dataclass
 class DeliveryHouse:
-    """One tenant with its relay; `schedule` is what deliveries start with, and `real_time` whether they wait by the clock."""
+    """One tenant with its relay; `schedule` is what deliveries start with, and `skips_time` whether they wait by a clock that skips."""
 
     bench: Bench
     schedule: Schedule = field(default_factory=lambda: SHORT)
     timeout_s: float = 5.0
-    real_time: bool = False
+    skips_time: bool = False
 
     @property
     def tenant(self) -> str:
@@ -92,7 +92,7 @@ class DeliveryHouse:
             return [self.tenant]
 
         begin = starter(
-            self.bench.real_time if self.real_time else self.bench.env.client, lambda _workflow, _tenant: None, task_queue=self.bench.queue
+            self.bench.env.client if self.skips_time else self.bench.real_time, lambda _workflow, _tenant: None, task_queue=self.bench.queue
         )
         return Relay(
             RelayParts(

@@ -63,7 +63,7 @@ class TestFromLedgerToReceiver:
 
 class TestSchedule:
     async def test_ten_attempts_over_three_days_then_a_dead_letter_and_a_redelivery(self, house: DeliveryHouse, sink: WebhookSink) -> None:
-        house.schedule = Schedule()
+        house.schedule, house.skips_time = Schedule(), True
         webhook, secret = await house.subscribe(sink.url)
         sink.answers.extend([Said(500)] * 10)
         await house.accept()
@@ -88,7 +88,6 @@ class TestSchedule:
         webhook, _ = await house.subscribe(sink.url)
         sink.answers.extend([Said(500), Said(503), Said(404)])
         await house.accept()
-        house.real_time = True
         async with house.delivering() as relay:
             await relay.round()
             await house.ends(webhook, DeliveryState.DELIVERED)
@@ -131,7 +130,6 @@ class TestAnswers:
         sink.answers.append(Said(429, {"retry-after": "2"}))
         sink.by_path["/hook/other"] = lambda _: Said()
         await house.accept()
-        house.real_time = True
         async with house.delivering() as relay:
             await relay.round()
             await until(lambda: self.came(sink, "/hook", 1))
@@ -161,7 +159,7 @@ class TestIsolation:
         slow, _ = await house.subscribe(sink.url + "/slow")
         quick, _ = await house.subscribe(sink.url + "/quick")
         sink.by_path = {"/hook/slow": lambda _: Said(hold_s=20), "/hook/quick": lambda _: Said()}
-        house.timeout_s, house.real_time = 20.0, True
+        house.timeout_s = 20.0
         for _ in range(60):
             await house.accept()
         async with house.delivering() as relay:
