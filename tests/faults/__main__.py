@@ -68,20 +68,22 @@ def run_all(chosen: argparse.Namespace, folder: Path) -> bool:
     wanted = wanted or [(name.strip(), None) for name in chosen.scenario.split(",")]
     say(f"commit {commit()}, seed {seed}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     reports: list[dict[str, object]] = []
-    good = True
+    bad: list[str] = []
     for name, plant in wanted:
         order = Order(scale=chosen.scale, seed=seed, folder=folder / f"{name}-{plant or 'clean'}", plant=plant)
         order.folder.mkdir(parents=True, exist_ok=True)
         finding = asyncio.run(run_one(name, SCENARIOS[name], order))
-        for line in lines_of(name, order, finding):
+        lines = lines_of(name, order, finding)
+        for line in lines:
             say(line)
         reports.append(as_json(name, order, finding))
-        good &= finding.verdict == ("FAIL" if plant else "PASS")
+        if finding.verdict != ("FAIL" if plant else "PASS"):
+            bad += lines
     if chosen.report:
         write_json(chosen.report, reports)
     said = "caught" if chosen.plant else "all passed"
-    say(said if good else f"NOT {said}")
-    return good
+    say("\n".join([f"NOT {said}; once more what was not as it should be:", *bad]) if bad else said)
+    return not bad
 
 
 def main() -> int:

@@ -73,22 +73,30 @@ async def run_database(order: Order) -> Finding:
 
 
 async def kill_postgres(stack: FaultStack, chance: random.Random, load: Load, finding: Finding) -> None:
-    """Kill and start again until cancelled; one kill in four is followed by another during recovery."""
+    """Kill and start again until cancelled; after one kill in four it is killed in recovery too, and first after the second kill."""
     while True:
         await asyncio.sleep(chance.uniform(5, 20))
         went = time.time()
         await stack.postgres.kill(children=True)
         finding.faults["postgres killed"] = finding.faults.get("postgres killed", 0) + 1
         await asyncio.sleep(chance.uniform(0, 5))
-        if chance.random() < 0.25 or finding.faults["postgres killed"] == 2:
-            starting = asyncio.create_task(stack.postgres.start())
-            await asyncio.sleep(chance.uniform(0.02, 0.15))
-            recovering = not starting.done()
-            if await stack.postgres.kill(children=True) and recovering:
-                finding.faults["killed while it recovered"] = finding.faults.get("killed while it recovered", 0) + 1
-            await asyncio.gather(starting, return_exceptions=True)
+        none_yet = finding.faults["postgres killed"] > 1 and not finding.faults.get("killed while it recovered")
+        if chance.random() < 0.25 or none_yet:
+            await kill_in_recovery(stack, chance.uniform(0.02, 0.15), finding)
         await asyncio.shield(stack.start_postgres())
         load.downs.append((went, time.time()))
+
+
+async def kill_in_recovery(stack: FaultStack, pause_s: float, finding: Finding) -> None:
+    """Start PostgreSQL and kill it so long after its process is there; counted unless it was ready by then."""
+    starting = asyncio.create_task(stack.postgres.start())
+    while not stack.postgres.pid and not starting.done():
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(pause_s)
+    recovering = not starting.done()
+    if await stack.postgres.kill(children=True) and recovering:
+        finding.faults["killed while it recovered"] = finding.faults.get("killed while it recovered", 0) + 1
+    await asyncio.gather(starting, return_exceptions=True)
 
 
 async def drive(client: Client, developer: Client, viewer: Client, load: Load, *, until: float) -> None:
