@@ -16,6 +16,12 @@ Claims = Mapping[str, Mapping[str, object]]
 LIVENESS_S = 120.0
 """After the faults have stopped, everything must have ended within this long (PROOF H6)."""
 
+UNFINISHED = b"""
+SELECT (SELECT count(*) FROM runs WHERE closed_at IS NULL)
+    + (SELECT count(*) FROM decisions WHERE state = 'stored')
+    + (SELECT count(*) FROM hook_requests WHERE state IN ('waiting', 'sending'))
+"""
+
 
 async def open_workflows(stack: FaultStack) -> list[str]:
     """Return the ids of workflows that Temporal has open."""
@@ -23,19 +29,19 @@ async def open_workflows(stack: FaultStack) -> list[str]:
     return [found.id async for found in client.list_workflows("ExecutionStatus = 'Running'")]
 
 
-def open_rows(stack: FaultStack) -> int:
-    """Return how many runs PostgreSQL has open; one that is accepted and not started waits for the sweeper."""
+def unfinished_rows(stack: FaultStack) -> int:
+    """Return how much PostgreSQL has open: runs, and decisions and hooks' requests whose delivery the sweeper has yet to write down."""
     with psycopg.connect(stack.addresses["database"]) as connection:
-        row = connection.execute(b"SELECT count(*) FROM runs WHERE closed_at IS NULL").fetchone()
+        row = connection.execute(UNFINISHED).fetchone()
     return row[0] if row else 0
 
 
 async def all_ended(stack: FaultStack, *, patience_s: float = LIVENESS_S) -> float:
-    """Wait until neither Temporal nor PostgreSQL has an open run and return how long that took, the patience at most."""
+    """Wait until neither Temporal nor PostgreSQL has anything open and return how long that took, the patience at most."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     while loop.time() - started < patience_s:
-        if not await open_workflows(stack) and not await asyncio.to_thread(open_rows, stack):
+        if not await open_workflows(stack) and not await asyncio.to_thread(unfinished_rows, stack):
             break
         await asyncio.sleep(0.5)
     return loop.time() - started

@@ -6,7 +6,6 @@ import os
 import random
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
@@ -53,7 +52,6 @@ async def run_approvals(order: Order) -> Finding:
         finding.figures["all ended after the last kill"] = f"{seconds:.1f} s (at most {LIVENESS_S:.0f})"
         judge_deadlines(stack.addresses["database"], calm, finding)
         judge_amended(order.folder, claims, finding)
-        await settled(stack.addresses["database"])
         await judge(stack, finding, effects={"reservation": 1}, claims=claims)
         for each in (panel.starter, panel.requester, panel.first, panel.second):
             await each.aclose()
@@ -118,17 +116,3 @@ def judge_amended(folder: Path, claims: dict[str, dict[str, object]], finding: F
         right = AMENDED if claim.startswith("amend-") else AMOUNT
         if held.get(claim, right) != right:
             finding.violations.append(f"{claim}: the bank holds {held[claim]}, and {right} was approved")
-
-
-async def settled(database: str) -> None:
-    """Wait until the sweeper has made every decision terminal; one that stays is the checker's to tell."""
-
-    def left() -> int:
-        with psycopg.connect(database) as connection:
-            row: tuple[Any, ...] | None = connection.execute(b"SELECT count(*) FROM decisions WHERE state = 'stored'").fetchone()
-        return row[0] if row else 0
-
-    for _ in range(120):
-        if not await asyncio.to_thread(left):
-            return
-        await asyncio.sleep(0.5)
